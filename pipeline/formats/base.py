@@ -1,0 +1,88 @@
+"""What an input form is: a recogniser and a parser, text in and rows out.
+
+A form is one module in this folder with a module-level `FORMAT`. Nothing else registers it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from pipeline.formats.source import Source
+from pipeline.schema import TABLES, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import polars as pl
+
+Kind = Literal["packets", "rules", "objects", "addresses"]
+Severity = Literal["error", "warning", "note"]
+TEXT_LIMIT = 500
+_POLARS = {"BIGINT": "Int64", "INTEGER": "Int32", "DOUBLE": "Float64", "BOOLEAN": "Boolean", "VARCHAR": "String"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One line that could not be read, and why."""
+
+    line_number: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something worth knowing about an input: its name, how bad, what, and what to do."""
+
+    finding: str
+    severity: Severity
+    message: str
+    remedy: str
+    line_number: int | None = None
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What one file gave. `tables` hold schema.py's columns without run, node, capture_id and file.
+
+    `row_count` counts what the form calls a row (a rule line, an object, an address): always kept plus rejected.
+    """
+
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    row_count: int = 0
+
+
+class Format(Protocol):
+    """One input form."""
+
+    name: str
+    kind: Kind
+
+    def recognise(self, head: str) -> int:
+        """How sure it is, 0 (not this form) to 100, from the first 64 KiB of the decompressed text."""
+        ...
+
+    def parse(self, source: Source) -> Parsed:
+        """Rows, rejects and findings of the whole file; a bad line is a reject, never an exception."""
+        ...
+
+
+def frame(table: str, rows: Iterable[Row]) -> pl.DataFrame:
+    """Rows as a polars frame with the types that schema.py declares; columns that no row has are left out."""
+    import polars as pl
+
+    rows = list(rows)
+    known = {name for row in rows for name in row}
+    schema = {c.name: getattr(pl, _POLARS[c.type]) for c in TABLES[table].columns if c.name in known}
+    return pl.DataFrame(rows, schema=schema)
+
+
+def clip(text: str) -> str:
+    """A line as `rejects` keeps it."""
+    return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
+
+
+__all__ = ["Finding", "Format", "Kind", "Parsed", "Reject", "Severity", "Source", "clip", "frame"]

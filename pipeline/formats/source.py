@@ -1,0 +1,95 @@
+"""One input file, decompressed as it is read; a broken end gives what came before it."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HEAD_BYTES = 64 * 1024
+_BLOCK = 1024 * 1024
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+
+@dataclass(slots=True)
+class Source:
+    """An input file: where it is, what to call it, whose node it is from.
+
+    `name` is its path inside the capture folder. `broken` says why reading ended early, once it did.
+    """
+
+    path: Path
+    name: str
+    node: str | None = None
+    broken: str | None = field(default=None, compare=False)
+
+    @property
+    def compression(self) -> str | None:
+        """`gzip`, `zstd` or None, by the first bytes, whatever the name."""
+        with self._raw() as f:
+            magic = f.read(4)
+        return "gzip" if magic[:2] == _GZIP else "zstd" if magic == _ZSTD else None
+
+    def blocks(self) -> Iterator[bytes]:
+        """The decompressed bytes, a block at a time; stops at a broken end and notes it in `broken`."""
+        with self._open() as f:
+            while True:
+                try:
+                    block = f.read(_BLOCK)
+                except (EOFError, OSError, zlib.error) as e:
+                    self.broken = str(e) or type(e).__name__
+                    return
+                if not block:
+                    return
+                yield block
+
+    def head(self) -> str:
+        """The first 64 KiB of decompressed text."""
+        data = b""
+        for block in self.blocks():
+            data += block
+            if len(data) >= HEAD_BYTES:
+                break
+        return data[:HEAD_BYTES].decode("utf-8", "replace").removeprefix("\ufeff")
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """(line number from 1, line without its end), decoded; bytes that are no UTF-8 become U+FFFD."""
+        number, rest = 0, b""
+        for block in self.blocks():
+            *whole, rest = (rest + block).split(b"\n")
+            for line in whole:
+                number += 1
+                yield number, _text(line)
+        if rest:
+            yield number + 1, _text(rest)
+
+    def text(self) -> str:
+        """The whole file as text."""
+        return b"".join(self.blocks()).decode("utf-8", "replace").removeprefix("\ufeff")
+
+    def _raw(self) -> BinaryIO:
+        try:
+            return self.path.open("rb")
+        except OSError as e:
+            raise InputError(f"cannot be read: {e.strerror}", where=self.name, hint="check its permissions") from e
+
+    def _open(self) -> BinaryIO:
+        compression = self.compression
+        if compression == "gzip":
+            return cast("BinaryIO", gzip.open(self._raw(), "rb"))
+        if compression == "zstd":
+            import pyarrow as pa
+
+            return cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(self._raw(), mode="r"), "zstd"))
+        return self._raw()
+
+
+def _text(line: bytes) -> str:
+    return line.removesuffix(b"\r").decode("utf-8", "replace").removeprefix("\ufeff")
