@@ -361,6 +361,7 @@ flow_count BIGINT Flows joined into it.""",
     ),
 ]
 
+INPUT_TABLES: tuple[str, ...] = tuple(t.name for t in (*_INPUTS, *_OBJECTS))
 TABLES: dict[str, Table] = {t.name: t for t in (*_INPUTS, *_OBJECTS, *_DECISIONS, *_RESULTS)}
 
 LABELS: dict[str, str] = {
@@ -389,3 +390,12 @@ EVIDENCE: dict[str, str] = {
 def empty(table: str) -> Row:
     """A row of `table` with every column NULL."""
     return dict.fromkeys(TABLES[table].names)
+
+
+def schema_text() -> str:
+    """Every table and column with type and meaning."""
+    lines = []
+    for table in TABLES.values():
+        lines += [f"{table.name}: one row per {table.grain}; key {', '.join(table.key)}"]
+        lines += [f"  {c.name:<24}{c.type:<9}{c.about}" for c in table.columns] + [""]
+    return "\n".join(lines)

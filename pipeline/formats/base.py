@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from pipeline.formats.source import Source
+from pipeline.formats.source import Reject, Source
 from pipeline.schema import TABLES, Row
 
 if TYPE_CHECKING:
@@ -19,16 +19,7 @@ if TYPE_CHECKING:
 Kind = Literal["packets", "rules", "objects", "addresses"]
 Severity = Literal["error", "warning", "note"]
 TEXT_LIMIT = 500
-_POLARS = {"BIGINT": "Int64", "INTEGER": "Int32", "DOUBLE": "Float64", "BOOLEAN": "Boolean", "VARCHAR": "String"}
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """One line that could not be read, and why."""
-
-    line_number: int
-    reason: str
-    text: str
+POLARS_TYPES = {"BIGINT": "Int64", "INTEGER": "Int32", "DOUBLE": "Float64", "BOOLEAN": "Boolean", "VARCHAR": "String"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +67,7 @@ def frame(table: str, rows: Iterable[Row]) -> pl.DataFrame:
 
     rows = list(rows)
     known = {name for row in rows for name in row}
-    schema = {c.name: getattr(pl, _POLARS[c.type]) for c in TABLES[table].columns if c.name in known}
+    schema = {c.name: getattr(pl, POLARS_TYPES[c.type]) for c in TABLES[table].columns if c.name in known}
     return pl.DataFrame(rows, schema=schema)
 
 

@@ -7,8 +7,6 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from pipeline.errors import InputError
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -16,6 +14,15 @@ if TYPE_CHECKING:
 HEAD_BYTES = 64 * 1024
 _BLOCK = 1024 * 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One line that could not be read, and why."""
+
+    line_number: int
+    reason: str
+    text: str
 
 
 @dataclass(slots=True)
@@ -75,10 +82,7 @@ class Source:
         return b"".join(self.blocks()).decode("utf-8", "replace").removeprefix("\ufeff")
 
     def _raw(self) -> BinaryIO:
-        try:
-            return self.path.open("rb")
-        except OSError as e:
-            raise InputError(f"cannot be read: {e.strerror}", where=self.name, hint="check its permissions") from e
+        return self.path.open("rb")
 
     def _open(self) -> BinaryIO:
         compression = self.compression
@@ -89,6 +93,38 @@ class Source:
 
             return cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(self._raw(), mode="r"), "zstd"))
         return self._raw()
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A text file as a line reader will see it: where, how many lines, which are blank, what was cut off its end."""
+
+    path: Path
+    line_count: int
+    blank_lines: list[int]
+    cut: Reject | None = None
+
+
+def look_over(source: Source, spare: Path) -> Survey:
+    """Count lines; what can be saved of a broken compressed file goes to a new file in `spare`."""
+    newlines, blank, last = 0, False, b"\n"
+    for block in source.blocks():
+        newlines += block.count(b"\n")
+        blank = blank or b"\n\n" in last + block or b"\n\r\n" in last + block
+        last = block[-2:]
+    if source.broken:
+        return _salvage(source, spare / "salvaged.txt")
+    blank_lines = [n for n, line in source.lines() if not line] if blank else []
+    return Survey(source.path, newlines + (not last.endswith(b"\n")), blank_lines)
+
+
+def _salvage(source: Source, path: Path) -> Survey:
+    data = b"".join(source.blocks())
+    whole, _, rest = data.rpartition(b"\n")
+    path.write_bytes(whole + b"\n")
+    survey = look_over(Source(path, source.name), path.parent)
+    cut = Reject(survey.line_count + 1, "cut off where the compressed data ends", _text(rest)) if rest else None
+    return Survey(path, survey.line_count + bool(rest), survey.blank_lines, cut)
 
 
 def _text(line: bytes) -> str:

@@ -1,0 +1,288 @@
+"""The verbs: parse, call, print. Nothing heavy is imported before a verb runs."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline import __version__
+from pipeline.cli_options import Common, with_common
+from pipeline.config import Form, Keep, Window
+from pipeline.diagnostics import TALK, fail, note
+from pipeline.errors import ExitCode, HopscopeError, RejectedError, UsageError
+
+if TYPE_CHECKING:
+    from pipeline.run import Job
+
+app = typer.Typer(
+    name="hopscope",
+    help="Who got the traffic of a Kubernetes load test: traced through each node's own rules, with proof.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+Capture = Annotated[Path, typer.Argument(metavar="CAPTURE", help="Folder with nodes/NODE/ and cluster/.")]
+Services = Annotated[
+    list[str] | None, typer.Option("--service", metavar="NS/NAME", help="Keep this Service's connections only.")
+]
+Since = Annotated[str | None, typer.Option(metavar="T", help="Keep connections that start at or after T (ISO 8601).")]
+Until = Annotated[str | None, typer.Option(metavar="T", help="Keep connections that start before T (ISO 8601).")]
+Packets = Annotated[Keep, typer.Option("--keep-packets", help="How much of the packets to keep.")]
+Fields = Annotated[str, typer.Option(metavar="A,B,C", help="Field names of an export without a header line.")]
+Nodes = Annotated[
+    list[str] | None, typer.Option("--node", metavar="NAME=PATH", help="A file or folder that is from this node.")
+]
+Cluster = Annotated[list[Path] | None, typer.Option("--cluster", help="A file or folder of kubectl output.")]
+Report = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write the report.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 if any input line was rejected.")]
+REPORT = Path("report.html")
+
+
+@app.command()
+@with_common
+def demo(common: Common) -> None:
+    """Run the packaged sample from capture to report; the newcomer's first command."""
+    from pipeline import resources
+    from pipeline.lake import Lake
+    from pipeline.run import Job, run_whole
+
+    sample = resources.folder("samples") / "single-pod"
+    job = Job(sample, Lake(common.lake), common.run or "single-pod", limits=common.limits)
+    run_whole(job, Window(), Keep.SLIM)
+    _report(common, job.run, REPORT)
+
+
+@app.command()
+@with_common
+def run(
+    common: Common,
+    capture: Capture,
+    output: Report = REPORT,
+    keep_packets: Packets = Keep.SLIM,
+    service: Services = None,
+    since: Since = None,
+    until: Until = None,
+    fields: Fields = "",
+    node: Nodes = None,
+    cluster: Cluster = None,
+    strict: Strict = False,
+) -> None:
+    """The main job: ingest, trace, label, report.
+
+    Example: `hopscope run ./peak-2 --lake ./lake -o peak-2.html`
+    """
+    from pipeline.run import run_whole
+
+    manifest = run_whole(_job(common, capture, fields, node, cluster), _window(service, since, until), keep_packets)
+    _report(common, manifest.run, output)
+    _stop_if_rejected(common, manifest.run, strict)
+
+
+@app.command()
+@with_common
+def ingest(
+    common: Common,
+    capture: Capture,
+    fields: Fields = "",
+    node: Nodes = None,
+    cluster: Cluster = None,
+    strict: Strict = False,
+) -> None:
+    """Read a capture into the lake; `label` and `report` do the rest."""
+    from pipeline.run import ingest_only
+
+    manifest = ingest_only(_job(common, capture, fields, node, cluster))
+    note(f"run {manifest.run}: {len(manifest.inputs)} files read into {common.lake}")
+    _stop_if_rejected(common, manifest.run, strict)
+
+
+@app.command()
+@with_common
+def label(
+    common: Common,
+    keep_packets: Packets = Keep.SLIM,
+    service: Services = None,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """Trace and label a run that is in the lake."""
+    from pipeline.lake import Lake
+    from pipeline.run import label_again
+
+    window = _window(service, since, until)
+    manifest = label_again(Lake(common.lake), common.run, window, keep_packets, common.limits)
+    note(f"run {manifest.run}: labelled")
+
+
+@app.command()
+@with_common
+def report(common: Common, output: Report = REPORT) -> None:
+    """Write the HTML report of a run, and its summary to stdout."""
+    _report(common, common.run, output)
+
+
+@app.command()
+@with_common
+def runs(
+    common: Common,
+    delete: Annotated[str | None, typer.Option("--delete", metavar="NAME", help="Remove this run.")] = None,
+) -> None:
+    """List the runs of a lake."""
+    from pipeline.lake import Lake
+
+    lake = Lake(common.lake)
+    if delete:
+        lake.delete(delete)
+        note(f"run {delete}: removed")
+        return
+    for manifest in lake.runs():
+        sys.stdout.write(f"{manifest.run}\n")
+
+
+@app.command()
+@with_common
+def sql(
+    common: Common,
+    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="One SELECT; `-` reads it from stdin.")] = None,
+    file: Annotated[Path | None, typer.Option("-f", "--file", help="File that holds the query.")] = None,
+    form: Annotated[Form, typer.Option("--format", help="How to print the result.")] = Form.TABLE,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the result here.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print every table and column, and stop.")] = False,
+) -> None:
+    """Read-only SQL over the lake; every table is in `--schema`.
+
+    Example: `hopscope sql "SELECT label, count(*) FROM connections GROUP BY label" --format csv`
+    """
+    from pipeline.schema import schema_text
+
+    if schema:
+        sys.stdout.write(schema_text())
+        return
+    from pipeline.lake import Lake
+    from pipeline.query import open_lake, run_query
+
+    text = _query_text(query, file)
+    lake = Lake(common.lake)
+    lake.run(common.run)
+    run_query(open_lake(lake, common.limits, common.run), lake, text, form, output)
+
+
+def run_app() -> int:
+    """Run the command line; its exit code."""
+    try:
+        app(standalone_mode=False)
+    except HopscopeError as e:
+        if TALK.debug:
+            raise
+        return fail(e)
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return ExitCode.OK
+    except Exception as e:
+        return _click_error(e)
+    return ExitCode.OK
+
+
+def _click_error(error: Exception) -> int:
+    """What click found wrong with the command line, in our words; anything else is a defect and shows itself."""
+    if not hasattr(error, "format_message"):
+        raise error
+    if getattr(error, "ctx", None) is not None and not error.format_message():
+        return ExitCode.USAGE
+    return fail(UsageError(error.format_message(), hint="see hopscope --help"))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        with_them = ", ".join(f"{name} {installed(name)}" for name in ("duckdb", "polars", "pyarrow", "plotly"))
+        sys.stdout.write(f"hopscope {__version__} ({with_them})\n")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show versions and stop.")
+    ] = False,
+) -> None:
+    """Who got the traffic of a Kubernetes load test: traced through each node's own rules, with proof."""
+
+
+def _job(common: Common, capture: Path, fields: str, node: list[str] | None, cluster: list[Path] | None) -> Job:
+    from pipeline.lake import Lake
+    from pipeline.run import Job
+
+    names = tuple(f.strip() for f in fields.split(",") if f.strip())
+    return Job(capture, Lake(common.lake), common.run, names, _node_paths(node or []), cluster or [], common.limits)
+
+
+def _node_paths(pairs: list[str]) -> dict[str, Path]:
+    split = [pair.partition("=") for pair in pairs]
+    for name, sign, path in split:
+        if not (name and sign and path):
+            raise UsageError(f"--node {name}{sign}{path} is not NAME=PATH", hint="e.g. --node node-a=./a.tsv")
+    return {name: Path(path) for name, _, path in split}
+
+
+def _window(service: list[str] | None, since: str | None, until: str | None) -> Window:
+    return Window(tuple(service or ()), _microseconds(since, "--since"), _microseconds(until, "--until"))
+
+
+def _microseconds(text: str | None, flag: str) -> int | None:
+    """A time as integer microseconds since 1970 UTC; without a zone it is taken for UTC."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as e:
+        raise UsageError(f"{flag} {text} is no time", hint="e.g. 2026-11-22T14:02:10Z") from e
+    since_epoch = (time if time.tzinfo else time.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    return since_epoch // timedelta(microseconds=1)
+
+
+def _query_text(query: str | None, file: Path | None) -> str:
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8")
+        except OSError as e:
+            raise UsageError(f"cannot be read: {e.strerror}", where=str(file)) from e
+    if query == "-" or (query is None and not sys.stdin.isatty()):
+        return sys.stdin.read()
+    if query is None:
+        raise UsageError("no query given", hint='e.g. hopscope sql "SELECT * FROM connections LIMIT 5"')
+    return query
+
+
+def _report(common: Common, run: str | None, output: Path) -> None:
+    from pipeline.lake import Lake
+    from pipeline.query import open_lake
+    from pipeline.report import summary, write_report
+
+    lake = Lake(common.lake)
+    name = lake.run(run).run
+    con = open_lake(lake, common.limits, name)
+    write_report(con, name, output)
+    sys.stdout.write(summary(con))
+    sys.stdout.write(f"report: {output.resolve()}\n")
+
+
+def _stop_if_rejected(common: Common, run: str, strict: bool) -> None:
+    if not strict:
+        return
+    from pipeline.lake import Lake
+    from pipeline.query import open_lake
+
+    count = open_lake(Lake(common.lake), common.limits, run).sql("SELECT COUNT(*) FROM rejects").fetchall()[0][0]
+    if count:
+        hint = "hopscope sql 'SELECT file, line_number, reason, text FROM rejects'"
+        raise RejectedError(f"{count} input lines were rejected", hint=hint)

@@ -1,0 +1,69 @@
+"""The options that every verb has, declared once."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.config import DEFAULT_LAKE, Limits
+from pipeline.diagnostics import TALK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PANEL = "Everywhere"
+_COMMON = {
+    "lake": (Path, DEFAULT_LAKE, ["--lake"], "Folder that keeps the runs.", "HOPSCOPE_LAKE"),
+    "run": (str | None, None, ["--run"], "Run that is meant; default: the only or the newest.", None),
+    "memory_limit": (str | None, None, ["--memory-limit"], "Memory to use at most, e.g. 2GB.", "HOPSCOPE_MEMORY_LIMIT"),
+    "threads": (int | None, None, ["--threads"], "Threads to use; default: all cores.", "HOPSCOPE_THREADS"),
+    "temp_dir": (Path | None, None, ["--temp-dir"], "Where to spill what memory cannot hold.", "HOPSCOPE_TEMP_DIR"),
+    "quiet": (bool, False, ["-q", "--quiet"], "Say only what is wrong.", None),
+    "verbose": (bool, False, ["-v", "--verbose"], "Say more.", None),
+    "debug": (bool, False, ["--debug"], "Show a traceback when something fails.", None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What the common options said."""
+
+    lake: Path
+    run: str | None
+    limits: Limits
+
+
+def with_common(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the common options; it gets them as its first argument, a `Common`."""
+
+    @wraps(verb)
+    def wrapper(**options: object) -> None:
+        common = _gather({name: options.pop(name) for name in _COMMON})
+        verb(common, **options)
+
+    _, *own = inspect.signature(verb, eval_str=True).parameters.values()
+    added = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=default,
+            annotation=Annotated[kind, typer.Option(*flags, help=text, envvar=variable, rich_help_panel=_PANEL)],
+        )
+        for name, (kind, default, flags, text, variable) in _COMMON.items()
+    ]
+    own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    wrapper.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in [*own, *added]}
+    return wrapper
+
+
+def _gather(options: dict[str, object]) -> Common:
+    TALK.level = 0 if options["quiet"] else 2 if options["verbose"] else 1
+    TALK.debug = bool(options["debug"])
+    limits = Limits(options["memory_limit"], options["threads"], options["temp_dir"])  # type: ignore[arg-type]
+    return Common(options["lake"], options["run"], limits)  # type: ignore[arg-type]

@@ -1,0 +1,131 @@
+"""Finds the inputs in a capture folder: which form each file has, and whose node it is from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import InputError
+from pipeline.formats import recognise
+from pipeline.formats.base import Finding, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pipeline.formats.base import Format
+
+
+@dataclass(slots=True)
+class Input:
+    """One file of a capture: its form (None where nothing knows it), its hash, and what is wrong with it."""
+
+    source: Source
+    form: Format | None
+    sha256: str
+    findings: list[Finding]
+
+    @property
+    def capture_id(self) -> str:
+        """8 hex digits that tell the file apart by node and content, wherever it lies."""
+        return hashlib.sha256(f"{self.source.node}\n{self.sha256}".encode()).hexdigest()[:8]
+
+
+def discover(capture: Path, nodes: Mapping[str, Path], cluster: Sequence[Path]) -> list[Input]:
+    """Every file of `capture`, and of the folders or files told explicitly, in order of their names.
+
+    Raises:
+        InputError: the folder is missing, is no folder, or has no file in it.
+    """
+    sources = [*_folder_sources(capture)]
+    for node, path in sorted(nodes.items()):
+        sources += [Source(p, f"{node}:{p.name}", node) for p in _files(path)]
+    sources += [Source(p, p.name) for path in cluster for p in _files(path)]
+    if not sources:
+        raise InputError("no file in it", where=str(capture), hint="put tshark exports and rule dumps in nodes/<node>/, kubectl output in cluster/")
+    return _without_copies([_look(source) for source in sources])
+
+
+def run_name(capture: Path) -> str:
+    """The name a run gets from its folder: the folder's own, or its parent's where it is called `run`."""
+    folder = capture.resolve()
+    return folder.parent.name if folder.name == "run" and folder.parent.name else folder.name
+
+
+def _folder_sources(capture: Path) -> Iterable[Source]:
+    if not capture.exists():
+        raise InputError("no such folder", where=str(capture), hint="give the folder that holds nodes/ and cluster/")
+    if not capture.is_dir():
+        raise InputError("is a file, not a folder", where=str(capture), hint="give the folder that it lies in")
+    for path in _files(capture):
+        name = path.relative_to(capture).as_posix()
+        yield Source(path, name, _node_of(name))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise InputError("no such file or folder", where=str(path), hint="check the path")
+    return sorted(p for p in path.rglob("*") if p.is_file() and not any(x.startswith(".") for x in p.parts[-2:]))
+
+
+def _node_of(name: str) -> str | None:
+    """Node by place: nodes/<node>/..., any other folder's name, or the file name up to its first dot."""
+    parts = name.split("/")
+    if parts[0] == "cluster":
+        return None
+    if parts[0] == "nodes" and len(parts) > 2:
+        return parts[1]
+    return parts[-2] if len(parts) > 1 and parts[-2] != "nodes" else parts[-1].split(".")[0]
+
+
+def _look(source: Source) -> Input:
+    try:
+        return _recognised(source)
+    except OSError as e:
+        finding = Finding("unreadable-file", "error", f"cannot be read: {e.strerror}", "check its permissions")
+        return Input(source, None, "", [finding])
+
+
+def _recognised(source: Source) -> Input:
+    with source.path.open("rb") as f:
+        digest = hashlib.file_digest(f, "sha256").hexdigest()
+    head = source.head()
+    form = recognise(head)
+    if form is not None and form.kind == "objects":
+        source.node = None
+    return Input(source, form, digest, [] if form else [_nothing_known(head, source.broken)])
+
+
+def _nothing_known(head: str, broken: str | None) -> Finding:
+    """Why no form took the file."""
+    if not head:
+        return Finding(
+            "empty-file",
+            "warning",
+            f"cannot be decompressed: {broken}" if broken else "is empty",
+            "tshark loses what it buffered when it is killed; capture again with -l",
+        )
+    first = head.splitlines()[0][:60]
+    return Finding(
+        "unrecognised-file",
+        "warning",
+        f"is no input form that hopscope knows (it starts with {first!r})",
+        "see docs/reference/inputs.md for the forms; take the file out of the folder if it does not belong there",
+    )
+
+
+def _without_copies(inputs: list[Input]) -> list[Input]:
+    """Inputs with each (node, content) once; a second copy is noted at the first."""
+    seen: dict[str, list[Input]] = defaultdict(list)
+    for one in inputs:
+        seen[one.capture_id if one.sha256 else one.source.name].append(one)
+    for first, *copies in seen.values():
+        first.findings += [
+            Finding("copy-of-a-file", "note", f"{copy.source.name} has the same content; read once", "nothing to do")
+            for copy in copies
+        ]
+    return [same[0] for same in seen.values()]

@@ -1,0 +1,83 @@
+"""DuckDB, the engine of one machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from pipeline.schema import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.config import Limits
+    from pipeline.schema import Table
+
+Connection = duckdb.DuckDBPyConnection
+
+
+def connect(limits: Limits) -> Connection:
+    """An in-memory database that obeys `limits`."""
+    con = duckdb.connect()
+    con.execute("SET TimeZone = 'UTC'")
+    for setting, value in (
+        ("memory_limit", limits.memory_limit),
+        ("threads", limits.threads),
+        ("temp_directory", limits.temp_dir),
+    ):
+        if value is not None:
+            con.execute(f"SET {setting} = {literal(str(value))}")
+    return con
+
+
+def literal(text: str) -> str:
+    """`text` as an SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """`name` as a quoted SQL name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def column_list(table: Table, *, skip: tuple[str, ...] = ()) -> str:
+    """The columns of `table`, cast to their declared types, as they stand in a SELECT."""
+    return ", ".join(f"CAST({c.name} AS {c.type}) AS {c.name}" for c in table.columns if c.name not in skip)
+
+
+def empty_select(table: Table, *, skip: tuple[str, ...] = ()) -> str:
+    """A SELECT with the columns of `table` and no rows."""
+    cells = ", ".join(f"CAST(NULL AS {c.type}) AS {c.name}" for c in table.columns if c.name not in skip)
+    return f"SELECT {cells} WHERE FALSE"
+
+
+def parquet_select(table: Table, files: Iterable[Path], *, skip: tuple[str, ...] = ()) -> str:
+    """A SELECT over Parquet files of `table`, partitions taken from their paths; no files give no rows."""
+    paths = sorted(str(f) for f in files)
+    if not paths:
+        return empty_select(table, skip=skip)
+    types = "{" + ", ".join(f"'{p}': VARCHAR" for p in table.partitions if p not in skip) + "}"
+    listed = "[" + ", ".join(literal(p) for p in paths) + "]"
+    names = ", ".join(c for c in table.names if c not in skip)
+    hive = "" if types == "{}" else f", hive_partitioning = true, hive_types = {types}"
+    return f"SELECT {names} FROM read_parquet({listed}{hive})"
+
+
+def write_parquet(con: Connection, select: str, path: Path) -> int:
+    """Write what `select` gives to one Parquet file; the number of rows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    result = con.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)").fetchone()
+    return int(result[0]) if result else 0
+
+
+def create_view(con: Connection, name: str, select: str) -> None:
+    """Make `name` stand for what `select` gives."""
+    con.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {select}")
+
+
+def lake_views(con: Connection, files: dict[str, list[Path]], *, skip: tuple[str, ...] = ()) -> None:
+    """A view for every table of the schema over its files."""
+    for name, table in TABLES.items():
+        create_view(con, name, parquet_select(table, files.get(name, []), skip=skip))

@@ -1,0 +1,178 @@
+"""Reads the inputs of a capture into the Parquet files of one run; every row is kept or rejected, and counted."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pipeline import resources
+from pipeline.diagnostics import detail, warn
+from pipeline.engines.delimited import DelimitedFile
+from pipeline.engines.duckdb import literal
+from pipeline.errors import HopscopeError
+from pipeline.formats.base import POLARS_TYPES, Finding, Parsed, Reject, clip, frame
+from pipeline.formats.source import look_over
+from pipeline.formats.tshark_fields import FIELD_TYPES, TsharkFields
+from pipeline.schema import TABLES, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from pipeline.discover import Input
+    from pipeline.engines.duckdb import Connection
+    from pipeline.formats.source import Source
+
+
+@dataclass(slots=True)
+class Ingest:
+    """Takes inputs one by one into `folder` (the run's own), and writes the small tables at the end."""
+
+    con: Connection
+    folder: Path
+    fields: Sequence[str] = ()
+    captures: list[Row] = field(default_factory=list)
+    rejects: list[Row] = field(default_factory=list)
+    findings: list[Row] = field(default_factory=list)
+    frames: dict[str, list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
+
+    def take(self, one: Input) -> None:
+        """Read one input."""
+        detail(f"reading {one.source.name} as {one.form.name if one.form else 'nothing known'}")
+        row: Row = {"row_count": 0, "kept_count": 0, "rejected_count": 0}
+        if isinstance(one.form, TsharkFields):
+            row |= self._packets(one, one.form)
+        elif one.form is not None:
+            row |= self._parsed(one, one.form.parse(one.source))
+        self._note_findings(one)
+        _check(one, row)
+        self.captures.append(row | _identity(one))
+
+    def finish(self) -> None:
+        """Write the tables that are gathered over all inputs."""
+        self.frames["captures"].append(frame("captures", self.captures))
+        self.frames["rejects"].append(frame("rejects", self.rejects))
+        self.frames["findings"].append(frame("findings", self.findings))
+        for table, frames in self.frames.items():
+            write_frames(self.folder, table, frames)
+
+    def _packets(self, one: Input, form: TsharkFields) -> Row:
+        source = one.source
+        with tempfile.TemporaryDirectory(prefix="hopscope-") as spare:
+            survey = look_over(source, Path(spare))
+            layout = form.layout(source.head(), self.fields)
+            file = DelimitedFile(self.con, survey.path, layout, one.capture_id, FIELD_TYPES)
+            out = self.folder / "packets" / f"node={quote(source.node or 'unknown')}" / f"{one.capture_id}.parquet"
+            out.parent.mkdir(parents=True, exist_ok=True)
+            scan = file.copy((resources.folder("sql") / "packets.sql").read_text(), out, survey.blank_lines)
+            file.write_rejects(source.name, self.folder / "rejects" / f"{one.capture_id}.parquet")
+        if survey.cut:
+            self.rejects.append(_reject_row(one, survey.cut))
+        if source.broken:
+            one.findings.append(_truncated(source))
+        first, last = self.con.sql(f"SELECT min(ts_us), max(ts_us) FROM read_parquet({literal(str(out))})").fetchall()[
+            0
+        ]
+        return {
+            "row_count": survey.line_count - len(survey.blank_lines) - layout.header_lines,
+            "kept_count": scan.kept_count,
+            "rejected_count": scan.rejected_count + (survey.cut is not None),
+            "first_us": first,
+            "last_us": last,
+        }
+
+    def _parsed(self, one: Input, parsed: Parsed) -> Row:
+        import polars as pl
+
+        identity = {"node": one.source.node, "capture_id": one.capture_id, "file": one.source.name}
+        for table, rows in parsed.tables.items():
+            missing = {k: v for k, v in identity.items() if _declares(table, k) and k not in rows.columns}
+            self.frames[table].append(rows.with_columns(**{k: pl.lit(v, pl.String) for k, v in missing.items()}))
+        self.rejects += [_reject_row(one, r) for r in parsed.rejects]
+        one.findings += parsed.findings
+        if one.source.broken:
+            one.findings.append(_truncated(one.source))
+        rejected = len(parsed.rejects)
+        return {
+            "row_count": parsed.row_count,
+            "kept_count": parsed.row_count - rejected,
+            "rejected_count": rejected,
+        }
+
+    def _note_findings(self, one: Input) -> None:
+        for f in one.findings:
+            where = one.source.name + (f":{f.line_number}" if f.line_number else "")
+            if f.severity != "note":
+                warn(f.message, where=where, hint=f.remedy)
+            self.findings.append(
+                {
+                    "finding": f.finding,
+                    "severity": f.severity,
+                    "node": one.source.node,
+                    "file": one.source.name,
+                    "line_number": f.line_number,
+                    "message": f.message,
+                    "remedy": f.remedy,
+                }
+            )
+
+
+def write_frames(folder: Path, table: str, frames: Sequence[pl.DataFrame]) -> None:
+    """Write frames of one table to one Parquet file, every declared column there; equal rows once."""
+    import polars as pl
+
+    columns = TABLES[table].file_columns
+    whole = pl.concat([frame(table, []), *frames], how="diagonal_relaxed")
+    missing = [c.name for c in columns if c.name not in whole.columns]
+    whole = whole.with_columns(**{name: pl.lit(None) for name in missing})
+    whole = whole.select(pl.col(c.name).cast(getattr(pl, POLARS_TYPES[c.type])) for c in columns).unique(
+        maintain_order=True
+    )
+    path = folder / table / "part.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole.write_parquet(path)
+
+
+def _check(one: Input, row: Row) -> None:
+    """Nothing is lost silently: rows read = kept + rejected."""
+    read, kept, rejected = (int(str(row[k])) for k in ("row_count", "kept_count", "rejected_count"))
+    if read != kept + rejected:
+        message = f"read {read} rows, kept {kept}, rejected {rejected}: {read - kept - rejected} are lost"
+        raise HopscopeError(message, where=one.source.name, hint="this is a defect of hopscope; please report it")
+
+
+def _identity(one: Input) -> Row:
+    path = one.source.path
+    return {
+        "capture_id": one.capture_id,
+        "node": one.source.node,
+        "file": one.source.name,
+        "kind": one.form.kind if one.form else "unknown",
+        "format": one.form.name if one.form else "unknown",
+        "file_bytes": path.stat().st_size,
+        "sha256": one.sha256 or None,
+    }
+
+
+def _reject_row(one: Input, reject: Reject) -> Row:
+    return {
+        "capture_id": one.capture_id,
+        "file": one.source.name,
+        "line_number": reject.line_number,
+        "reason": reject.reason,
+        "text": clip(reject.text),
+    }
+
+
+def _declares(table: str, column: str) -> bool:
+    return column in {c.name for c in TABLES[table].file_columns}
+
+
+def _truncated(source: Source) -> Finding:
+    message = f"its compressed data ends early ({source.broken}); what came before is read"
+    return Finding("truncated-file", "warning", message, "the rest is lost; copy the file again, or capture again")

@@ -1,0 +1,104 @@
+"""The SELECTs of sql/: what each says of itself, the order they stand in, and building them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
+
+from pipeline import resources
+from pipeline.engines.duckdb import identifier
+from pipeline.errors import HopscopeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.engines.duckdb import Connection
+
+_HEADER = re.compile(r"^-- (\w+): (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One SELECT: its name is the table it makes. `stored` ones go to the lake; `needs` are the tables it reads."""
+
+    name: str
+    sql: str
+    about: str
+    grain: str
+    key: tuple[str, ...]
+    stage: str
+    stored: bool
+    needs: frozenset[str]
+
+
+@cache
+def all_models() -> dict[str, Model]:
+    """Every model of sql/, by name."""
+    paths = sorted(resources.folder("sql").glob("*.sql"))
+    return {p.stem: _model(p.stem, p.read_text(encoding="utf-8")) for p in paths}
+
+
+def build(con: Connection, wanted: Iterable[str]) -> None:
+    """Build the wanted models, and the models they need, as tables; those already there are taken as they are.
+
+    Raises:
+        HopscopeError: a model's rows are not told apart by its key.
+    """
+    there = {str(r[0]) for r in con.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
+    views = {str(r[0]) for r in con.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()}
+    for model in in_order(wanted):
+        if model.name in there:
+            continue
+        if model.name in views:
+            con.execute(f"DROP VIEW {identifier(model.name)}")
+        con.execute(f"CREATE TABLE {identifier(model.name)} AS {model.sql}")
+        _check_key(con, model)
+
+
+def in_order(wanted: Iterable[str]) -> list[Model]:
+    """The wanted models and all they need, each after what it needs."""
+    models = {name: m for name, m in all_models().items() if m.stage != "ingest"}
+    graph: dict[str, frozenset[str]] = {}
+    waiting = list(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name in models and name not in graph:
+            graph[name] = models[name].needs & models.keys()
+            waiting += graph[name]
+    return [models[name] for name in TopologicalSorter({k: sorted(graph[k]) for k in sorted(graph)}).static_order()]
+
+
+def _check_key(con: Connection, model: Model) -> None:
+    key = ", ".join(model.key)
+    rows = con.sql(f"SELECT {key}, COUNT(*) FROM {identifier(model.name)} GROUP BY ALL HAVING COUNT(*) > 1 LIMIT 1")
+    if twice := rows.fetchall():
+        message = f"sql/{model.name}.sql made two rows with one key ({key}): {twice[0][:-1]}"
+        raise HopscopeError(message, hint="this is a defect of hopscope; please report it")
+
+
+def _model(name: str, text: str) -> Model:
+    header: dict[str, str] = {}
+    for key, value in _HEADER.findall(text):
+        header[key] = f"{header[key]} {value}" if key in header else value
+    return Model(
+        name=name,
+        sql=text,
+        about=header.get("about", ""),
+        grain=header.get("grain", ""),
+        key=tuple(c.strip() for c in header.get("key", "").split(",") if c.strip()),
+        stage=header.get("stage", "label"),
+        stored=header.get("store") != "no",
+        needs=_tables_read(text),
+    )
+
+
+def _tables_read(sql: str) -> frozenset[str]:
+    import sqlglot
+    from sqlglot import exp
+
+    tree = sqlglot.parse_one(sql, dialect="duckdb")
+    ctes = {c.alias for c in tree.find_all(exp.CTE)}
+    return frozenset(t.name for t in tree.find_all(exp.Table)) - ctes

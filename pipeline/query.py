@@ -1,0 +1,105 @@
+"""Ad-hoc SQL over a lake: read-only, and results in the usual forms."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.engines.duckdb import connect, lake_views, literal
+from pipeline.errors import QueryError
+from pipeline.config import Form
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyRelation
+
+    from pipeline.config import Limits
+    from pipeline.engines.duckdb import Connection
+    from pipeline.lake import Lake
+
+
+_COPY = {
+    Form.CSV: "FORMAT csv, HEADER",
+    Form.JSON: "FORMAT json, ARRAY true",
+    Form.JSONL: "FORMAT json, ARRAY false",
+    Form.PARQUET: "FORMAT parquet",
+}
+_ANSWER = "hopscope_answer"
+_NUMBERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "FLOAT", "DOUBLE"}
+
+
+def open_lake(lake: Lake, limits: Limits, run: str | None = None) -> Connection:
+    """A database with a view for every table, over one run or over all."""
+    con = connect(limits)
+    lake_views(con, lake.files(run))
+    return con
+
+
+def run_query(con: Connection, lake: Lake, sql: str, form: Form, out: Path | None) -> None:
+    """Write what one SELECT gives to `out`, or to stdout. Nothing but the lake's files can be read from it.
+
+    Raises:
+        QueryError: it is no single SELECT, or DuckDB refuses it.
+    """
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="hopscope-") as scratch:
+        _lock_down(con, lake, scratch)
+        try:
+            _check_only_reads(con, sql)
+            relation = con.sql(sql)
+            if form in (Form.TABLE, Form.MARKDOWN):
+                data = _laid_out(con, relation, form).encode()
+            else:
+                relation.create_view(_ANSWER)
+                path = Path(scratch) / "answer"
+                con.execute(f"COPY (FROM {_ANSWER}) TO {literal(str(path))} ({_COPY[form]})")
+                data = path.read_bytes()
+        except duckdb.Error as e:
+            raise QueryError(str(e)) from e
+    if out is not None:
+        out.write_bytes(data)
+    else:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def _lock_down(con: Connection, lake: Lake, scratch: str) -> None:
+    """From here on only the lake and `scratch` can be reached, and no setting be changed."""
+    folders = ", ".join(literal(str(p)) for p in (lake.root, lake.root.resolve(), scratch))
+    con.execute(f"SET allowed_directories = [{folders}]")
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+
+
+def _check_only_reads(con: Connection, sql: str) -> None:
+    from duckdb import StatementType
+
+    kinds = [s.type for s in con.extract_statements(sql)]
+    if len(kinds) != 1:
+        raise QueryError(f"{len(kinds)} statements given", hint="give one SELECT at a time")
+    if kinds[0] not in (StatementType.SELECT, StatementType.EXPLAIN):
+        raise QueryError("only reading is allowed here", hint="give a SELECT; other tools can read the lake's Parquet")
+
+
+def _laid_out(con: Connection, relation: DuckDBPyRelation, form: Form) -> str:
+    """The rows as an aligned table; DuckDB itself turns each value into text."""
+    numeric = [str(t) in _NUMBERS or str(t).startswith("DECIMAL") for t in relation.types]
+    relation.create_view(_ANSWER)
+    rows = con.sql(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {_ANSWER}").fetchall()
+    cells = [relation.columns, *([_cell(c, form) for c in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(relation.columns))]
+    lines = [
+        [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)] for row in cells
+    ]
+    if form is Form.MARKDOWN:
+        rule = ["-" * (w - 1) + ":" if n else "-" * w for w, n in zip(widths, numeric, strict=True)]
+        return "".join(f"| {' | '.join(line)} |\n" for line in (lines[0], rule, *lines[1:]))
+    rule = ["─" * w for w in widths]
+    return "".join("  ".join(line).rstrip() + "\n" for line in (lines[0], rule, *lines[1:]))
+
+
+def _cell(value: str | None, form: Form) -> str:
+    text = "" if value is None else value.replace("\n", "\\n").replace("\r", "\\r")
+    return text.replace("|", "\\|") if form is Form.MARKDOWN else text

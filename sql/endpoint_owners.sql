@@ -1,0 +1,22 @@
+-- about: Services that an endpoint serves, from the rules and from the objects; whether any of them rewrites sources.
+-- grain: endpoint
+-- key: protocol, ip, port
+-- store: no
+WITH claims AS (
+  SELECT protocol, endpoint_ip AS ip, endpoint_port AS port, service, service_port, source_nat
+  FROM decisions
+  WHERE endpoint_ip IS NOT NULL
+  UNION ALL
+  SELECT protocol, ip, port, service, NULL AS service_port, NULL AS source_nat
+  FROM endpoints
+)
+SELECT
+  protocol, ip, port,
+  COUNT(DISTINCT service) AS service_count,
+  CASE WHEN COUNT(DISTINCT service) = 1 THEN MIN(service) END AS service,
+  CASE WHEN COUNT(DISTINCT service) = 1 AND COUNT(DISTINCT service_port) = 1 THEN MIN(service_port) END AS service_port,
+  ARRAY_TO_STRING(LIST_SORT(LIST(DISTINCT service)), ', ') AS services,
+  COALESCE(BOOL_OR(source_nat), FALSE) AS rewrites_sources
+FROM claims
+WHERE ip IS NOT NULL AND port IS NOT NULL
+GROUP BY protocol, ip, port

@@ -1,0 +1,37 @@
+-- about: One row a connection: its anchor, the leg after translation where one was seen, and what the anchor's rules say.
+-- about: A forward or delivery leg without a SYN is left out where the node it came from was captured too: its
+-- about: connection is counted there.
+-- grain: connection
+-- key: connection_id
+-- store: no
+WITH captured_nodes AS (
+  SELECT DISTINCT node FROM captures WHERE kind = 'packets' AND kept_count > 0
+),
+after_legs AS (
+  SELECT stitch_key, src_ip, src_port, dst_ip, dst_port, dst_node, reply_packet_count
+  FROM stitches
+  WHERE leg IN ('forward', 'delivery') AND after_rank = 1
+),
+anchors AS (
+  SELECT * FROM stitches WHERE anchor_rank = 1
+)
+SELECT
+  a.flow_id AS connection_id,
+  a.stitch_key, a.protocol, a.src_ip, a.src_port, a.dst_ip, a.dst_port, a.leg, a.node, a.src_node, a.has_rules,
+  a.to_endpoint, a.start_us, a.end_us, a.flow_count, a.request_count, a.reply_packet_count,
+  a.packet_count + a.reply_packet_count AS packet_count,
+  a.byte_count + COALESCE(a.reply_byte_count, 0) AS byte_count,
+  a.reply_packet_count > 0 OR a.syn_count IS NULL AS may_be_answered,
+  a.object_service, a.object_service_port,
+  f.dst_ip AS after_dst_ip, f.dst_port AS after_dst_port, f.src_ip AS after_src_ip, f.src_port AS after_src_port,
+  f.dst_node AS after_node,
+  c.trace_id, c.service AS rules_service, c.service_port AS rules_service_port, c.verdict, c.certain,
+  c.source_nat AS rules_source_nat, c.affinity_s, c.endpoint_count, c.endpoint_ip, c.endpoint_port,
+  c.hop AS rules_hop, c.candidates
+FROM anchors AS a
+LEFT JOIN after_legs AS f ON f.stitch_key = a.stitch_key AND a.leg = 'ingress'
+LEFT JOIN choices AS c
+  ON c.node = a.node AND c.protocol = a.protocol AND c.dst_ip = a.dst_ip AND c.dst_port = a.dst_port
+  AND c.source_class = a.source_class AND a.leg = 'ingress'
+LEFT JOIN captured_nodes AS n ON n.node = a.src_node
+WHERE a.leg NOT IN ('forward', 'delivery') OR a.stitch_key IS NULL OR n.node IS NULL OR a.syn_count > 0

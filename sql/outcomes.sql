@@ -1,0 +1,81 @@
+-- about: Where each connection went and on what ground, before affinity is judged.
+-- about: Hop and address rewriting come from the legs if they were joined, else from the rules if these leave no choice.
+-- grain: connection
+-- key: connection_id
+-- store: no
+WITH known AS (
+  SELECT COUNT(*) > 0 AS has_services FROM service_ports
+),
+situations AS (
+  SELECT
+    j.*,
+    o.service_count, o.service AS owner_service, o.service_port AS owner_service_port, o.services AS owner_services,
+    COALESCE(o.rewrites_sources, FALSE) AS owner_rewrites,
+    d.node AS dst_node,
+    COALESCE(s.is_private, FALSE) AS src_is_private,
+    s.in_pod_range AS src_in_pod_range,
+    COALESCE(t.in_pod_range, FALSE) OR d.pod IS NOT NULL AS to_pod,
+    CASE
+      WHEN j.leg = 'ingress' AND j.after_dst_ip IS NOT NULL THEN 'joined'
+      WHEN j.leg = 'ingress' AND j.certain AND j.verdict IN ('drop', 'reject') THEN 'refused'
+      WHEN j.leg = 'ingress' AND j.certain AND j.rules_hop <> 'unknown' THEN 'ruled'
+      WHEN j.leg = 'ingress' AND j.rules_hop = 'local' AND j.may_be_answered THEN 'near'
+      WHEN j.leg = 'ingress' AND j.trace_id IS NULL THEN 'no-rules'
+      WHEN j.leg = 'ingress' AND j.certain AND j.endpoint_count > 1 THEN 'ambiguous-endpoint'
+      WHEN j.leg = 'ingress' AND j.certain THEN 'endpoint-node-unknown'
+      WHEN j.leg = 'ingress' THEN 'uncertain-rules'
+      WHEN j.leg IN ('forward', 'delivery') AND j.src_node = d.node THEN 'node-originated'
+      WHEN j.leg IN ('forward', 'delivery') AND j.src_node IS NOT NULL THEN 'from-node'
+      WHEN j.leg IN ('forward', 'delivery') AND s.is_private AND NOT s.in_pod_range AND o.rewrites_sources
+        THEN 'from-assumed-node'
+      WHEN j.leg IN ('forward', 'delivery') THEN 'ingress-leg-not-captured'
+      WHEN j.to_endpoint THEN 'endpoint-node-unknown'
+      WHEN NOT j.has_rules AND NOT k.has_services THEN 'no-rules'
+      WHEN COALESCE(t.in_pod_range, FALSE) OR d.pod IS NOT NULL THEN 'pod-dialled'
+      ELSE 'no-service'
+    END AS situation
+  FROM joined AS j
+  CROSS JOIN known AS k
+  LEFT JOIN endpoint_owners AS o ON o.protocol = j.protocol AND o.ip = j.dst_ip AND o.port = j.dst_port
+  LEFT JOIN places AS d ON d.ip = j.dst_ip
+  LEFT JOIN addresses AS s ON s.ip = j.src_ip
+  LEFT JOIN addresses AS t ON t.ip = j.dst_ip
+),
+aimed AS (
+  SELECT
+    s.*,
+    s.leg IN ('forward', 'delivery') AS is_after,
+    situation IN ('from-node', 'from-assumed-node', 'node-originated') AS client_hidden,
+    CASE
+      WHEN situation = 'joined' THEN after_dst_ip
+      WHEN leg = 'ingress' THEN endpoint_ip
+      WHEN leg IN ('forward', 'delivery') OR situation = 'pod-dialled' OR to_endpoint THEN dst_ip
+    END AS pod_ip,
+    CASE
+      WHEN situation = 'joined' THEN after_dst_port
+      WHEN leg = 'ingress' THEN endpoint_port
+      WHEN leg IN ('forward', 'delivery') OR situation = 'pod-dialled' OR to_endpoint THEN dst_port
+    END AS pod_port
+  FROM situations AS s
+)
+SELECT
+  a.*,
+  p.pod,
+  COALESCE(p.node, CASE WHEN situation IN ('ruled', 'near') AND rules_hop = 'local' THEN a.node END) AS pod_node,
+  CASE
+    WHEN situation = 'joined' AND p.node = a.node THEN 'local'
+    WHEN situation = 'joined' AND p.node <> a.node THEN 'forwarded'
+    WHEN situation IN ('ruled', 'near') THEN rules_hop
+    WHEN situation IN ('from-node', 'from-assumed-node') THEN 'forwarded'
+    WHEN situation IN ('pod-dialled', 'no-service', 'refused') THEN 'none'
+    ELSE 'unknown'
+  END AS hop,
+  CASE
+    WHEN situation = 'joined' THEN after_src_ip <> src_ip
+    WHEN situation IN ('ruled', 'near') THEN rules_source_nat
+    WHEN situation IN ('from-node', 'from-assumed-node') THEN TRUE
+    WHEN situation IN ('pod-dialled', 'no-service') THEN FALSE
+    WHEN leg = 'ingress' THEN rules_source_nat
+  END AS source_nat
+FROM aimed AS a
+LEFT JOIN places AS p ON p.ip = a.pod_ip

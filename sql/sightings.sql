@@ -1,0 +1,41 @@
+-- about: Conversations with client and server told apart: by SYN, by SYN-ACK, by who is a known server, else by port.
+-- grain: conversation at one vantage
+-- key: flow_id
+-- store: no
+WITH told AS (
+  SELECT
+    c.*,
+    CASE
+      WHEN lower_syns > 0 AND upper_syns = 0 THEN TRUE
+      WHEN upper_syns > 0 AND lower_syns = 0 THEN FALSE
+      WHEN upper_synacks > 0 AND lower_synacks = 0 THEN TRUE
+      WHEN lower_synacks > 0 AND upper_synacks = 0 THEN FALSE
+      WHEN u.ip IS NOT NULL AND l.ip IS NULL THEN TRUE
+      WHEN l.ip IS NOT NULL AND u.ip IS NULL THEN FALSE
+      ELSE lower_port > upper_port
+    END AS lower_is_client
+  FROM conversations AS c
+  LEFT JOIN servers AS l ON l.protocol = c.protocol AND l.ip = c.lower_ip AND l.port = c.lower_port
+  LEFT JOIN servers AS u ON u.protocol = c.protocol AND u.ip = c.upper_ip AND u.port = c.upper_port
+)
+SELECT
+  capture_id || '-' || CAST(first_line AS VARCHAR) AS flow_id,
+  node, interface, protocol,
+  CASE WHEN lower_is_client THEN lower_ip ELSE upper_ip END AS src_ip,
+  CASE WHEN lower_is_client THEN lower_port ELSE upper_port END AS src_port,
+  CASE WHEN lower_is_client THEN upper_ip ELSE lower_ip END AS dst_ip,
+  CASE WHEN lower_is_client THEN upper_port ELSE lower_port END AS dst_port,
+  start_us, end_us,
+  CASE WHEN lower_is_client THEN lower_packets ELSE upper_packets END AS packet_count,
+  CASE WHEN lower_is_client THEN lower_bytes ELSE upper_bytes END AS byte_count,
+  CASE WHEN lower_is_client THEN upper_packets ELSE lower_packets END AS reply_packet_count,
+  CASE WHEN lower_is_client THEN upper_bytes ELSE lower_bytes END AS reply_byte_count,
+  CASE WHEN flagged_packets > 0 THEN CASE WHEN lower_is_client THEN lower_syns ELSE upper_syns END END AS syn_count,
+  CASE WHEN flagged_packets > 0 THEN fins END AS fin_count,
+  CASE WHEN flagged_packets > 0 THEN rsts END AS rst_count,
+  requests AS request_count,
+  payload_bytes,
+  CASE WHEN lower_is_client THEN upper_synacks ELSE lower_synacks END AS synack_count,
+  isn AS tcp_isn,
+  tsval AS tcp_tsval
+FROM told
