@@ -102,13 +102,11 @@ def _recognised(source: Source) -> Input:
 
 def _nothing_known(head: str, broken: str | None) -> Finding:
     """Why no form took the file."""
+    if broken and not head:
+        return Finding("unreadable-file", "error", f"cannot be decompressed: {broken}", "copy the file again")
     if not head:
-        return Finding(
-            "empty-file",
-            "warning",
-            f"cannot be decompressed: {broken}" if broken else "is empty",
-            "tshark loses what it buffered when it is killed; capture again with -l",
-        )
+        remedy = "tshark loses what it buffered when it is killed; capture again with -l"
+        return Finding("empty-file", "warning", "is empty", remedy)
     first = head.splitlines()[0][:60]
     return Finding(
         "unrecognised-file",

@@ -66,10 +66,10 @@ class Ingest:
         with tempfile.TemporaryDirectory(prefix="hopscope-") as spare:
             survey = look_over(source, Path(spare))
             layout = form.layout(source.head(), self.fields)
-            file = DelimitedFile(self.con, survey.path, layout, one.capture_id, FIELD_TYPES)
+            file = DelimitedFile(self.con, survey, layout, one.capture_id, FIELD_TYPES)
             out = self.folder / "packets" / f"node={quote(source.node or 'unknown')}" / f"{one.capture_id}.parquet"
             out.parent.mkdir(parents=True, exist_ok=True)
-            scan = file.copy((resources.folder("sql") / "packets.sql").read_text(), out, survey.blank_lines)
+            scan = file.copy((resources.folder("sql") / "packets.sql").read_text(), out)
             file.write_rejects(source.name, self.folder / "rejects" / f"{one.capture_id}.parquet")
         if survey.cut:
             self.rejects.append(_reject_row(one, survey.cut))

@@ -45,23 +45,65 @@ def label(con: Connection, folder: Path, window: Window) -> None:
         write_parquet(con, select, folder / table / "part.parquet")
 
 
-def _servers(con: Connection) -> None:
-    """The table `servers`: every socket that rules or objects show as a server's, to tell client from server."""
-    rules = con.sql("SELECT spec, family FROM rules WHERE spec IS NOT NULL").fetchall()
-    known = sorted(known_servers(str(spec) for spec, _ in rules))
-    con.execute("CREATE TABLE rule_servers (protocol VARCHAR, ip VARCHAR, port INTEGER)")
-    if known:
-        con.executemany("INSERT INTO rule_servers VALUES (?, ?, ?)", known)
-
-
 def _decide(con: Connection) -> Decided:
     """Trace each class of packets that occurs through the rules of its node."""
-    book = _book(con, ())
-    rules = _by_node(con, "SELECT * FROM rules ORDER BY node, family, table_name, chain, rule_number")
+    book = _book(con)
+    rules = _by_node(con.sql("SELECT * FROM rules ORDER BY node, family, table_name, chain, rule_number").to_dicts())
     return decide(
         rules=rules,
         own_addresses={node: book.own_addresses(node) for node in rules},
-        wanted=_tuples(con, "SELECT DISTINCT node, protocol, dst_ip, dst_port FROM sightings ORDER BY ALL"),
-        sources=_tuples(con, "SELECT DISTINCT node, src_ip FROM sightings ORDER BY ALL"),
+        wanted=con.sql("SELECT DISTINCT node, protocol, dst_ip, dst_port FROM sightings ORDER BY ALL").fetchall(),
+        sources=con.sql("SELECT DISTINCT node, src_ip FROM sightings ORDER BY ALL").fetchall(),
         frontends=con.sql("SELECT * FROM service_ports ORDER BY ALL").to_dicts(),
     )
+
+
+def _by_node(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    nodes: dict[str, list[Row]] = {}
+    for row in rows:
+        nodes.setdefault(str(row["node"]), []).append(row)
+    return nodes
+
+
+def _addresses(con: Connection) -> list[Row]:
+    """What is known of every address that occurs in packets or decisions."""
+    known = con.sql(
+        "SELECT src_ip FROM sightings UNION SELECT dst_ip FROM sightings "
+        "UNION SELECT endpoint_ip FROM decisions WHERE endpoint_ip IS NOT NULL ORDER BY ALL"
+    )
+    book = _book(con)
+    return [row for (ip,) in known.fetchall() if (row := book.row(str(ip)))]
+
+
+def _book(con: Connection) -> AddressBook:
+    rules = con.sql("SELECT source FROM rules WHERE target = 'KUBE-MARK-MASQ' AND source LIKE '!%'")
+    ranges = {str(source).removeprefix("!").strip() for (source,) in rules.fetchall()}
+    return AddressBook(con.sql("SELECT node, cidr, kind FROM node_addresses").to_dicts(), sorted(ranges))
+
+
+def _cut(con: Connection, window: Window) -> None:
+    """Leave out connections, and their flows, that the window does not ask for."""
+    kept = ["TRUE"]
+    if window.since_us is not None:
+        kept.append(f"start_us >= {window.since_us}")
+    if window.until_us is not None:
+        kept.append(f"start_us < {window.until_us}")
+    in_time = " AND ".join(kept)
+    con.execute(f"DELETE FROM flows WHERE COALESCE({in_time}, TRUE) IS FALSE AND connection_id IS NULL")
+    if window.services:
+        names = ", ".join(literal(s) for s in window.services)
+        kept.append(f"COALESCE(service IN ({names}), FALSE)")
+        con.execute("DELETE FROM flows WHERE connection_id IS NULL")
+    con.execute(f"DELETE FROM connections WHERE COALESCE({' AND '.join(kept)}, FALSE) IS FALSE")
+    con.execute(
+        "DELETE FROM flows WHERE connection_id IS NOT NULL AND connection_id NOT IN (SELECT connection_id FROM connections)"
+    )
+
+
+def _write(con: Connection, folder: Path, table: str, rows: Iterable[Row]) -> None:
+    write_frames(folder, table, [frame(table, rows)])
+    _view(con, folder, table)
+
+
+def _view(con: Connection, folder: Path, table: str) -> None:
+    create_view(con, table, parquet_select(TABLES[table], (folder / table).rglob("*.parquet"), skip=("run",)))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.engines.duckdb import Connection
+    from pipeline.formats.source import Survey
     from pipeline.formats.tshark_fields import Layout
 
 _REASON = """CASE CAST(error_type AS VARCHAR)
@@ -33,27 +34,27 @@ class Scan:
 class DelimitedFile:
     """One delimited file on its way to Parquet."""
 
-    def __init__(self, con: Connection, path: Path, layout: Layout, capture_id: str, types: Mapping[str, str]) -> None:
-        """`types` are the types of the fields we know; `path` is text, plain or compressed."""
+    def __init__(self, con: Connection, survey: Survey, layout: Layout, capture_id: str, types: Mapping[str, str]) -> None:
+        """`types` are the types of the fields we know."""
         self.con = con
-        self.path = path
+        self.survey = survey
         self.layout = layout
         self.capture_id = capture_id
         self.types = types
         self.rejects_table = f"rejects_{capture_id}"
 
-    def copy(self, select: str, out: Path, blank_lines: list[int]) -> Scan:
+    def copy(self, select: str, out: Path) -> Scan:
         """Write what `select` makes of the view `export_lines` to `out`, line numbers as in the file."""
         create_view(self.con, "export_lines", self._scan())
         draft = out.with_suffix(".draft")
         kept = write_parquet(self.con, select, draft)
-        lost = self._lost_lines(blank_lines)
+        lost = self._lost_lines()
         if lost:
             write_parquet(self.con, self._renumbered(draft, lost), out)
             draft.unlink()
         else:
             draft.rename(out)
-        return Scan(kept, len(lost) - len(blank_lines))
+        return Scan(kept, len(lost) - len(self.survey.blank_lines))
 
     def write_rejects(self, file: str, out: Path) -> None:
         """Write the rejected lines to `out`, one row a line, in the columns of `rejects`."""
@@ -75,13 +76,14 @@ class DelimitedFile:
         )
         return f"""SELECT {cells}, {literal(self.capture_id)} AS capture_id,
           CAST(row_number() OVER () AS BIGINT) + {self.layout.header_lines} AS line_number
-        FROM read_csv({literal(str(self.path))}, delim = {literal(self.layout.delimiter)}, quote = '', escape = '',
+        FROM read_csv({literal(str(self.survey.path))},
+          compression = '{self.survey.compression or 'none'}', delim = {literal(self.layout.delimiter)}, quote = '', escape = '',
           header = false, skip = {self.layout.header_lines}, auto_detect = false, columns = {{{columns}}},
           store_rejects = true, rejects_table = '{self.rejects_table}', rejects_scan = 'scan_{self.capture_id}')"""
 
-    def _lost_lines(self, blank_lines: list[int]) -> list[int]:
+    def _lost_lines(self) -> list[int]:
         rejected = self.con.sql(f"SELECT DISTINCT line FROM {self.rejects_table}").fetchall()
-        return sorted({*(int(r[0]) for r in rejected), *blank_lines})
+        return sorted({*(int(r[0]) for r in rejected), *self.survey.blank_lines})
 
     def _renumbered(self, draft: Path, lost: list[int]) -> str:
         """Rows of `draft`, each line number raised by the lost lines before it."""

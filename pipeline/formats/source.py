@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,22 +39,23 @@ class Source:
     @property
     def compression(self) -> str | None:
         """`gzip`, `zstd` or None, by the first bytes, whatever the name."""
-        with self._raw() as f:
+        with self.path.open("rb") as f:
             magic = f.read(4)
         return "gzip" if magic[:2] == _GZIP else "zstd" if magic == _ZSTD else None
 
     def blocks(self) -> Iterator[bytes]:
-        """The decompressed bytes, a block at a time; stops at a broken end and notes it in `broken`."""
-        with self._open() as f:
-            while True:
-                try:
-                    block = f.read(_BLOCK)
-                except (EOFError, OSError, zlib.error) as e:
-                    self.broken = str(e) or type(e).__name__
-                    return
-                if not block:
-                    return
-                yield block
+        """The decompressed bytes, at most a megabyte at a time; stops at a broken end and notes it in `broken`."""
+        compression = self.compression
+        with self.path.open("rb") as f:
+            try:
+                if compression == "gzip":
+                    yield from _gunzip(f)
+                elif compression == "zstd":
+                    yield from _unzstd(f)
+                else:
+                    yield from iter(lambda: f.read(_BLOCK), b"")
+            except (EOFError, OSError, zlib.error) as e:
+                self.broken = str(e)
 
     def head(self) -> str:
         """The first 64 KiB of decompressed text."""
@@ -81,25 +81,34 @@ class Source:
         """The whole file as text."""
         return b"".join(self.blocks()).decode("utf-8", "replace").removeprefix("\ufeff")
 
-    def _raw(self) -> BinaryIO:
-        return self.path.open("rb")
 
-    def _open(self) -> BinaryIO:
-        compression = self.compression
-        if compression == "gzip":
-            return cast("BinaryIO", gzip.open(self._raw(), "rb"))
-        if compression == "zstd":
-            import pyarrow as pa
+def _gunzip(f: BinaryIO) -> Iterator[bytes]:
+    """Every member of a gzip file; unlike the gzip module, gives what stands before a broken end."""
+    unpacker = zlib.decompressobj(wbits=31)
+    while raw := f.read(_BLOCK):
+        while raw:
+            if unpacker.eof:
+                unpacker = zlib.decompressobj(wbits=31)
+            if block := unpacker.decompress(raw, _BLOCK):
+                yield block
+            raw = unpacker.unused_data if unpacker.eof else unpacker.unconsumed_tail
+    if not unpacker.eof:
+        raise EOFError("the end of the compressed data is missing")
 
-            return cast("BinaryIO", pa.CompressedInputStream(pa.PythonFile(self._raw(), mode="r"), "zstd"))
-        return self._raw()
+
+def _unzstd(f: BinaryIO) -> Iterator[bytes]:
+    import pyarrow as pa
+
+    with pa.CompressedInputStream(pa.PythonFile(f, mode="r"), "zstd") as stream:
+        yield from iter(lambda: stream.read(_BLOCK), b"")
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A text file as a line reader will see it: where, how many lines, which are blank, what was cut off its end."""
+    """A text file as a line reader will see it: how many lines, which are blank, what was cut off its end."""
 
     path: Path
+    compression: str | None
     line_count: int
     blank_lines: list[int]
     cut: Reject | None = None
@@ -115,7 +124,7 @@ def look_over(source: Source, spare: Path) -> Survey:
     if source.broken:
         return _salvage(source, spare / "salvaged.txt")
     blank_lines = [n for n, line in source.lines() if not line] if blank else []
-    return Survey(source.path, newlines + (not last.endswith(b"\n")), blank_lines)
+    return Survey(source.path, source.compression, newlines + (not last.endswith(b"\n")), blank_lines)
 
 
 def _salvage(source: Source, path: Path) -> Survey:
@@ -124,7 +133,7 @@ def _salvage(source: Source, path: Path) -> Survey:
     path.write_bytes(whole + b"\n")
     survey = look_over(Source(path, source.name), path.parent)
     cut = Reject(survey.line_count + 1, "cut off where the compressed data ends", _text(rest)) if rest else None
-    return Survey(path, survey.line_count + bool(rest), survey.blank_lines, cut)
+    return Survey(path, None, survey.line_count + bool(rest), survey.blank_lines, cut)
 
 
 def _text(line: bytes) -> str:

@@ -1,0 +1,119 @@
+"""Exports of every shape: what is kept, what is rejected, and that nothing is lost."""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from pipeline.config import Limits
+from pipeline.discover import discover
+from pipeline.engines.duckdb import connect
+from pipeline.errors import InputError
+from pipeline.ingest import Ingest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEADER = "ip.src\ttcp.srcport\tip.dst\ttcp.dstport\tip.proto\n"
+ROW = "71.246.124.116\t5879{}\t20.185.96.169\t80\t6\n"
+DIRTY = HEADER + ROW.format(1) + "rubbish\n\n10.0.0.1,10.0.0.2\t1\t10.0.0.3\t80\t1,6\n\n" + ROW.format(2) + "71.2\t1"
+
+
+def ingest(folder: Path, files: dict[str, bytes]) -> duckdb.DuckDBPyConnection:
+    """Write the files into a capture's node, read it, give a database with the tables made."""
+    capture, out = folder / "capture", folder / "out"
+    for name, data in files.items():
+        path = capture / "nodes" / "node-a" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    con = connect(Limits())
+    taken = Ingest(con, out)
+    for one in discover(capture, {}, []):
+        taken.take(one)
+    taken.finish()
+    for table in ("packets", "captures", "rejects", "findings"):
+        if any((out / table).rglob("*.parquet")):
+            con.execute(f"CREATE VIEW {table} AS FROM read_parquet('{out}/{table}/**/*.parquet')")
+    return con
+
+
+def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[object, ...]]:
+    return con.sql(query).fetchall()
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        pytest.param(lambda text: text.encode(), id="plain"),
+        pytest.param(lambda text: text.replace("\n", "\r\n").encode(), id="crlf"),
+        pytest.param(lambda text: b"\xef\xbb\xbf" + text.encode(), id="bom"),
+        pytest.param(lambda text: gzip.compress(text.encode(), mtime=0), id="gzip"),
+    ],
+)
+def test_bad_lines_are_rejected_with_their_number_and_the_rest_keeps_theirs(encode, tmp_path):
+    con = ingest(tmp_path, {"eth0.tsv": encode(DIRTY)})
+    assert rows(con, "SELECT line_number, src_port FROM packets ORDER BY 1") == [(2, 58791), (7, 58792)]
+    assert [r[0] for r in rows(con, "SELECT line_number FROM rejects ORDER BY 1")] == [3, 5, 8]
+    assert rows(con, "SELECT text FROM rejects WHERE line_number = 3") == [("rubbish",)]
+    assert rows(con, "SELECT row_count, kept_count, rejected_count FROM captures") == [(5, 2, 3)]
+
+
+def test_the_classic_five_columns_need_no_header(tmp_path):
+    con = ingest(tmp_path, {"capture.tsv": (ROW.format(1) + "\t\t\t\t\n" + ROW.format(2)).encode()})
+    assert rows(con, "SELECT line_number, src_ip, protocol, ts_us FROM packets ORDER BY 1") == [
+        (1, "71.246.124.116", "tcp", None),
+        (2, None, None, None),
+        (3, "71.246.124.116", "tcp", None),
+    ]
+
+
+def test_time_keeps_its_microseconds(tmp_path):
+    line = b"frame.time_epoch\tip.src\n1795382074.366027101\t10.0.0.1\n1795382074.999999999\t10.0.0.1\n"
+    con = ingest(tmp_path, {"eth0.tsv": line})
+    assert rows(con, "SELECT ts_us FROM packets ORDER BY line_number") == [(1795382074366027,), (1795382074999999,)]
+
+
+def test_of_two_columns_with_one_name_the_last_is_read(tmp_path):
+    con = ingest(tmp_path, {"eth0.tsv": b"ip.src\tip.src\ttcp.srcport\n\t10.0.0.1\t80\n"})
+    assert rows(con, "SELECT src_ip, src_port FROM packets") == [("10.0.0.1", 80)]
+
+
+def test_a_truncated_gzip_gives_what_stands_before_its_end(tmp_path):
+    lines = HEADER + "".join(f"10.0.{i // 250}.{i % 250}\t{i}\t10.1.0.1\t80\t6\n" for i in range(5000))
+    whole = gzip.compress(lines.encode(), mtime=0)
+    con = ingest(tmp_path, {"eth0.tsv.gz": whole[: len(whole) // 2]})
+    ((read, kept, rejected),) = rows(con, "SELECT row_count, kept_count, rejected_count FROM captures")
+    assert (read, rejected) == (kept + 1, 1)
+    assert kept > 1000
+    assert rows(con, "SELECT min(line_number), max(line_number) FROM packets") == [(2, kept + 1)]
+    assert rows(con, "SELECT finding FROM findings") == [("truncated-file",)]
+
+
+def test_unknown_and_empty_files_are_named_and_the_rest_is_read(tmp_path, capsys):
+    files = {"a.tsv": (HEADER + ROW.format(1)).encode(), "b.bin": bytes(range(256)), "c.tsv": b""}
+    con = ingest(tmp_path, files)
+    assert rows(con, "SELECT finding, file FROM findings ORDER BY 2") == [
+        ("unrecognised-file", "nodes/node-a/b.bin"),
+        ("empty-file", "nodes/node-a/c.tsv"),
+    ]
+    assert rows(con, "SELECT sum(kept_count) FROM captures") == [(1,)]
+    assert "nodes/node-a/b.bin: is no input form that hopscope knows" in capsys.readouterr().err
+
+
+def test_a_second_copy_of_a_file_is_read_once(tmp_path):
+    data = (HEADER + ROW.format(1)).encode()
+    con = ingest(tmp_path, {"a.tsv": data, "copy of a.tsv": data})
+    assert rows(con, "SELECT count(*) FROM packets") == [(1,)]
+    assert rows(con, "SELECT finding, file FROM findings") == [("copy-of-a-file", "nodes/node-a/a.tsv")]
+
+
+@pytest.mark.parametrize(("make", "message"), [(False, "no such folder"), (True, "no file in it")])
+def test_a_capture_that_is_not_there_says_so(make, message, tmp_path):
+    capture = tmp_path / "peak"
+    if make:
+        capture.mkdir()
+    with pytest.raises(InputError, match=message):
+        discover(capture, {}, [])
