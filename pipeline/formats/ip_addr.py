@@ -1,0 +1,71 @@
+"""`ip -j addr`: which addresses a node has, and which range its pod bridge spans."""
+
+from __future__ import annotations
+
+from ipaddress import ip_interface
+from typing import TYPE_CHECKING, Any
+
+from pipeline.formats.base import Parsed, Reject, frame
+from pipeline.formats.json_text import BrokenError, JsonText
+from pipeline.schema import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.formats.base import Kind
+    from pipeline.formats.source import Source
+
+# Bridges whose range holds this node's pods and nothing else. docker0 holds other containers, azure0 the node's own
+# network, weave the whole cluster's range: a bridge that is not known gives no range.
+POD_BRIDGES = {"cbr0", "cni0", "kube-bridge"}
+# They carry addresses of Services, the same on every node.
+SERVICE_INTERFACES = {"kube-ipvs0", "nodelocaldns"}
+
+
+class IpAddr:
+    """Addresses of one node."""
+
+    name = "ip-addr-json"
+    kind: Kind = "addresses"
+
+    def recognise(self, head: str) -> int:
+        """Sure where a list of interfaces starts."""
+        return 90 if head.lstrip().startswith("[") and '"ifname"' in head and '"addr_info"' in head else 0
+
+    def parse(self, source: Source) -> Parsed:
+        """A row counts as an address; loopback and link-local ones are read, and nothing is taken from them."""
+        text, parsed, rows = JsonText(source.text()), Parsed(), list[Row]()
+        found: list[tuple[int, object]] = []
+        try:
+            text.elements(text.text.index("["), found)
+        except BrokenError as e:
+            parsed.rejects.append(Reject(text.line_number(e.position), str(e), text.line(e.position)))
+        parsed.row_count = len(parsed.rejects)
+        for position, interface in found:
+            for info in _infos(interface):
+                parsed.row_count += 1
+                try:
+                    rows += list(_rows(interface, info))
+                except (KeyError, TypeError, ValueError) as e:
+                    reject = Reject(text.line_number(position), f"not an address: {e}", text.line(position))
+                    parsed.rejects.append(reject)
+        parsed.tables = {"node_addresses": frame("node_addresses", rows)} if rows else {}
+        return parsed
+
+
+def _infos(interface: object) -> list[Any]:
+    """The addresses of an interface; a thing that is no interface stands for itself."""
+    return interface.get("addr_info") or [] if isinstance(interface, dict) else [interface]
+
+
+def _rows(interface: Any, info: Any) -> Iterator[Row]:  # noqa: ANN401 - JSON of any shape; the caller catches a wrong one
+    """The address itself and, on a pod bridge, its range."""
+    address, name = ip_interface(f"{info['local']}/{info['prefixlen']}"), interface["ifname"]
+    if address.is_loopback or address.is_link_local or name in SERVICE_INTERFACES:
+        return
+    yield {"cidr": f"{address.ip}/{address.max_prefixlen}", "kind": "interface", "interface": name}
+    if name in POD_BRIDGES and address.network.prefixlen < address.max_prefixlen:
+        yield {"cidr": str(address.network), "kind": "pods", "interface": name}
+
+
+FORMAT = IpAddr()

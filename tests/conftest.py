@@ -1,0 +1,39 @@
+"""Fixtures that every test may use, and the rule that CI skips nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+IN_CI = bool(os.environ.get("CI"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of lab captures and dumps beside the checkout; tests that use it carry the marker `shared`."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        reason = f"no folder {folder.name}/ beside the checkout"
+        (pytest.fail if IN_CI else pytest.skip)(reason)
+    return folder
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a skipped test is an error: what it needs has to be installed there."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if IN_CI and reporter else []
+    if skipped:
+        reporter.ensure_newline()
+        reporter.section("skipped in CI, which is an error", red=True)
+        for report in skipped:
+            reporter.line(f"{report.nodeid}: {report.longrepr[2] if isinstance(report.longrepr, tuple) else ''}")
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
