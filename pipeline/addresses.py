@@ -37,6 +37,10 @@ class AddressBook:
         """The addresses that `node` has on its interfaces."""
         return sorted(ip for ip, owner in self._owners.items() if owner == node)
 
+    def pod_ranges(self, node: str) -> list[str]:
+        """The ranges that the pods of `node` have their addresses from."""
+        return [str(network) for network, host in self._hosts if host == node]
+
     def row(self, ip: str) -> Row | None:
         """A row of `addresses`; None where the text is no address."""
         try:

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from pipeline import models
 from pipeline.addresses import AddressBook
-from pipeline.decide import decide, known_servers
+from pipeline.decide import decide
 from pipeline.engines.duckdb import column_list, create_view, identifier, literal, parquet_select, write_parquet
 from pipeline.formats.base import frame
 from pipeline.ingest import write_frames
+from pipeline.rules import NodeFacts, RuleSet
 from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from pipeline.config import Window
@@ -21,64 +22,71 @@ if TYPE_CHECKING:
     from pipeline.engines.duckdb import Connection
     from pipeline.schema import Row
 
-RESULTS = tuple(m.name for m in models.all_models().values() if m.stored and m.stage == "label")
-
 
 def label(con: Connection, folder: Path, window: Window) -> None:
     """Make every result table of one run from the input tables in `folder`, and write them there."""
     for table in TABLES:
         _view(con, folder, table)
-    _servers(con)
+    rules = _rule_sets(con)
+    _rule_servers(con, rules)
     models.build(con, ["sightings"])
-    decided = _decide(con)
+    pod_ranges = sorted({r for rule_set in rules.values() for r in rule_set.pod_ranges})
+    book = AddressBook(con.sql("SELECT node, cidr, kind FROM node_addresses").to_dicts(), pod_ranges)
+    decided = _decide(con, rules, book)
     _write(con, folder, "decisions", decided.decisions)
     _write(con, folder, "trace_steps", decided.trace_steps)
     _write(con, folder, "source_classes", decided.source_classes)
-    _write(con, folder, "addresses", _addresses(con, decided))
+    _write(con, folder, "addresses", _addresses(con, book))
     models.build(con, ["connections", "flows"])
     _cut(con, window)
-    models.build(con, RESULTS)
-    for table in RESULTS:
+    results = [m.name for m in models.all_models().values() if m.stored and m.stage == "label"]
+    models.build(con, results)
+    for table in results:
         schema = TABLES[table]
         key = ", ".join(k for k in schema.key if k != "run")
         select = f"SELECT {column_list(schema, skip=schema.partitions)} FROM {identifier(table)} ORDER BY {key}"
         write_parquet(con, select, folder / table / "part.parquet")
 
 
-def _decide(con: Connection) -> Decided:
+def _rule_sets(con: Connection) -> dict[str, RuleSet]:
+    """The compiled rules of each node that has a dump."""
+    nodes = [str(n) for (n,) in con.sql("SELECT DISTINCT node FROM rules WHERE node IS NOT NULL ORDER BY 1").fetchall()]
+    order = "ORDER BY file, line_number, table_name, chain, rule_number"
+    return {
+        node: RuleSet.from_rows(con.sql(f"SELECT * FROM rules WHERE node = {literal(node)} {order}").to_dicts())
+        for node in nodes
+    }
+
+
+def _rule_servers(con: Connection, rules: Mapping[str, RuleSet]) -> None:
+    """The table `rule_servers`: sockets that any node's rules take for a service's."""
+    known = sorted({f for rule_set in rules.values() for f in rule_set.frontends})
+    con.execute("CREATE TABLE rule_servers (protocol VARCHAR, ip VARCHAR, port INTEGER)")
+    if known:
+        con.executemany("INSERT INTO rule_servers VALUES (?, ?, ?)", known)
+
+
+def _decide(con: Connection, rules: Mapping[str, RuleSet], book: AddressBook) -> Decided:
     """Trace each class of packets that occurs through the rules of its node."""
-    book = _book(con)
-    rules = _by_node(con.sql("SELECT * FROM rules ORDER BY node, family, table_name, chain, rule_number").to_dicts())
-    return decide(
-        rules=rules,
-        own_addresses={node: book.own_addresses(node) for node in rules},
-        wanted=con.sql("SELECT DISTINCT node, protocol, dst_ip, dst_port FROM sightings ORDER BY ALL").fetchall(),
-        sources=con.sql("SELECT DISTINCT node, src_ip FROM sightings ORDER BY ALL").fetchall(),
-        frontends=con.sql("SELECT * FROM service_ports ORDER BY ALL").to_dicts(),
-    )
+    wanted: dict[str, set[tuple[str, str, int]]] = {node: set() for node in rules}
+    sources: dict[str, set[str]] = {node: set() for node in rules}
+    for node, *socket in con.sql("SELECT DISTINCT node, protocol, dst_ip, dst_port FROM sightings").fetchall():
+        if node in rules:
+            wanted[node].add(tuple(socket))
+    for node, ip in con.sql("SELECT DISTINCT node, src_ip FROM sightings").fetchall():
+        if node in rules:
+            sources[node].add(ip)
+    facts = {node: NodeFacts(frozenset(book.own_addresses(node)), tuple(book.pod_ranges(node))) for node in rules}
+    return decide(rules, facts, wanted, sources, con.sql("SELECT * FROM service_ports ORDER BY ALL").to_dicts())
 
 
-def _by_node(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    nodes: dict[str, list[Row]] = {}
-    for row in rows:
-        nodes.setdefault(str(row["node"]), []).append(row)
-    return nodes
-
-
-def _addresses(con: Connection) -> list[Row]:
+def _addresses(con: Connection, book: AddressBook) -> list[Row]:
     """What is known of every address that occurs in packets or decisions."""
     known = con.sql(
         "SELECT src_ip FROM sightings UNION SELECT dst_ip FROM sightings "
         "UNION SELECT endpoint_ip FROM decisions WHERE endpoint_ip IS NOT NULL ORDER BY ALL"
     )
-    book = _book(con)
     return [row for (ip,) in known.fetchall() if (row := book.row(str(ip)))]
-
-
-def _book(con: Connection) -> AddressBook:
-    rules = con.sql("SELECT source FROM rules WHERE target = 'KUBE-MARK-MASQ' AND source LIKE '!%'")
-    ranges = {str(source).removeprefix("!").strip() for (source,) in rules.fetchall()}
-    return AddressBook(con.sql("SELECT node, cidr, kind FROM node_addresses").to_dicts(), sorted(ranges))
 
 
 def _cut(con: Connection, window: Window) -> None:

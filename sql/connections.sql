@@ -66,6 +66,7 @@ SELECT
     WHEN label = 'unlabelled' THEN 'unknown'
     WHEN situation = 'joined' THEN 'stitched'
     WHEN situation IN ('ruled', 'refused') THEN 'rules'
+    WHEN situation = 'stayed' THEN 'absence'
     WHEN situation = 'from-assumed-node' THEN 'assumed'
     ELSE 'addresses'
   END AS evidence,

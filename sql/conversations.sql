@@ -68,6 +68,7 @@ SELECT
   CAST(SUM(tcp_payload_bytes) AS BIGINT) AS payload_bytes,
   CAST(SUM(request_count) AS BIGINT) AS requests,
   ARG_MIN(tcp_seq, line_number) FILTER (WHERE is_syn) AS isn,
-  ARG_MIN(tcp_tsval, line_number) FILTER (WHERE is_syn) AS tsval
+  ARG_MIN(tcp_tsval, line_number) FILTER (WHERE is_syn) AS tsval,
+  LIST_SORT(LIST(DISTINCT COALESCE(tcp_tsval, -1)) FILTER (WHERE is_syn)) AS syn_tsvals
 FROM segments
 GROUP BY node, capture_id, interface, protocol, lower_ip, lower_port, upper_ip, upper_port, segment

@@ -27,11 +27,15 @@ SELECT
   f.dst_node AS after_node,
   c.trace_id, c.service AS rules_service, c.service_port AS rules_service_port, c.verdict, c.certain,
   c.source_nat AS rules_source_nat, c.affinity_s, c.endpoint_count, c.endpoint_ip, c.endpoint_port,
-  c.hop AS rules_hop, c.candidates
+  c.hop AS rules_hop, c.candidates,
+  b.local_count, b.local_ip, b.local_port, b.all_captured, b.all_seen
 FROM anchors AS a
 LEFT JOIN after_legs AS f ON f.stitch_key = a.stitch_key AND a.leg = 'ingress'
 LEFT JOIN choices AS c
   ON c.node = a.node AND c.protocol = a.protocol AND c.dst_ip = a.dst_ip AND c.dst_port = a.dst_port
   AND c.source_class = a.source_class AND a.leg = 'ingress'
+LEFT JOIN absences AS b
+  ON b.node = c.node AND b.protocol = c.protocol AND b.dst_ip = c.dst_ip AND b.dst_port = c.dst_port
+  AND b.source_class = c.source_class
 LEFT JOIN captured_nodes AS n ON n.node = a.src_node
 WHERE a.leg NOT IN ('forward', 'delivery') OR a.stitch_key IS NULL OR n.node IS NULL OR a.syn_count > 0

@@ -20,7 +20,11 @@ situations AS (
       WHEN j.leg = 'ingress' AND j.certain AND j.verdict IN ('drop', 'reject') THEN 'refused'
       WHEN j.leg = 'ingress' AND j.certain AND j.rules_hop <> 'unknown' THEN 'ruled'
       WHEN j.leg = 'ingress' AND j.rules_hop = 'local' AND j.may_be_answered THEN 'near'
+      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.reply_packet_count > 0 AND j.all_seen THEN 'stayed'
       WHEN j.leg = 'ingress' AND j.trace_id IS NULL THEN 'no-rules'
+      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND NOT j.all_captured THEN 'capture-incomplete'
+      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.reply_packet_count > 0
+        THEN 'capture-may-exclude-forward-leg'
       WHEN j.leg = 'ingress' AND j.certain AND j.endpoint_count > 1 THEN 'ambiguous-endpoint'
       WHEN j.leg = 'ingress' AND j.certain THEN 'endpoint-node-unknown'
       WHEN j.leg = 'ingress' THEN 'uncertain-rules'
@@ -48,11 +52,13 @@ aimed AS (
     situation IN ('from-node', 'from-assumed-node', 'node-originated') AS client_hidden,
     CASE
       WHEN situation = 'joined' THEN after_dst_ip
+      WHEN situation = 'stayed' THEN local_ip
       WHEN leg = 'ingress' THEN endpoint_ip
       WHEN leg IN ('forward', 'delivery') OR situation = 'pod-dialled' OR to_endpoint THEN dst_ip
     END AS pod_ip,
     CASE
       WHEN situation = 'joined' THEN after_dst_port
+      WHEN situation = 'stayed' THEN local_port
       WHEN leg = 'ingress' THEN endpoint_port
       WHEN leg IN ('forward', 'delivery') OR situation = 'pod-dialled' OR to_endpoint THEN dst_port
     END AS pod_port
@@ -61,18 +67,19 @@ aimed AS (
 SELECT
   a.*,
   p.pod,
-  COALESCE(p.node, CASE WHEN situation IN ('ruled', 'near') AND rules_hop = 'local' THEN a.node END) AS pod_node,
+  COALESCE(p.node, CASE WHEN situation = 'stayed' OR situation IN ('ruled', 'near') AND rules_hop = 'local' THEN a.node END) AS pod_node,
   CASE
     WHEN situation = 'joined' AND p.node = a.node THEN 'local'
     WHEN situation = 'joined' AND p.node <> a.node THEN 'forwarded'
     WHEN situation IN ('ruled', 'near') THEN rules_hop
+    WHEN situation = 'stayed' THEN 'local'
     WHEN situation IN ('from-node', 'from-assumed-node') THEN 'forwarded'
     WHEN situation IN ('pod-dialled', 'no-service', 'refused') THEN 'none'
     ELSE 'unknown'
   END AS hop,
   CASE
     WHEN situation = 'joined' THEN after_src_ip <> src_ip
-    WHEN situation IN ('ruled', 'near') THEN rules_source_nat
+    WHEN situation IN ('ruled', 'near', 'stayed') THEN rules_source_nat
     WHEN situation IN ('from-node', 'from-assumed-node') THEN TRUE
     WHEN situation IN ('pod-dialled', 'no-service') THEN FALSE
     WHEN leg = 'ingress' THEN rules_source_nat

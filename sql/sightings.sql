@@ -37,5 +37,6 @@ SELECT
   payload_bytes,
   CASE WHEN lower_is_client THEN upper_synacks ELSE lower_synacks END AS synack_count,
   isn AS tcp_isn,
-  tsval AS tcp_tsval
+  tsval AS tcp_tsval,
+  syn_tsvals
 FROM told

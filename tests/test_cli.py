@@ -1,0 +1,94 @@
+"""What the command line says when something is wrong: one clear line, the documented exit code."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.test_run import NODE, SAMPLES, ask, hopscope
+
+RULES = f"nodes/{NODE}/iptables.txt"
+
+
+@pytest.fixture
+def capture(tmp_path):
+    """A copy of the five-column capture, to be broken."""
+    return shutil.copytree(SAMPLES / "origin", tmp_path / "peak")
+
+
+def one_line(done, *parts):
+    """The error is one line with all the parts in it, and a hint; no traceback."""
+    error = next(line for line in done.stderr.splitlines() if line.startswith(("error:", "warning:")))
+    assert all(part in error for part in parts), done.stderr
+    assert "hint:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "parts"),
+    [
+        (("run", "nowhere"), 3, ("nowhere", "no such folder")),
+        (("run", "."), 3, ("no file in it",)),
+        (("run",), 2, ("CAPTURE",)),
+        (("rnu", "."), 2, ("rnu",)),
+        (("run", ".", "--since", "yesterday"), 2, ("--since", "yesterday")),
+        (("run", ".", "--node", "a"), 2, ("--node", "NAME=PATH")),
+        (("sql", "SELECT 1"), 3, ("no run in this lake",)),
+        (("report", "--run", "x"), 3, ("no run in this lake",)),
+    ],
+)
+def test_wrong_usage_and_missing_inputs(words, code, parts, tmp_path):
+    done = hopscope(*words, cwd=tmp_path, code=code)
+    assert done.stdout == ""
+    one_line(done, *parts)
+
+
+def test_a_capture_of_nothing_known_is_refused(tmp_path):
+    (tmp_path / "peak").mkdir()
+    (tmp_path / "peak" / "notes.txt").write_text("remember the milk\n")
+    one_line(hopscope("run", "peak", cwd=tmp_path, code=3), "peak", "notes.txt", "no input form")
+
+
+def test_strict_tells_rejected_lines_by_its_exit_code(capture, tmp_path):
+    with (capture / f"nodes/{NODE}/capture.tsv").open("a") as f:
+        f.write("71.2\t5\n")
+    assert hopscope("run", capture, cwd=tmp_path, code=0)
+    done = hopscope("run", capture, "--strict", cwd=tmp_path, code=4)
+    one_line(done, "1 input line")
+    assert ask("SELECT count(*) AS n FROM connections", tmp_path) == [{"n": 10}]
+    assert ask("SELECT file, line_number, text FROM rejects", tmp_path) == [
+        {"file": f"nodes/{NODE}/capture.tsv", "line_number": 11, "text": "71.2\t5"}
+    ]
+
+
+def test_rules_without_kube_chains_are_named_and_labels_are_not_guessed(capture, tmp_path):
+    (capture / RULES).write_text("*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n")
+    done = hopscope("run", capture, cwd=tmp_path)
+    one_line(done, RULES)
+    assert ask("SELECT finding FROM findings WHERE finding = 'no-kube-chains'", tmp_path) == [{"finding": "no-kube-chains"}]
+    assert ask("SELECT count(*) AS n FROM connections WHERE label IN ('snat-forwarded', 'direct')", tmp_path) == [{"n": 0}]
+
+
+def test_without_rules_nothing_is_guessed(capture, tmp_path):
+    (capture / RULES).unlink()
+    hopscope("run", capture, cwd=tmp_path)
+    rows = ask("SELECT label, reason, count(*) AS n FROM connections GROUP BY ALL ORDER BY ALL", tmp_path)
+    assert {r["label"] for r in rows} <= {"unlabelled", "pod-to-pod"}
+    assert ("unlabelled", "no-rules", 3) in [tuple(r.values()) for r in rows]
+
+
+@pytest.mark.parametrize("query", ["DROP VIEW connections", "SELECT 1; SELECT 2", "COPY connections TO 'x.csv'", "SELECT nothing"])
+def test_queries_that_are_wrong_or_write_are_refused(query, capture, tmp_path):
+    hopscope("run", capture, cwd=tmp_path)
+    done = hopscope("sql", query, cwd=tmp_path, code=1)
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize("reach", ["read_text('/etc/hostname')", "read_csv('../*')", "glob('/*')"])
+def test_queries_reach_no_file_outside_the_lake(reach, capture, tmp_path):
+    hopscope("run", capture, cwd=tmp_path)
+    done = hopscope("sql", f"SELECT * FROM {reach}", cwd=tmp_path, code=1)
+    assert "error: " in done.stderr
+    assert done.stdout == ""
