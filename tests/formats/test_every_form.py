@@ -1,0 +1,82 @@
+"""What every input form owes: samples, a broken sample, a line in the docs, and being told apart from all others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Limits
+from pipeline.discover import Input
+from pipeline.engines.duckdb import connect
+from pipeline.formats import all_formats, recognise
+from pipeline.formats.base import Source
+from pipeline.ingest import Ingest
+from pipeline.schema import TABLES
+
+SAMPLES = Path(__file__).parent / "samples"
+INPUTS = Path(__file__).parents[2] / "docs" / "reference" / "inputs.md"
+FORMS = {form.name: form for form in all_formats()}
+FILES = sorted(p for p in SAMPLES.rglob("*") if p.is_file())
+GOOD = [p for p in FILES if not p.name.startswith("broken")]
+BROKEN = [p for p in FILES if p.name.startswith("broken")]
+
+
+def sample_id(path: Path) -> str:
+    return path.relative_to(SAMPLES).as_posix()
+
+
+def take(path: Path, out: Path) -> Ingest:
+    """Read one sample as a run would."""
+    taken = Ingest(connect(Limits()), out)
+    taken.take(Input(Source(path, path.name, "node-a"), FORMS[path.parent.name], "0" * 64, []))
+    taken.finish()
+    return taken
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_has_samples_a_broken_one_and_a_line_in_the_docs(name):
+    folders = {p.parent.name for p in GOOD}, {p.parent.name for p in BROKEN}
+    assert all(name in found for found in folders)
+    assert f"| `{name}` |" in INPUTS.read_text(encoding="utf-8")
+
+
+def test_every_folder_of_samples_is_a_form():
+    assert {p.parent.name for p in FILES} == FORMS.keys()
+
+
+@pytest.mark.parametrize("path", FILES, ids=sample_id)
+def test_a_sample_is_taken_for_its_own_form(path):
+    head = Source(path, path.name).head()
+    scores = {name: form.recognise(head) for name, form in FORMS.items()}
+    own = scores.pop(path.parent.name)
+    assert 0 < own <= 100
+    assert own > max(scores.values()), scores
+    assert recognise(head) is FORMS[path.parent.name]
+
+
+@pytest.mark.parametrize("path", GOOD, ids=sample_id)
+def test_a_good_sample_gives_rows_and_rejects_nothing(path, tmp_path):
+    capture = take(path, tmp_path).captures[0]
+    assert capture["rejected_count"] == 0
+    assert capture["kept_count"] == capture["row_count"] > 0
+    tables = {p.relative_to(tmp_path).parts[0] for p in tmp_path.rglob("*.parquet")}
+    assert tables - {"captures", "rejects", "findings"}
+    assert tables <= TABLES.keys()
+
+
+@pytest.mark.parametrize("path", BROKEN, ids=sample_id)
+def test_a_broken_sample_is_read_and_says_what_is_lost(path, tmp_path):
+    taken = take(path, tmp_path)
+    capture = taken.captures[0]
+    assert capture["rejected_count"] > 0
+    assert capture["kept_count"] > 0
+    assert capture["row_count"] == capture["kept_count"] + capture["rejected_count"]
+    lines = path.read_bytes().count(b"\n") + 1
+    assert all(r["reason"] and 1 <= r["line_number"] <= lines for r in taken.rejects)
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("head", ["", "\n\n", "hello, world\n", "\x00\x01\x02", "{}", "[]", "\ufffd" * 100])
+def test_text_that_is_nothing_is_no_form(name, head):
+    assert FORMS[name].recognise(head) == 0

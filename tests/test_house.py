@@ -1,0 +1,121 @@
+"""House rules that no linter checks."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from pipeline import __version__
+from pipeline.models import all_models
+from pipeline.schema import TABLES
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted((ROOT / "pipeline").rglob("*.py"))
+DECLARATIONS = {ROOT / "pipeline" / "schema.py"}  # a list, not logic: one line a column
+MODELS = all_models()
+HEAVY = {"duckdb", "plotly", "polars", "pyarrow", "sqlglot"}
+TYPES = {"BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "VARCHAR"}
+# Put together here so that this file does not hold what it looks for.
+MACHINE_PATH = re.compile(r"(?<![\w./])/(?:" + "|".join(("work", "tmp", "root", "home/[a-z]+")) + r")/\w")
+
+
+def module_id(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+@pytest.mark.parametrize(("option", "answer"), [("--help", "demo"), ("--version", __version__)])
+def test_nothing_heavy_is_loaded_to_answer(option, answer):
+    command = [sys.executable, "-X", "importtime", "-m", "pipeline", option]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "typer" in loaded
+    assert not loaded & HEAVY
+    assert answer in done.stdout
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_id)
+def test_files_and_functions_are_small(path):
+    assert path in DECLARATIONS or len(path.read_text(encoding="utf-8").splitlines()) <= 300
+    long = {f.name: f.end_lineno - f.lineno + 1 for f in functions(path) if f.end_lineno - f.lineno >= 60}
+    assert not long
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_id)
+def test_every_function_says_what_it_takes_and_gives(path):
+    bare = []
+    for f in functions(path):
+        named = [*f.args.posonlyargs, *f.args.args, *f.args.kwonlyargs, f.args.vararg, f.args.kwarg]
+        untyped = [a.arg for a in named if a and a.annotation is None and a.arg not in ("self", "cls")]
+        if untyped or f.returns is None:
+            bare.append((f.name, untyped))
+    assert not bare
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
+def test_no_tracked_file_names_a_place_on_one_machine():
+    files = tracked_files()
+    assert ROOT / "pyproject.toml" in files
+    found = []
+    for path in files:
+        text = path.read_bytes().decode("utf-8", "ignore")
+        found += [
+            f"{module_id(path)}: {text[max(m.start() - 30, 0) : m.end() + 30]!r}" for m in MACHINE_PATH.finditer(text)
+        ]
+    assert not found
+
+
+@pytest.mark.parametrize("path", ["/work/main/x", "at /tmp/x", "'/home/jo/x'"])
+def test_the_rule_about_machine_paths_can_fail(path):
+    assert MACHINE_PATH.search(path)
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda t: t.name)
+def test_tables_are_declared_whole(table):
+    assert len(set(table.names)) == len(table.names)
+    assert table.names[0] == "run"
+    assert set(table.key) <= set(table.names)
+    assert set(table.partitions) <= set(table.names)
+    assert {c.type for c in table.columns} <= TYPES
+    assert all(c.about.endswith(".") or c.about[0].islower() for c in table.columns)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda m: m.name)
+def test_a_model_is_one_select_that_says_what_it_is(model):
+    statements = sqlglot.parse(model.sql, dialect="duckdb")
+    assert len(statements) == 1
+    assert isinstance(statements[0], exp.Query)
+    assert model.about
+    assert model.grain
+    assert model.key
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS.values() if m.stored], ids=lambda m: m.name)
+def test_a_stored_model_is_a_table_of_the_schema_with_the_same_key(model):
+    assert set(TABLES[model.name].key) == {"run", *model.key}
+
+
+def test_a_model_that_is_not_stored_takes_no_tables_name():
+    assert not {m.name for m in MODELS.values() if not m.stored} & TABLES.keys()
+
+
+def test_there_is_a_changelog():
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
