@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, timedelta
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli_options import Common, with_common
+from pipeline.cli_options import Common, node_paths, window, with_common
 from pipeline.config import Form, Keep, Window
 from pipeline.diagnostics import TALK, fail, note
 from pipeline.errors import ExitCode, HopscopeError, RejectedError, UsageError
@@ -81,7 +80,7 @@ def run(
     """
     from pipeline.run import run_whole
 
-    manifest = run_whole(_job(common, capture, fields, node, cluster), _window(service, since, until), keep_packets)
+    manifest = run_whole(_job(common, capture, fields, node, cluster), window(service, since, until), keep_packets)
     _report(common, manifest.run, output)
     _stop_if_rejected(common, manifest.run, strict)
 
@@ -117,8 +116,8 @@ def label(
     from pipeline.lake import Lake
     from pipeline.run import label_again
 
-    window = _window(service, since, until)
-    manifest = label_again(Lake(common.lake), common.run, window, keep_packets, common.limits)
+    chosen = window(service, since, until)
+    manifest = label_again(Lake(common.lake), common.run, chosen, keep_packets, common.limits)
     note(f"run {manifest.run}: labelled")
 
 
@@ -223,31 +222,7 @@ def _job(common: Common, capture: Path, fields: str, node: list[str] | None, clu
     from pipeline.run import Job
 
     names = tuple(f.strip() for f in fields.split(",") if f.strip())
-    return Job(capture, Lake(common.lake), common.run, names, _node_paths(node or []), cluster or [], common.limits)
-
-
-def _node_paths(pairs: list[str]) -> dict[str, Path]:
-    split = [pair.partition("=") for pair in pairs]
-    for name, sign, path in split:
-        if not (name and sign and path):
-            raise UsageError(f"--node {name}{sign}{path} is not NAME=PATH", hint="e.g. --node node-a=./a.tsv")
-    return {name: Path(path) for name, _, path in split}
-
-
-def _window(service: list[str] | None, since: str | None, until: str | None) -> Window:
-    return Window(tuple(service or ()), _microseconds(since, "--since"), _microseconds(until, "--until"))
-
-
-def _microseconds(text: str | None, flag: str) -> int | None:
-    """A time as integer microseconds since 1970 UTC; without a zone it is taken for UTC."""
-    if text is None:
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as e:
-        raise UsageError(f"{flag} {text} is no time", hint="e.g. 2026-11-22T14:02:10Z") from e
-    since_epoch = (time if time.tzinfo else time.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
-    return since_epoch // timedelta(microseconds=1)
+    return Job(capture, Lake(common.lake), common.run, names, node_paths(node or []), cluster or [], common.limits)
 
 
 def _query_text(query: str | None, file: Path | None) -> str:

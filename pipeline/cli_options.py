@@ -1,17 +1,19 @@
-"""The options that every verb has, declared once."""
+"""The options that every verb has, declared once, and how words of the command line become values."""
 
 from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.config import DEFAULT_LAKE, Limits
+from pipeline.config import DEFAULT_LAKE, Limits, Window
 from pipeline.diagnostics import TALK
+from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,3 +69,29 @@ def _gather(options: dict[str, object]) -> Common:
     TALK.debug = bool(options["debug"])
     limits = Limits(options["memory_limit"], options["threads"], options["temp_dir"])  # type: ignore[arg-type]
     return Common(options["lake"], options["run"], limits)  # type: ignore[arg-type]
+
+
+def node_paths(pairs: list[str]) -> dict[str, Path]:
+    """Paths by node from NAME=PATH words."""
+    split = [pair.partition("=") for pair in pairs]
+    for name, sign, path in split:
+        if not (name and sign and path):
+            raise UsageError(f"--node {name}{sign}{path} is not NAME=PATH", hint="e.g. --node node-a=./a.tsv")
+    return {name: Path(path) for name, _, path in split}
+
+
+def window(service: list[str] | None, since: str | None, until: str | None) -> Window:
+    """What connections to keep, from the words of the command line."""
+    return Window(tuple(service or ()), _microseconds(since, "--since"), _microseconds(until, "--until"))
+
+
+def _microseconds(text: str | None, flag: str) -> int | None:
+    """A time as integer microseconds since 1970 UTC; without a zone it is taken for UTC."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as e:
+        raise UsageError(f"{flag} {text} is no time", hint="e.g. 2026-11-22T14:02:10Z") from e
+    since_epoch = (time if time.tzinfo else time.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    return since_epoch // timedelta(microseconds=1)

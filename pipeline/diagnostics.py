@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pipeline.errors import ExitCode, HopscopeError
+if TYPE_CHECKING:
+    from pipeline.errors import ExitCode, HopscopeError
 
 _STYLES = {"error": "31", "warning": "33", "hint": "36"}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
@@ -14,6 +13,7 @@ from pipeline.formats.base import Finding, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from pipeline.formats.base import Format
 
@@ -44,7 +44,11 @@ def discover(capture: Path, nodes: Mapping[str, Path], cluster: Sequence[Path]) 
         sources += [Source(p, f"{node}:{p.name}", node) for p in _files(path)]
     sources += [Source(p, p.name) for path in cluster for p in _files(path)]
     if not sources:
-        raise InputError("no file in it", where=str(capture), hint="put tshark exports and rule dumps in nodes/<node>/, kubectl output in cluster/")
+        raise InputError(
+            "no file in it",
+            where=str(capture),
+            hint="put tshark exports and rule dumps in nodes/<node>/, kubectl output in cluster/",
+        )
     return _without_copies([_look(source) for source in sources])
 
 

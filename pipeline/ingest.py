@@ -6,7 +6,7 @@ import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from pipeline import resources
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pipeline.discover import Input
     from pipeline.engines.duckdb import Connection
+    from pipeline.formats.base import Parser
     from pipeline.formats.source import Source
 
 
@@ -48,7 +49,7 @@ class Ingest:
         if isinstance(one.form, TsharkFields):
             row |= self._packets(one, one.form)
         elif one.form is not None:
-            row |= self._parsed(one, one.form.parse(one.source))
+            row |= self._parsed(one, cast("Parser", one.form).parse(one.source))
         self._note_findings(one)
         _check(one, row)
         self.captures.append(row | _identity(one))

@@ -104,7 +104,8 @@ def _cut(con: Connection, window: Window) -> None:
         con.execute("DELETE FROM flows WHERE connection_id IS NULL")
     con.execute(f"DELETE FROM connections WHERE COALESCE({' AND '.join(kept)}, FALSE) IS FALSE")
     con.execute(
-        "DELETE FROM flows WHERE connection_id IS NOT NULL AND connection_id NOT IN (SELECT connection_id FROM connections)"
+        "DELETE FROM flows WHERE connection_id IS NOT NULL "
+        "AND connection_id NOT IN (SELECT connection_id FROM connections)"
     )
 
 

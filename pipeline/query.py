@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.config import Form
 from pipeline.engines.duckdb import connect, lake_views, literal
 from pipeline.errors import QueryError
-from pipeline.config import Form
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
@@ -26,7 +26,19 @@ _COPY = {
     Form.PARQUET: "FORMAT parquet",
 }
 _ANSWER = "hopscope_answer"
-_NUMBERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "FLOAT", "DOUBLE"}
+_NUMBERS = {
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "FLOAT",
+    "DOUBLE",
+}
 
 
 def open_lake(lake: Lake, limits: Limits, run: str | None = None) -> Connection:
@@ -90,9 +102,7 @@ def _laid_out(con: Connection, relation: DuckDBPyRelation, form: Form) -> str:
     rows = con.sql(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {_ANSWER}").fetchall()
     cells = [relation.columns, *([_cell(c, form) for c in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(relation.columns))]
-    lines = [
-        [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)] for row in cells
-    ]
+    lines = [[c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)] for row in cells]
     if form is Form.MARKDOWN:
         rule = ["-" * (w - 1) + ":" if n else "-" * w for w, n in zip(widths, numeric, strict=True)]
         return "".join(f"| {' | '.join(line)} |\n" for line in (lines[0], rule, *lines[1:]))

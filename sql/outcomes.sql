@@ -9,6 +9,7 @@ WITH known AS (
 situations AS (
   SELECT
     j.*,
+    f.node IS NOT NULL AS has_drifted,
     o.service_count, o.service AS owner_service, o.service_port AS owner_service_port, o.services AS owner_services,
     COALESCE(o.rewrites_sources, FALSE) AS owner_rewrites,
     d.node AS dst_node,
@@ -17,9 +18,11 @@ situations AS (
     COALESCE(t.in_pod_range, FALSE) OR d.pod IS NOT NULL AS to_pod,
     CASE
       WHEN j.leg = 'ingress' AND j.after_dst_ip IS NOT NULL THEN 'joined'
+      WHEN j.leg = 'ingress' AND f.node IS NOT NULL AND NOT COALESCE(j.local_count > 0 AND j.all_seen, FALSE)
+        THEN 'rules-drifted'
       WHEN j.leg = 'ingress' AND j.certain AND j.verdict IN ('drop', 'reject') THEN 'refused'
-      WHEN j.leg = 'ingress' AND j.certain AND j.rules_hop <> 'unknown' THEN 'ruled'
-      WHEN j.leg = 'ingress' AND j.rules_hop = 'local' AND j.may_be_answered THEN 'near'
+      WHEN j.leg = 'ingress' AND j.certain AND j.rules_hop <> 'unknown' AND f.node IS NULL THEN 'ruled'
+      WHEN j.leg = 'ingress' AND j.rules_hop = 'local' AND f.node IS NULL AND j.may_be_answered THEN 'near'
       WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.reply_packet_count > 0 AND j.all_seen THEN 'stayed'
       WHEN j.leg = 'ingress' AND j.trace_id IS NULL THEN 'no-rules'
       WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND NOT j.all_captured THEN 'capture-incomplete'
@@ -40,6 +43,8 @@ situations AS (
     END AS situation
   FROM joined AS j
   CROSS JOIN known AS k
+  LEFT JOIN drifts AS f
+    ON f.node = j.node AND f.protocol = j.protocol AND f.dst_ip = j.dst_ip AND f.dst_port = j.dst_port
   LEFT JOIN endpoint_owners AS o ON o.protocol = j.protocol AND o.ip = j.dst_ip AND o.port = j.dst_port
   LEFT JOIN places AS d ON d.ip = j.dst_ip
   LEFT JOIN addresses AS s ON s.ip = j.src_ip
@@ -52,12 +57,14 @@ aimed AS (
     situation IN ('from-node', 'from-assumed-node', 'node-originated') AS client_hidden,
     CASE
       WHEN situation = 'joined' THEN after_dst_ip
+      WHEN has_drifted AND leg = 'ingress' THEN NULL
       WHEN situation = 'stayed' THEN local_ip
       WHEN leg = 'ingress' THEN endpoint_ip
       WHEN leg IN ('forward', 'delivery') OR situation = 'pod-dialled' OR to_endpoint THEN dst_ip
     END AS pod_ip,
     CASE
       WHEN situation = 'joined' THEN after_dst_port
+      WHEN has_drifted AND leg = 'ingress' THEN NULL
       WHEN situation = 'stayed' THEN local_port
       WHEN leg = 'ingress' THEN endpoint_port
       WHEN leg IN ('forward', 'delivery') OR situation = 'pod-dialled' OR to_endpoint THEN dst_port

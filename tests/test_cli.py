@@ -66,8 +66,12 @@ def test_rules_without_kube_chains_are_named_and_labels_are_not_guessed(capture,
     (capture / RULES).write_text("*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n")
     done = hopscope("run", capture, cwd=tmp_path)
     one_line(done, RULES)
-    assert ask("SELECT finding FROM findings WHERE finding = 'no-kube-chains'", tmp_path) == [{"finding": "no-kube-chains"}]
-    assert ask("SELECT count(*) AS n FROM connections WHERE label IN ('snat-forwarded', 'direct')", tmp_path) == [{"n": 0}]
+    assert ask("SELECT finding FROM findings WHERE finding = 'no-kube-chains'", tmp_path) == [
+        {"finding": "no-kube-chains"}
+    ]
+    assert ask("SELECT count(*) AS n FROM connections WHERE label IN ('snat-forwarded', 'direct')", tmp_path) == [
+        {"n": 0}
+    ]
 
 
 def test_without_rules_nothing_is_guessed(capture, tmp_path):
@@ -78,7 +82,9 @@ def test_without_rules_nothing_is_guessed(capture, tmp_path):
     assert ("unlabelled", "no-rules", 3) in [tuple(r.values()) for r in rows]
 
 
-@pytest.mark.parametrize("query", ["DROP VIEW connections", "SELECT 1; SELECT 2", "COPY connections TO 'x.csv'", "SELECT nothing"])
+@pytest.mark.parametrize(
+    "query", ["DROP VIEW connections", "SELECT 1; SELECT 2", "COPY connections TO 'x.csv'", "SELECT nothing"]
+)
 def test_queries_that_are_wrong_or_write_are_refused(query, capture, tmp_path):
     hopscope("run", capture, cwd=tmp_path)
     done = hopscope("sql", query, cwd=tmp_path, code=1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
 
 from pipeline.config import Limits
@@ -16,6 +15,8 @@ from pipeline.ingest import Ingest
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import duckdb
 
 HEADER = "ip.src\ttcp.srcport\tip.dst\ttcp.dstport\tip.proto\n"
 ROW = "71.246.124.116\t5879{}\t20.185.96.169\t80\t6\n"

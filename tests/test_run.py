@@ -67,10 +67,14 @@ def test_its_service_and_pod_are_named_and_hidden_clients_are_not_made_up(origin
 
 
 def test_the_missing_chain_is_named_and_its_decision_not_called_certain(origin):
-    (row,) = ask("SELECT DISTINCT certain, uncertain_because, endpoint_ip FROM decisions WHERE dst_ip = '20.185.96.169'", origin)
+    (row,) = ask(
+        "SELECT DISTINCT certain, uncertain_because, endpoint_ip FROM decisions WHERE dst_ip = '20.185.96.169'", origin
+    )
     assert row["certain"] is False
     assert "KUBE-FW-K4VUERBNKSOP4S25" in str(row["uncertain_because"])
-    assert {r["reason"] for r in ask("SELECT reason FROM connections WHERE label = 'direct'", origin)} == {"uncertain-rules"}
+    assert {r["reason"] for r in ask("SELECT reason FROM connections WHERE label = 'direct'", origin)} == {
+        "uncertain-rules"
+    }
 
 
 def test_a_node_list_turns_assumed_into_addresses(tmp_path):
@@ -83,7 +87,8 @@ def test_a_node_list_turns_assumed_into_addresses(tmp_path):
     (capture / "cluster" / "nodes.json").write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
     hopscope("run", capture, cwd=tmp_path)
     rows = ask(
-        "SELECT label, evidence, ingress_node, count(*) AS n FROM connections GROUP BY ALL ORDER BY ALL NULLS LAST", tmp_path
+        "SELECT label, evidence, ingress_node, count(*) AS n FROM connections GROUP BY ALL ORDER BY ALL NULLS LAST",
+        tmp_path,
     )
     assert [(r["label"], r["evidence"], r["ingress_node"], r["n"]) for r in rows] == [
         ("direct", "addresses", NODE, 3),
@@ -94,7 +99,9 @@ def test_a_node_list_turns_assumed_into_addresses(tmp_path):
 
 def test_every_connection_of_three_nodes_is_found_once_and_right(single_pod):
     columns = ("client_ip", "client_port", "label", "hop", "source_nat", "ingress_node", "service", "pod", "pod_node")
-    rows = ask(f"SELECT {', '.join(columns)}, snat_ip, snat_port FROM connections WHERE service IS NOT NULL", single_pod)
+    rows = ask(
+        f"SELECT {', '.join(columns)}, snat_ip, snat_port FROM connections WHERE service IS NOT NULL", single_pod
+    )
     found = sorted(tuple(str(r[c]) for c in columns) for r in rows)
     with (DATA / "single-pod-truth.csv").open(newline="") as f:
         truth = list(csv.DictReader(f))
@@ -110,7 +117,9 @@ def test_every_connection_of_three_nodes_is_found_once_and_right(single_pod):
 
 
 def test_every_label_leads_to_rules_that_stand_in_the_dump(single_pod):
-    steps = ask("SELECT DISTINCT file, line_number, text FROM trace_steps JOIN connections USING (run, trace_id)", single_pod)
+    steps = ask(
+        "SELECT DISTINCT file, line_number, text FROM trace_steps JOIN connections USING (run, trace_id)", single_pod
+    )
     assert steps
     for step in steps:
         lines = (SAMPLES / "single-pod" / str(step["file"])).read_text().splitlines()
@@ -120,7 +129,10 @@ def test_every_label_leads_to_rules_that_stand_in_the_dump(single_pod):
 def test_rows_read_are_kept_or_rejected(single_pod):
     (row,) = ask("SELECT sum(row_count) AS r, sum(kept_count) + sum(rejected_count) AS k FROM captures", single_pod)
     assert row["r"] == row["k"]
-    (packets,) = ask("SELECT (SELECT count(*) FROM packets) AS n, sum(kept_count) AS k FROM captures WHERE kind = 'packets'", single_pod)
+    (packets,) = ask(
+        "SELECT (SELECT count(*) FROM packets) AS n, sum(kept_count) AS k FROM captures WHERE kind = 'packets'",
+        single_pod,
+    )
     assert packets["n"] == packets["k"]
 
 
@@ -137,7 +149,9 @@ def test_the_same_in_steps_gives_the_same(single_pod, tmp_path):
     assert ask("SELECT count(*) AS n FROM connections", tmp_path) == [{"n": 0}]
     hopscope("label", cwd=tmp_path)
     hopscope("report", "-o", "stepwise.html", cwd=tmp_path)
-    assert ask("SELECT * FROM connections ORDER BY ALL", tmp_path) == ask("SELECT * FROM connections ORDER BY ALL", single_pod)
+    assert ask("SELECT * FROM connections ORDER BY ALL", tmp_path) == ask(
+        "SELECT * FROM connections ORDER BY ALL", single_pod
+    )
     assert (tmp_path / "stepwise.html").read_bytes() == (single_pod / "report.html").read_bytes()
 
 
@@ -152,10 +166,24 @@ def test_the_same_input_again_is_not_done_again_and_other_input_is_refused(origi
 def test_service_and_time_cut_connections_and_their_flows(single_pod, tmp_path):
     (times,) = ask("SELECT median(start_us)::BIGINT AS half FROM connections", single_pod)
     half = f"{int(str(times['half'])) / 1e6:.6f}"
-    when = subprocess.run(["date", "-u", "-d", f"@{half}", "+%Y-%m-%dT%H:%M:%S.%6NZ"], capture_output=True, text=True, check=True)
+    when = subprocess.run(
+        ["date", "-u", "-d", f"@{half}", "+%Y-%m-%dT%H:%M:%S.%6NZ"], capture_output=True, text=True, check=True
+    )
     text = when.stdout.strip()
-    hopscope("run", SAMPLES / "single-pod", "--since", text, "--service", "default/testapp", "--keep-packets", "none", cwd=tmp_path)
-    (row,) = ask("SELECT count(*) AS n, min(start_us) AS first, count(DISTINCT service) AS s FROM connections", tmp_path)
+    hopscope(
+        "run",
+        SAMPLES / "single-pod",
+        "--since",
+        text,
+        "--service",
+        "default/testapp",
+        "--keep-packets",
+        "none",
+        cwd=tmp_path,
+    )
+    (row,) = ask(
+        "SELECT count(*) AS n, min(start_us) AS first, count(DISTINCT service) AS s FROM connections", tmp_path
+    )
     assert (row["n"], row["s"]) == (450, 1)
     assert int(str(row["first"])) >= int(str(times["half"]))
     assert ask("SELECT count(*) AS n FROM flows WHERE connection_id IS NULL", tmp_path) == [{"n": 0}]

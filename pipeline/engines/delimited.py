@@ -34,7 +34,9 @@ class Scan:
 class DelimitedFile:
     """One delimited file on its way to Parquet."""
 
-    def __init__(self, con: Connection, survey: Survey, layout: Layout, capture_id: str, types: Mapping[str, str]) -> None:
+    def __init__(
+        self, con: Connection, survey: Survey, layout: Layout, capture_id: str, types: Mapping[str, str]
+    ) -> None:
         """`types` are the types of the fields we know."""
         self.con = con
         self.survey = survey
@@ -77,7 +79,7 @@ class DelimitedFile:
         return f"""SELECT {cells}, {literal(self.capture_id)} AS capture_id,
           CAST(row_number() OVER () AS BIGINT) + {self.layout.header_lines} AS line_number
         FROM read_csv({literal(str(self.survey.path))},
-          compression = '{self.survey.compression or 'none'}', delim = {literal(self.layout.delimiter)}, quote = '', escape = '',
+          compression = '{self.survey.compression or "none"}', delim = {literal(self.layout.delimiter)}, quote = '', escape = '',
           header = false, skip = {self.layout.header_lines}, auto_detect = false, columns = {{{columns}}},
           store_rejects = true, rejects_table = '{self.rejects_table}', rejects_scan = 'scan_{self.capture_id}')"""
 

@@ -47,7 +47,7 @@ class Parsed:
 
 
 class Format(Protocol):
-    """One input form."""
+    """One input form: what it is called, what it holds, how sure it is of a text."""
 
     name: str
     kind: Kind
@@ -55,6 +55,10 @@ class Format(Protocol):
     def recognise(self, head: str) -> int:
         """How sure it is, 0 (not this form) to 100, from the first 64 KiB of the decompressed text."""
         ...
+
+
+class Parser(Format, Protocol):
+    """A form that Python reads; packets are read by DuckDB, by the `Layout` of their form."""
 
     def parse(self, source: Source) -> Parsed:
         """Rows, rejects and findings of the whole file; a bad line is a reject, never an exception."""
@@ -76,4 +80,4 @@ def clip(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
-__all__ = ["Finding", "Format", "Kind", "Parsed", "Reject", "Severity", "Source", "clip", "frame"]
+__all__ = ["Finding", "Format", "Kind", "Parsed", "Parser", "Reject", "Severity", "Source", "clip", "frame"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.formats.base import Kind
 
-# Fields that become columns of `packets`, with the type a cell is read as; other fields are carried as text and left out.
+# Fields that become columns of `packets`, with the type a cell is read as; other fields are left out.
 FIELD_TYPES: dict[str, str] = {
     "frame.time_epoch": "DECIMAL(19,9)",
     "frame.interface_name": "VARCHAR",
