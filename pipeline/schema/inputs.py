@@ -1,0 +1,100 @@
+"""What the input files gave."""
+
+from __future__ import annotations
+
+from pipeline.schema.declare import table
+
+TABLES = [
+    table(
+        "captures",
+        "input file",
+        "run capture_id",
+        """
+capture_id VARCHAR First 8 hex digits of the hash of node and content; the first part of every flow_id.
+node VARCHAR Node the file was taken on; NULL for cluster objects.
+file VARCHAR Path inside the capture folder.
+kind VARCHAR packets, rules, objects, addresses or unknown.
+format VARCHAR The input form it was recognised as.
+row_count BIGINT Rows read: kept plus rejected.
+kept_count BIGINT Rows kept.
+rejected_count BIGINT Rows rejected; each is in `rejects`.
+first_us BIGINT Time of the first packet.
+last_us BIGINT Time of the last packet.
+file_bytes BIGINT Size of the file as it lies on disk.
+sha256 VARCHAR Hash of the file's bytes.""",
+    ),
+    table(
+        "rejects",
+        "line that could not be read",
+        "run capture_id line_number reason",
+        """
+capture_id VARCHAR The input file, as in `captures`.
+file VARCHAR Path inside the capture folder.
+line_number BIGINT Line in the decompressed file, from 1.
+reason VARCHAR Why it was rejected.
+text VARCHAR The line itself, cut at 500 characters.""",
+    ),
+    table(
+        "findings",
+        "thing worth knowing about an input",
+        "run finding file message",
+        """
+finding VARCHAR Its name, e.g. missing-chain.
+severity VARCHAR error, warning or note.
+node VARCHAR Node it is about.
+file VARCHAR File it is about.
+line_number BIGINT Line it is about.
+message VARCHAR What was found.
+remedy VARCHAR What to do about it.""",
+    ),
+    table(
+        "packets",
+        "captured packet",
+        "run capture_id line_number",
+        """
+node VARCHAR Node it was captured on.
+interface VARCHAR Interface it was captured on, where the export says so.
+capture_id VARCHAR The input file, as in `captures`.
+line_number BIGINT Line in the decompressed file, from 1.
+ts_us BIGINT Capture time.
+src_ip VARCHAR Source address (ip.src, ipv6.src).
+dst_ip VARCHAR Destination address.
+protocol VARCHAR tcp, udp, sctp, icmp, icmpv6 or the protocol's number.
+src_port INTEGER Source port.
+dst_port INTEGER Destination port.
+frame_bytes INTEGER Length on the wire (frame.len).
+tcp_flags INTEGER TCP flags as a number: FIN 1, SYN 2, RST 4, PSH 8, ACK 16.
+tcp_seq BIGINT Raw sequence number (tcp.seq_raw).
+tcp_ack BIGINT Raw acknowledgement number (tcp.ack_raw).
+tcp_payload_bytes INTEGER TCP payload (tcp.len).
+tcp_tsval BIGINT TCP timestamp value.
+tcp_stream BIGINT tshark's conversation number within its file.
+ip_id INTEGER IP identification.
+ip_ttl INTEGER IP time to live or hop limit.
+request_count INTEGER HTTP requests in the packet, where the export says so.""",
+        "run node",
+    ),
+    table(
+        "rules",
+        "rule of one node's dump",
+        "run node family table_name chain rule_number",
+        """
+node VARCHAR Node the dump is from.
+family VARCHAR ip, ip6 or inet.
+table_name VARCHAR nat, filter, mangle, raw, or the nftables table.
+chain VARCHAR Chain the rule stands in.
+rule_number INTEGER Place in its chain, from 1.
+protocol VARCHAR Protocol it matches; NULL for any.
+source VARCHAR Source it matches, `!` in front for not; NULL for any.
+destination VARCHAR Destination it matches; NULL for any.
+target VARCHAR Where it jumps, or what it does.
+comment VARCHAR Its comment.
+packet_count BIGINT Its packet counter, where the dump has counters.
+byte_count BIGINT Its byte counter.
+spec VARCHAR The rule in the grammar the tracer reads (iptables-save's, or nft's).
+capture_id VARCHAR The input file, as in `captures`.
+file VARCHAR Path inside the capture folder.
+line_number BIGINT Line in that file.
+text VARCHAR The line, verbatim.""",
+    ),
+]

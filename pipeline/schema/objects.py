@@ -1,0 +1,94 @@
+"""The cluster's objects, each at its time."""
+
+from __future__ import annotations
+
+from pipeline.schema.declare import table
+
+TABLES = [
+    table(
+        "services",
+        "Service at one time",
+        "run service valid_from_us",
+        """
+service VARCHAR namespace/name.
+namespace VARCHAR Its namespace.
+name VARCHAR Its name.
+type VARCHAR ClusterIP, NodePort, LoadBalancer or ExternalName.
+session_affinity VARCHAR None or ClientIP.
+affinity_s INTEGER Affinity timeout in seconds.
+external_traffic_policy VARCHAR Cluster or Local.
+internal_traffic_policy VARCHAR Cluster or Local.
+valid_from_us BIGINT From when this was so; NULL if not known.
+valid_to_us BIGINT Until when this was so; NULL if not known or still so.""",
+    ),
+    table(
+        "service_ports",
+        "address and port a Service is dialled at",
+        "run service protocol ip port kind valid_from_us",
+        """
+service VARCHAR namespace/name.
+port_name VARCHAR Name of the port; NULL for a single unnamed one.
+protocol VARCHAR tcp, udp or sctp.
+kind VARCHAR cluster-ip, load-balancer, external-ip or node-port.
+ip VARCHAR Address dialled; NULL for node-port: any node's.
+port INTEGER Port dialled.
+service_port INTEGER The Service's own port number.
+target_port VARCHAR The pods' port, a number or a name.
+valid_from_us BIGINT From when this was so.
+valid_to_us BIGINT Until when this was so.""",
+    ),
+    table(
+        "endpoints",
+        "endpoint of a Service's port",
+        "run service protocol ip port valid_from_us",
+        """
+service VARCHAR namespace/name.
+port_name VARCHAR Name of the Service's port.
+protocol VARCHAR tcp, udp or sctp.
+ip VARCHAR Endpoint address.
+port INTEGER Endpoint port.
+pod VARCHAR namespace/name of the pod behind it.
+node VARCHAR Node it runs on.
+ready BOOLEAN Whether it was ready.
+valid_from_us BIGINT From when this was so.
+valid_to_us BIGINT Until when this was so.""",
+    ),
+    table(
+        "pods",
+        "address of a pod at one time",
+        "run pod ip valid_from_us",
+        """
+pod VARCHAR namespace/name.
+namespace VARCHAR Its namespace.
+name VARCHAR Its name.
+ip VARCHAR One of its addresses.
+node VARCHAR Node it runs on.
+host_network BOOLEAN Whether it shares the node's address.
+phase VARCHAR Pending, Running, Succeeded, Failed or Unknown.
+valid_from_us BIGINT From when it had the address.
+valid_to_us BIGINT Until when it had the address.""",
+    ),
+    table(
+        "nodes",
+        "node at one time",
+        "run node valid_from_us",
+        """
+node VARCHAR Its name.
+internal_ip VARCHAR Its internal address (the first, where it has several).
+external_ip VARCHAR Its external address.
+pod_cidrs VARCHAR Its pod ranges, comma-separated.
+zone VARCHAR Its zone.
+valid_from_us BIGINT From when this was so.
+valid_to_us BIGINT Until when this was so.""",
+    ),
+    table(
+        "node_addresses",
+        "address or range of a node",
+        "run node cidr kind",
+        """
+node VARCHAR Its name.
+cidr VARCHAR The address (10.220.1.4/32), or the range its pods live in.
+kind VARCHAR node (Node object), interface (ip addr), or pods (pod range).
+interface VARCHAR Interface it is on, where known.""",
+    ),
+]
