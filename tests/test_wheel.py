@@ -1,0 +1,103 @@
+"""What is built is what a newcomer installs: the wheel in an empty environment, outside the checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TRAVELLERS = ("sql", "reports", "samples")
+NO_NETWORK = ("Failed to establish a new connection", "Temporary failure in name resolution", "Network is unreachable")
+LEFT_HERE = {"__pycache__", "node_modules"}
+pytestmark = pytest.mark.slow
+
+
+def call(*command: object, cwd: Path, timeout: int = 300) -> subprocess.CompletedProcess[str]:
+    """Run outside the checkout, as a user's shell would: nothing of this process's Python leaks in."""
+    env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    words = [str(c) for c in command]
+    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def checked(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, f"{done.args}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def files_of(folder: str) -> set[str]:
+    paths = (p.relative_to(ROOT) for p in (ROOT / folder).rglob("*") if p.is_file())
+    return {p.as_posix() for p in paths if not LEFT_HERE & set(p.parts)}
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory) -> Path:
+    """The sdist, and the wheel that was built from it."""
+    out = tmp_path_factory.mktemp("dist")
+    checked(call(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, ROOT, cwd=out))
+    return out
+
+
+@pytest.fixture(scope="module")
+def installed(dist, tmp_path_factory) -> Path:
+    """The commands of an environment that has the wheel, what it asks for, and nothing else."""
+    home = tmp_path_factory.mktemp("empty")
+    venv.create(home / "venv", with_pip=True)
+    pip = (home / "venv" / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check")
+    done = call(*pip, *dist.glob("*.whl"), cwd=home, timeout=900)
+    if done.returncode and any(reason in done.stderr for reason in NO_NETWORK):
+        pytest.skip("no network to install the wheel's dependencies from")
+    checked(done)
+    return home / "venv" / "bin"
+
+
+@pytest.mark.parametrize("folder", TRAVELLERS)
+def test_the_wheel_holds_every_file_of(folder, dist):
+    (wheel,) = dist.glob("*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    wanted = {f"pipeline/_resources/{name}" for name in files_of(folder)}
+    assert wanted
+    assert not wanted - held
+
+
+def test_the_wheel_holds_the_package_and_no_tests(dist):
+    (wheel,) = dist.glob("*.whl")
+    held = zipfile.ZipFile(wheel).namelist()
+    assert {"pipeline/cli.py", "pipeline/py.typed"} <= set(held)
+    assert {name.split("/")[0].partition("-")[0] for name in held} == {"pipeline", "hopscope"}
+    assert not [name for name in held if "__pycache__" in name]
+
+
+def test_the_sdist_can_be_tested_and_read(dist):
+    (sdist,) = dist.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile"}
+    for folder in ("pipeline", "tests", "docs", *TRAVELLERS):
+        wanted |= files_of(folder)
+    assert not wanted - held
+
+
+def test_the_demo_runs_from_the_wheel_alone(installed, tmp_path):
+    done = call(installed / "hopscope", "demo", cwd=tmp_path)
+    checked(done)
+    (report,) = tmp_path.glob("*.html")
+    assert report.name in done.stdout + done.stderr
+    assert report.stat().st_size > 10_000
+    count = checked(
+        call(installed / "hopscope", "sql", "SELECT count(*) AS n FROM connections", "--format", "csv", cwd=tmp_path)
+    )
+    assert count.split() == ["n", "900"]
+
+
+def test_everything_the_demo_reads_came_with_the_wheel(installed, tmp_path):
+    ask = "import pipeline.resources as r; print(*(r.folder(f) for f in ('sql', 'reports', 'samples')), sep='\\n')"
+    folders = checked(call(installed / "python", "-c", ask, cwd=tmp_path)).splitlines()
+    assert len(folders) == len(TRAVELLERS)
+    assert all(Path(f).is_relative_to(installed.parent) for f in folders)
