@@ -32,7 +32,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter.stats.get("skipped", []) if IN_CI and reporter else []
     if skipped:
-        reporter.ensure_newline()
+        reporter.line("")
         reporter.section("skipped in CI, which is an error", red=True)
         for report in skipped:
             reporter.line(f"{report.nodeid}: {report.longrepr[2] if isinstance(report.longrepr, tuple) else ''}")

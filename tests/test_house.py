@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +117,17 @@ def test_a_stored_model_is_a_table_of_the_schema_with_the_same_key(model):
 
 def test_a_model_that_is_not_stored_takes_no_tables_name():
     assert not {m.name for m in MODELS.values() if not m.stored} & TABLES.keys()
+
+
+@pytest.mark.parametrize(("ci", "failed"), [("true", True), ("", False)])
+def test_a_skipped_test_fails_the_run_in_ci_only(ci, failed, tmp_path):
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_one.py").write_text("import pytest\n\n\ndef test_one():\n    pytest.skip('no tool')\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path]
+    env = os.environ | {"CI": ci}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode == 1) is failed
+    assert ("test_one.py::test_one: Skipped: no tool" in done.stdout) is failed
 
 
 def test_there_is_a_changelog():
