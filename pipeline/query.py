@@ -7,13 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from pipeline.config import Form
 from pipeline.engines.duckdb import connect, lake_views, literal
 from pipeline.errors import QueryError
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyRelation
-
     from pipeline.config import Limits
     from pipeline.engines.duckdb import Connection
     from pipeline.lake import Lake
@@ -26,19 +26,23 @@ _COPY = {
     Form.PARQUET: "FORMAT parquet",
 }
 _ANSWER = "hopscope_answer"
-_NUMBERS = {
-    "TINYINT",
-    "SMALLINT",
-    "INTEGER",
-    "BIGINT",
-    "HUGEINT",
-    "UTINYINT",
-    "USMALLINT",
-    "UINTEGER",
-    "UBIGINT",
-    "FLOAT",
-    "DOUBLE",
-}
+_NUMBERS = frozenset(
+    [
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "HUGEINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
+        "UBIGINT",
+        "UHUGEINT",
+        "FLOAT",
+        "DOUBLE",
+        "DECIMAL",
+    ]
+)
 
 
 def open_lake(lake: Lake, limits: Limits, run: str | None = None) -> Connection:
@@ -85,24 +89,29 @@ def _lock_down(con: Connection, lake: Lake, scratch: str) -> None:
     con.execute("SET lock_configuration = true")
 
 
-def _check_only_reads(con: Connection, sql: str) -> None:
+def _answer(con: Connection, sql: str) -> None:
+    """Let the view `hopscope_answer` stand for what one reading statement gives."""
     from duckdb import StatementType
 
     kinds = [s.type for s in con.extract_statements(sql)]
     if len(kinds) != 1:
         raise QueryError(f"{len(kinds)} statements given", hint="give one SELECT at a time")
-    if kinds[0] not in (StatementType.SELECT, StatementType.EXPLAIN):
+    if kinds[0] == StatementType.SELECT:
+        con.sql(sql).create_view(_ANSWER)
+    elif kinds[0] == StatementType.EXPLAIN:
+        con.sql(sql).create(_ANSWER)
+    else:
         raise QueryError("only reading is allowed here", hint="give a SELECT; other tools can read the lake's Parquet")
 
 
-def _laid_out(con: Connection, relation: DuckDBPyRelation, form: Form) -> str:
+def _laid_out(con: Connection, form: Form) -> str:
     """The rows as an aligned table; DuckDB itself turns each value into text."""
-    numeric = [str(t) in _NUMBERS or str(t).startswith("DECIMAL") for t in relation.types]
-    relation.create_view(_ANSWER)
+    answer = con.sql(f"FROM {_ANSWER}")
+    numeric = [str(t).split("(")[0] in _NUMBERS for t in answer.types]
     rows = con.sql(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {_ANSWER}").fetchall()
-    cells = [relation.columns, *([_cell(c, form) for c in row] for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(relation.columns))]
-    lines = [[c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)] for row in cells]
+    cells = [answer.columns, *([_cell(c, form) for c in row] for row in rows)]
+    widths = [max(cell_len(row[i]) for row in cells) for i in range(len(numeric))]
+    lines = [[_padded(c, w, n) for c, w, n in zip(row, widths, numeric, strict=True)] for row in cells]
     if form is Form.MARKDOWN:
         rule = ["-" * (w - 1) + ":" if n else "-" * w for w, n in zip(widths, numeric, strict=True)]
         return "".join(f"| {' | '.join(line)} |\n" for line in (lines[0], rule, *lines[1:]))
@@ -110,6 +119,11 @@ def _laid_out(con: Connection, relation: DuckDBPyRelation, form: Form) -> str:
     return "".join("  ".join(line).rstrip() + "\n" for line in (lines[0], rule, *lines[1:]))
 
 
+def _padded(text: str, width: int, numeric: bool) -> str:
+    blanks = " " * (width - cell_len(text))
+    return blanks + text if numeric else text + blanks
+
+
 def _cell(value: str | None, form: Form) -> str:
-    text = "" if value is None else value.replace("\n", "\\n").replace("\r", "\\r")
+    text = "" if value is None else value.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
     return text.replace("|", "\\|") if form is Form.MARKDOWN else text
