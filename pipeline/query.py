@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -26,23 +27,7 @@ _COPY = {
     Form.PARQUET: "FORMAT parquet",
 }
 _ANSWER = "hopscope_answer"
-_NUMBERS = frozenset(
-    [
-        "TINYINT",
-        "SMALLINT",
-        "INTEGER",
-        "BIGINT",
-        "HUGEINT",
-        "UTINYINT",
-        "USMALLINT",
-        "UINTEGER",
-        "UBIGINT",
-        "UHUGEINT",
-        "FLOAT",
-        "DOUBLE",
-        "DECIMAL",
-    ]
-)
+_NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*")
 
 
 def open_lake(lake: Lake, limits: Limits, run: str | None = None) -> Connection:
@@ -63,12 +48,10 @@ def run_query(con: Connection, lake: Lake, sql: str, form: Form, out: Path | Non
     with tempfile.TemporaryDirectory(prefix="hopscope-") as scratch:
         _lock_down(con, lake, scratch)
         try:
-            _check_only_reads(con, sql)
-            relation = con.sql(sql)
+            _answer(con, sql)
             if form in (Form.TABLE, Form.MARKDOWN):
-                data = _laid_out(con, relation, form).encode()
+                data = _laid_out(con, form).encode()
             else:
-                relation.create_view(_ANSWER)
                 path = Path(scratch) / "answer"
                 con.execute(f"COPY (FROM {_ANSWER}) TO {literal(str(path))} ({_COPY[form]})")
                 data = path.read_bytes()
@@ -107,7 +90,7 @@ def _answer(con: Connection, sql: str) -> None:
 def _laid_out(con: Connection, form: Form) -> str:
     """The rows as an aligned table; DuckDB itself turns each value into text."""
     answer = con.sql(f"FROM {_ANSWER}")
-    numeric = [str(t).split("(")[0] in _NUMBERS for t in answer.types]
+    numeric = [bool(_NUMBERS.fullmatch(str(t))) for t in answer.types]
     rows = con.sql(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {_ANSWER}").fetchall()
     cells = [answer.columns, *([_cell(c, form) for c in row] for row in rows)]
     widths = [max(cell_len(row[i]) for row in cells) for i in range(len(numeric))]
