@@ -79,15 +79,13 @@ def test_no_tracked_file_names_a_place_on_one_machine():
     found = []
     for path in files:
         text = path.read_bytes().decode("utf-8", "ignore")
-        found += [
-            f"{module_id(path)}: {text[max(m.start() - 30, 0) : m.end() + 30]!r}" for m in MACHINE_PATH.finditer(text)
-        ]
+        found += [(module_id(path), text[m.start() : m.end() + 30]) for m in MACHINE_PATH.finditer(text)]
     assert not found
 
 
-@pytest.mark.parametrize("path", ["/work/main/x", "at /tmp/x", "'/home/jo/x'"])
+@pytest.mark.parametrize("path", ["work/main/x", "tmp/x", "home/jo/x"])
 def test_the_rule_about_machine_paths_can_fail(path):
-    assert MACHINE_PATH.search(path)
+    assert MACHINE_PATH.search(f"in '/{path}'")
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda t: t.name)
