@@ -1,0 +1,279 @@
+"""Draws: each kind of chart takes records and the names of their columns, and gives a plotly figure as plain data.
+
+Colours are names of CSS variables; the page puts in what they stand for in the reader's theme.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import escape
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+Record = dict[str, object]
+Figure = dict[str, object]
+Cells = dict[tuple[str, str], int]
+
+LABEL_PATTERNS: dict[str, str] = {
+    "affinity-pinned": "x",
+    "snat-forwarded": "/",
+    "direct": "",
+    "forwarded": "\\",
+    "pod-to-pod": "-",
+    "dropped": "+",
+    "other": ".",
+    "unlabelled": "|",
+}
+MOST = 20
+_MOST_NUMBERED_CELLS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What to draw: `rows`, `columns`, `series` and `value` name columns; `each` gives one picture per value of it."""
+
+    kind: str
+    title: str
+    rows: str
+    value: str = "connection_count"
+    unit: str = "connections"
+    columns: str = ""
+    series: str = ""
+    each: str = ""
+    across: str = ""
+    down: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One picture: its name on the page, its title, the value of `each` it is of, and the figure."""
+
+    name: str
+    title: str
+    group: str
+    figure: Figure
+
+
+def draw(chart: Chart, records: Sequence[Record], name: str) -> list[Drawing]:
+    """The pictures of `chart`: one, or one for each of the largest groups; none without records."""
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[str(record[chart.each]) if chart.each else ""].append(record)
+    largest = _largest({group: _total(chart, rows) for group, rows in groups.items()})
+    return [
+        Drawing(f"{name}-{place}", chart.title, group, KINDS[chart.kind](chart, groups[group]))
+        for place, group in enumerate(largest, start=1)
+    ]
+
+
+def heatmap(chart: Chart, records: Sequence[Record]) -> Figure:
+    """Counts of two columns against each other; what was never seen together is 0."""
+    import plotly.graph_objects as go
+
+    cells = _cells(chart, records, chart.columns)
+    down, across = _by_size(cells, 0), sorted(_by_size(cells, 1))
+    total = sum(cells.values())
+    counts = [[cells.get((d, a), 0) for a in across] for d in down]
+    trace = go.Heatmap(
+        z=counts,
+        x=list(range(len(across))),
+        y=list(range(len(down))),
+        hovertext=[[_hover((d, a), cells.get((d, a), 0), total, chart) for a in across] for d in down],
+        hoverinfo="text",
+        texttemplate="%{z:,}" if len(down) * len(across) <= _MOST_NUMBERED_CELLS else None,
+        colorscale=[[0, "var(--heat-low)"], [1, "var(--heat-high)"]],
+        zmin=0,
+        showscale=False,
+        xgap=2,
+        ygap=2,
+    )
+    layout = _layout(92 + 34 * len(down))
+    layout["xaxis"] |= _names(across) | {"title": {"text": escape(chart.across)}, "showgrid": False}
+    layout["yaxis"] |= _names(down) | {"autorange": "reversed", "showgrid": False}
+    return _figure([trace], layout)
+
+
+def bars(chart: Chart, records: Sequence[Record]) -> Figure:
+    """One bar per value of a column, the longest on top."""
+    import plotly.graph_objects as go
+
+    cells = _cells(chart, records)
+    names = _by_size(cells, 0)
+    total = sum(cells.values())
+    counts = [cells[n, ""] for n in names]
+    trace = go.Bar(
+        orientation="h",
+        x=counts,
+        y=list(range(len(names))),
+        text=[f"{c:,}" for c in counts],
+        textposition="auto",
+        hovertext=[_hover((n,), c, total, chart) for n, c in zip(names, counts, strict=True)],
+        hoverinfo="text",
+        marker={"color": "var(--bar)"},
+    )
+    return _figure([trace], _bar_layout(chart, names))
+
+
+def stacked(chart: Chart, records: Sequence[Record]) -> Figure:
+    """One bar per value of a column, divided by label."""
+    import plotly.graph_objects as go
+
+    cells = _cells(chart, records, chart.series)
+    names = _by_size(cells, 0)
+    totals = {n: sum(c for (name, _), c in cells.items() if name == n) for n in names}
+    traces = []
+    for label in _labels_in(cells):
+        counts = [cells.get((n, label), 0) for n in names]
+        hover = [_hover((n, label), c, totals[n], chart) for n, c in zip(names, counts, strict=True)]
+        place = list(range(len(names)))
+        traces.append(go.Bar(orientation="h", x=counts, y=place, hovertext=hover, **_of_label(label)))
+    layout = _bar_layout(chart, names)
+    layout |= {"barmode": "stack", "showlegend": True, "height": int(str(layout["height"])) + 40}
+    return _figure(traces, layout)
+
+
+def timeline(chart: Chart, records: Sequence[Record]) -> Figure:
+    """Bars over time, divided by label; records carry `width_us`, the width of a bar."""
+    import plotly.graph_objects as go
+
+    width_us = int(str(records[0]["width_us"]))
+    cells = _cells(chart, records, chart.series, fold=False)
+    moments = sorted({m for m, _ in cells}, key=int)
+    traces = []
+    for label in _labels_in(cells):
+        counts = [cells.get((m, label), 0) for m in moments]
+        traces.append(
+            go.Bar(
+                x=[_clock(int(m)) for m in moments],
+                y=counts,
+                width=width_us / 1000,
+                offset=0,
+                hovertext=[f"{_clock(int(m))} UTC<br>{label}: {c:,}" for m, c in zip(moments, counts, strict=True)],
+                **_of_label(label),
+            )
+        )
+    layout = _layout(300)
+    layout |= {"barmode": "stack", "showlegend": True, "bargap": 0}
+    layout["xaxis"] |= {"type": "date", "title": {"text": "time (UTC)"}, "showgrid": False}
+    layout["yaxis"] |= {"title": {"text": f"{escape(chart.unit)} per {width_us / 1e6:g} s"}, "rangemode": "tozero"}
+    return _figure(traces, layout)
+
+
+KINDS: dict[str, Callable[[Chart, Sequence[Record]], Figure]] = {
+    "heatmap": heatmap,
+    "bars": bars,
+    "stacked": stacked,
+    "timeline": timeline,
+}
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Names without the beginning they all share, where that is long; a long one alone keeps its end."""
+    if len(names) < 2:
+        return [n if len(n) <= 28 else "…" + n[-26:] for n in names]
+    shared = "".join(a for a, *_ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
+    cut = max(shared.rfind(mark) for mark in "/-.:") + 1
+    return [n if cut < 8 else "…" + n[cut:] for n in names]
+
+
+def _cells(chart: Chart, records: Iterable[Record], second: str = "", *, fold: bool = True) -> Cells:
+    """The value summed by one or two columns; beyond the largest, values of each fold into `n others`."""
+    cells: Cells = defaultdict(int)
+    for record in records:
+        other = str(record[second]) if second else ""
+        cells[str(record[chart.rows]), other] += int(str(record[chart.value] or 0))
+    return _folded(_folded(cells, 0), 1) if fold else dict(cells)
+
+
+def _folded(cells: Cells, place: int) -> Cells:
+    sizes = _sizes(cells, place)
+    kept = set(_largest(sizes))
+    rest = f"{len(sizes) - len(kept):,} others"
+    folded: Cells = defaultdict(int)
+    for key, count in cells.items():
+        pair = [k if i != place or k in kept else rest for i, k in enumerate(key)]
+        folded[pair[0], pair[1]] += count
+    return dict(folded)
+
+
+def _sizes(cells: Cells, place: int) -> dict[str, int]:
+    sizes: dict[str, int] = defaultdict(int)
+    for key, count in cells.items():
+        sizes[key[place]] += count
+    return sizes
+
+
+def _by_size(cells: Cells, place: int) -> list[str]:
+    sizes = _sizes(cells, place)
+    return sorted(sizes, key=lambda n: (n.endswith(" others"), -sizes[n], n))
+
+
+def _largest(sizes: Mapping[str, int]) -> list[str]:
+    return sorted(sizes, key=lambda n: (-sizes[n], n))[:MOST]
+
+
+def _total(chart: Chart, records: Iterable[Record]) -> int:
+    return sum(int(str(r[chart.value] or 0)) for r in records)
+
+
+def _labels_in(cells: Cells) -> list[str]:
+    return [label for label in LABEL_PATTERNS if any(key[1] == label for key in cells)]
+
+
+def _of_label(label: str) -> Figure:
+    pattern = {"shape": LABEL_PATTERNS[label], "fillmode": "overlay", "fgcolor": "var(--paper)", "size": 7, "solidity": 0.2}
+    marker = {"color": f"var(--label-{label})", "pattern": pattern, "line": {"color": "var(--paper)", "width": 0.5}}
+    return {"name": label, "hoverinfo": "text", "marker": marker}
+
+
+def _hover(names: tuple[str, ...], count: int, total: int, chart: Chart) -> str:
+    share = f" ({100 * count / total:.1f} %)" if total else ""
+    return "<br>".join([*(escape(n) for n in names if n), f"{count:,} {escape(chart.unit)}{share}"])
+
+
+def _clock(us: int) -> str:
+    return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def _names(names: Sequence[str]) -> Figure:
+    """An axis of names: places are numbers, so that no name is ever read as a number or a date."""
+    ticks = [escape(n) for n in short_names(names)]
+    return {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": ticks, "zeroline": False}
+
+
+def _bar_layout(chart: Chart, names: Sequence[str]) -> dict[str, Figure]:
+    layout = _layout(76 + 34 * len(names))
+    layout["xaxis"] |= {"title": {"text": escape(chart.unit)}, "rangemode": "tozero"}
+    layout["yaxis"] |= _names(names) | {"autorange": "reversed", "showgrid": False}
+    return layout
+
+
+def _layout(height: int) -> dict[str, Figure]:
+    axis: Figure = {"automargin": True, "fixedrange": True, "gridcolor": "var(--line)", "linecolor": "var(--line)"}
+    return {
+        "template": "none",
+        "height": height,
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": "var(--ink)"},
+        "hoverlabel": {"bgcolor": "var(--paper)", "bordercolor": "var(--line)", "font": {"color": "var(--ink)"}},
+        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
+        "showlegend": False,
+        "dragmode": False,
+        "bargap": 0.3,
+        "xaxis": dict(axis),
+        "yaxis": dict(axis),
+    }  # type: ignore[dict-item]
+
+
+def _figure(traces: Sequence[object], layout: Mapping[str, object]) -> Figure:
+    import plotly.graph_objects as go
+
+    figure: Figure = go.Figure(data=traces, layout=layout).to_plotly_json()
+    return figure

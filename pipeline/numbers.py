@@ -1,0 +1,66 @@
+"""Values in words for people: what the report and the terminal show of a number, a time or a size."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from markupsafe import Markup, escape
+
+FEW = 30
+_NARROW = "\u202f"
+
+
+def count(number: object, noun: str = "") -> str:
+    """`1,234`, or with a noun `1 pod`, `2 pods`."""
+    value = int(str(number or 0))
+    plural = noun if value == 1 else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{value:,} {plural}" if noun else f"{value:,}"
+
+
+def percent(share: float) -> str:
+    """`25 %`, `33.3 %`; what is not quite nothing or not quite all says so."""
+    if 0 < share < 0.0005:
+        return f"<0.1{_NARROW}%"
+    if 0.9995 <= share < 1:
+        return f">99.9{_NARROW}%"
+    return f"{100 * share:.1f}".removesuffix(".0") + f"{_NARROW}%"
+
+
+def share_of(part: object, whole: object) -> str:
+    """`67 % (600 of 900)`; of nothing there is no share."""
+    some, every = int(str(part or 0)), int(str(whole or 0))
+    return f"{percent(some / every)} ({some:,} of {every:,})" if every else "none of 0"
+
+
+def moment(us: object, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """A time in UTC."""
+    return datetime.fromtimestamp(int(str(us)) / 1e6, UTC).strftime(form)
+
+
+def size(byte_count: object) -> str:
+    """`1.2 MB`."""
+    value = float(str(byte_count))
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.3g}{_NARROW}{unit}"
+        value /= 1000
+    return f"{value:,.3g}{_NARROW}TB"
+
+
+def shown(column: str, value: object) -> str:
+    """`value` as a table cell of `column` shows it; NULL is an empty text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    suffix = column.rpartition("_")[2]
+    if suffix in ("share", "probability"):
+        return percent(float(str(value)))
+    by_suffix = {"count": count, "us": moment, "bytes": size}
+    return by_suffix.get(suffix, str)(value)
+
+
+def code(text: str) -> Markup:
+    """Words as HTML, `commands` between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S704

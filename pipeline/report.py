@@ -1,0 +1,196 @@
+"""The report: one HTML file that answers, proves, and lets dig. Every section is a folder of reports/sections/."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from pipeline import __version__, numbers, resources
+from pipeline.charts import Chart, draw
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from jinja2 import Environment
+
+    from pipeline.charts import Drawing, Record
+    from pipeline.engines.duckdb import Connection
+
+PLOTLY = "plotly-cartesian-{version}.min.js"
+MOST_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What a folder of reports/sections/ declares; `empty` is said instead where its query has no rows."""
+
+    name: str
+    anchor: str
+    title: str
+    empty: str
+    help: str
+    charts: tuple[Chart, ...]
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a table: what is read, what is sorted and exported, and whether it is a number under 30."""
+
+    text: str
+    raw: str
+    is_number: bool
+    is_few: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A section filled with a run's rows."""
+
+    section: Section
+    words: str
+    pictures: dict[str, list[Drawing]]
+    columns: tuple[tuple[str, str, bool], ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    row_count: int
+
+    @property
+    def has_few(self) -> bool:
+        """Whether a mark in the table needs its note."""
+        return any(cell.is_few for row in self.rows for cell in row)
+
+
+def write_report(con: Connection, run: str, out: Path) -> None:
+    """Write the report of `run`; `con` shows the tables of that run only."""
+    env = _environment()
+    facts = _facts(con)
+    pages = [_page(con, env, section, facts) for section in sections()]
+    html = env.get_template("page.html.j2").render(run=run, pages=pages, **facts, **_assets(pages))
+    out.write_text(html, encoding="utf-8", newline="\n")
+
+
+def summary(con: Connection) -> str:
+    """The first box of the report as text for the terminal."""
+    text = _environment().get_template("summary/terminal.txt.j2").render(**_facts(con))
+    return "".join(c for c in text.replace("\u202f", " ") if c.isprintable() or c == "\n")
+
+
+def sections() -> list[Section]:
+    """Every section, in the order of its folder's name."""
+    return [_section(path.parent) for path in sorted((resources.folder("reports") / "sections").glob("*/section.toml"))]
+
+
+def _section(folder: Path) -> Section:
+    declared = tomllib.loads((folder / "section.toml").read_text(encoding="utf-8"))
+    charts = tuple(Chart(**chart) for chart in declared.pop("chart", []))
+    return Section(folder.name, charts=charts, sql=(folder / "query.sql").read_text(encoding="utf-8"), **declared)
+
+
+def _page(con: Connection, env: Environment, section: Section, facts: Mapping[str, object]) -> Page:
+    result = con.sql(section.sql)
+    kinds = {name: str(kind) for name, kind in zip(result.columns, result.types, strict=True)}
+    records: list[Record] = [dict(zip(kinds, row, strict=True)) for row in result.fetchall()]
+    titles = _column_titles()
+    named = [{c: _named(titles[c], kinds[c], v) for c, v in record.items()} for record in records]
+    words = env.get_template(f"sections/{section.name}/words.html.j2").render(rows=records, **facts) if records else ""
+    return Page(
+        section,
+        words,
+        _pictures(section, named),
+        tuple((c, titles[c]["title"], kinds[c] != "VARCHAR") for c in kinds),
+        tuple(tuple(_cell(titles[c], kinds[c], c, v) for c, v in r.items()) for r in records[:MOST_ROWS]),
+        len(records),
+    )
+
+
+def _pictures(section: Section, records: list[Record]) -> dict[str, list[Drawing]]:
+    """The section's drawings by the group they are of, the charts of one group side by side."""
+    pictures: dict[str, list[Drawing]] = {}
+    for number, chart in enumerate(section.charts, start=1):
+        for drawing in draw(chart, records, f"{section.anchor}-{number}"):
+            pictures.setdefault(drawing.group, []).append(drawing)
+    return pictures
+
+
+def _named(words: Mapping[str, str], kind: str, value: object) -> object:
+    return words.get("none", "not known") if value is None and kind == "VARCHAR" else value
+
+
+def _cell(words: Mapping[str, str], kind: str, column: str, value: object) -> Cell:
+    raw = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    text = words.get("none", "–") if value is None else numbers.shown(column, value)
+    is_few = column == "connection_count" and value is not None and int(raw) < numbers.FEW
+    return Cell(text, raw, kind not in ("VARCHAR", "BOOLEAN"), is_few)
+
+
+@cache
+def _column_titles() -> dict[str, dict[str, str]]:
+    return tomllib.loads((resources.folder("reports") / "columns.toml").read_text(encoding="utf-8"))
+
+
+def _facts(con: Connection) -> dict[str, list[Record]]:
+    """The answers to the queries of reports/summary/, by name: every template may speak of them."""
+    paths = sorted((resources.folder("reports") / "summary").glob("*.sql"))
+    return {path.stem: con.sql(path.read_text(encoding="utf-8")).to_dicts() for path in paths}
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+    env = Environment(
+        loader=FileSystemLoader(resources.folder("reports")),
+        autoescape=select_autoescape(("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters |= {name: getattr(numbers, name) for name in ("count", "percent", "moment", "code")}
+    env.globals |= {"share_of": numbers.share_of, "few": numbers.FEW, "versions": _versions()}
+    return env
+
+
+def _versions() -> dict[str, str]:
+    import duckdb
+    import plotly
+    from plotly.offline import get_plotlyjs_version
+
+    return {
+        "hopscope": __version__,
+        "DuckDB": duckdb.__version__,
+        "plotly": plotly.__version__,
+        "plotly.js": get_plotlyjs_version(),
+    }
+
+
+def _assets(pages: list[Page]) -> dict[str, object]:
+    """Style and scripts, and the policy that lets the browser run these and nothing else."""
+    from markupsafe import Markup
+
+    folder = resources.folder("reports") / "assets"
+    library = PLOTLY.format(version=_versions()["plotly.js"])
+    style, library, script = (
+        (folder / name).read_text(encoding="utf-8") for name in ("style.css", library, "page.js")
+    )
+    figures = {d.name: d.figure for page in pages for drawings in page.pictures.values() for d in drawings}
+    # plotly.js writes style elements and attributes of its own while it draws, so no hash can list them.
+    policy = (
+        f"default-src 'none'; script-src {_hash(library)} {_hash(script)}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+    return {
+        "style": Markup(style),
+        "library": Markup(library),
+        "script": Markup(script),
+        "policy": Markup(policy),
+        "figures": Markup(json.dumps(figures, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")),
+    }
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

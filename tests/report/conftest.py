@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from pipeline import models
+from pipeline.schema import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Rows = list[dict[str, object]]
+
+NASTY = 'shop/</script><script>alert("x")</script><b>%{y}&amp;'
+START_US = 1_790_000_000_000_000
+NODES = ("pool-a-000000", "pool-a-000001", "pool-a-000002")
+PODS = tuple(f"default/testapp-6f7947bc4b-{s}" for s in ("x7427", "b60a8", "qq2mk", "zz9pl"))
+
+
+def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
+    """A database with every table of the schema, filled with `tables`, and the marts built over them."""
+    con = duckdb.connect()
+    marts = [name for name in TABLES if name.startswith("distribution_")]
+    for name, table in TABLES.items():
+        if name not in marts:
+            con.execute(f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.type}' for c in table.columns)})")
+            rows = [[{"run": "peak-2", **row}.get(c) for c in table.names] for row in tables.get(name, [])]
+            if rows:
+                con.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(table.names))})", rows)
+    for name in marts:
+        con.execute(f"CREATE TABLE {name} AS SELECT 'peak-2' AS run, m.* FROM ({models.all_models()[name].sql}) AS m")
+    return con
+
+
+def connection(number: int, **known: object) -> dict[str, object]:
+    return {
+        "connection_id": f"c0ffee00-{number}",
+        "protocol": "tcp",
+        "hop": "unknown",
+        "affinity": "none",
+        "label": "unlabelled",
+        "evidence": "unknown",
+        "start_us": START_US + number * 17_000,
+        "end_us": START_US + number * 17_000 + 900_000,
+        "packet_count": 9,
+        "byte_count": 1234,
+        "request_count": 1,
+        "flow_count": 2,
+    } | known
+
+
+def plain_connections() -> Rows:
+    """600 connections to one service: ingress nodes 3:2:1, the pod by turns, forwarded where it lies elsewhere."""
+    rows = []
+    for n in range(600):
+        ingress = NODES[(0, 0, 0, 1, 1, 2)[n % 6]]
+        place = n % 7 % len(PODS)
+        pod_node = NODES[place % 3]
+        away = pod_node != ingress
+        rows.append(
+            connection(
+                n,
+                service="default/testapp",
+                ingress_node=ingress,
+                pod=PODS[place],
+                pod_node=pod_node,
+                hop="forwarded" if away else "local",
+                source_nat=True,
+                label="snat-forwarded" if away else "direct",
+                evidence="stitched" if away else "rules",
+            )
+        )
+    return rows
+
+
+def odd_connections() -> Rows:
+    """A sticky service with a hostile name, an assumed node, what is nobody's, and what could not be labelled."""
+    sticky = {"service": NASTY, "ingress_node": NODES[1], "pod": NASTY + "-0", "pod_node": NODES[2], "hop": "forwarded"}
+    rows = [
+        connection(1000 + n, **sticky, source_nat=False, affinity="pinned", label="affinity-pinned", evidence="rules")
+        for n in range(12)
+    ]
+    rows += [
+        connection(1100 + n, **sticky, source_nat=False, affinity="first", label="forwarded", evidence="rules")
+        for n in range(3)
+    ]
+    assumed = {"service": "default/testapp", "snat_ip": "10.220.1.4", "pod": PODS[0], "pod_node": NODES[0]}
+    rows += [
+        connection(1200 + n, **assumed, hop="forwarded", source_nat=True, label="snat-forwarded", evidence="assumed")
+        for n in range(4)
+    ]
+    rows += [connection(1300 + n, hop="none", label="other", evidence="addresses") for n in range(40)]
+    rows += [connection(1400 + n, reason="no-rules") for n in range(31)]
+    rows += [
+        connection(1500 + n, service=NASTY, ingress_node=NODES[0], reason="ambiguous-endpoint") for n in range(5)
+    ]
+    return rows
+
+
+def captures() -> Rows:
+    rows: Rows = [
+        {
+            "capture_id": f"0000000{n}",
+            "node": node,
+            "file": f"nodes/{node}/eth0.tsv.gz",
+            "kind": "packets",
+            "format": "tshark-fields",
+            "row_count": 41_000,
+            "kept_count": 41_000 - n,
+            "rejected_count": n,
+            "first_us": START_US,
+            "last_us": START_US + 30_000_000,
+            "file_bytes": 2_345_678,
+            "sha256": f"{n:064x}",
+        }
+        for n, node in enumerate(NODES)
+    ]
+    rules = {"kind": "rules", "format": "iptables-save", "row_count": 90, "kept_count": 90, "rejected_count": 0}
+    rows.append({"capture_id": "0000000a", "node": NODES[0], "file": f"nodes/{NODES[0]}/rules.txt", **rules})
+    return rows
+
+
+def decisions() -> Rows:
+    target = {"protocol": "tcp", "dst_port": 80, "service": "default/testapp", "service_port": 80, "verdict": "dnat"}
+    return [
+        {
+            **target,
+            "node": node,
+            "trace_id": f"t{n}",
+            "dst_ip": "10.0.37.15",
+            "source_class": 0,
+            "source": "any",
+            "chain": "KUBE-SVC-K4VUERBNKSOP4S25",
+            "endpoint_ip": f"10.100.{place % 3}.{place + 4}",
+            "endpoint_port": 8080,
+            "probability": 0.25,
+            "source_nat": True,
+            "certain": n != 2,
+            "uncertain_because": "chain KUBE-FW-K4VUERBNKSOP4S25 is not in the dump" if n == 2 else None,
+        }
+        for n, node in enumerate(NODES)
+        for place in range(4)
+    ]
+
+
+def usual_tables() -> dict[str, Rows]:
+    lost = {"capture_id": "00000002", "file": f"nodes/{NODES[2]}/eth0.tsv.gz", "reason": "too few cells: 5 of 18"}
+    return {
+        "captures": captures(),
+        "connections": plain_connections() + odd_connections(),
+        "decisions": decisions(),
+        "rejects": [{**lost, "line_number": 7, "text": "<img src=x onerror=alert(1)>\t10.0.0.1"}, {**lost, "line_number": 9, "text": None}],
+        "findings": [
+            {
+                "finding": "no-rules",
+                "severity": "warning",
+                "node": NODES[1],
+                "message": "no rule dump of this node was given",
+                "remedy": "run iptables-save on it and put the output beside its captures",
+            }
+        ],
+    }
+
+
+@pytest.fixture
+def usual() -> Iterator[duckdb.DuckDBPyConnection]:
+    with database(usual_tables()) as con:
+        yield con
+
+
+@pytest.fixture
+def bare() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A run of which nothing is known."""
+    with database({}) as con:
+        yield con
