@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline.config import Limits
 from pipeline.discover import Input
@@ -80,3 +82,17 @@ def test_a_broken_sample_is_read_and_says_what_is_lost(path, tmp_path):
 @pytest.mark.parametrize("head", ["", "\n\n", "hello, world\n", "\x00\x01\x02", "{}", "[]", "\ufffd" * 100])
 def test_text_that_is_nothing_is_no_form(name, head):
     assert FORMS[name].recognise(head) == 0
+
+
+@pytest.mark.parametrize("path", [p for p in GOOD if hasattr(FORMS[p.parent.name], "parse")], ids=sample_id)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(start=st.floats(0, 1), length=st.integers(0, 200), instead=st.binary(max_size=5))
+def test_damage_anywhere_is_rejects_and_never_an_exception(path, tmp_path, start, length, instead):
+    whole = path.read_bytes()
+    begin = int(start * len(whole))
+    damaged = tmp_path / path.name
+    damaged.write_bytes(whole[:begin] + instead + whole[begin + length :])
+    parsed = FORMS[path.parent.name].parse(Source(damaged, path.name, "node-a"))
+    assert parsed.row_count >= len(parsed.rejects)
+    assert all(r.line_number >= 1 and r.reason for r in parsed.rejects)
+    assert parsed.tables.keys() <= TABLES.keys()
