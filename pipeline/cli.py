@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.cli_options import Common, node_paths, window, with_common
-from pipeline.config import Form, Keep, Window
+from pipeline.config import Form, Keep, StoryForm, Window
 from pipeline.diagnostics import TALK, fail, note
 from pipeline.errors import ExitCode, HopscopeError, RejectedError, UsageError
 
@@ -174,6 +175,24 @@ def sql(
     run_query(open_lake(lake, common.limits, common.run), lake, text, form, output)
 
 
+@app.command()
+@with_common
+def explain(
+    common: Common,
+    connection_id: Annotated[str, typer.Argument(metavar="CONNECTION_ID", help="As in the table connections.")],
+    form: Annotated[StoryForm, typer.Option("--format", help="How to print it.")] = StoryForm.TEXT,
+) -> None:
+    """The story of one connection: legs, rules followed, what was missing, display filters for tshark."""
+    from pipeline.explain import explain as tell
+    from pipeline.explain import render_text
+    from pipeline.lake import Lake
+    from pipeline.query import open_lake
+
+    lake = Lake(common.lake)
+    story = tell(open_lake(lake, common.limits, lake.run(common.run).run), connection_id)
+    sys.stdout.write(render_text(story) if form is StoryForm.TEXT else json.dumps(story, indent=1) + "\n")
+
+
 def run_app() -> int:
     """Run the command line; its exit code."""
     try:
@@ -188,15 +207,20 @@ def run_app() -> int:
         sys.stderr.close()
         return ExitCode.OK
     except Exception as e:
-        return _click_error(e)
+        if TALK.debug:
+            raise
+        return _other_error(e)
     return ExitCode.OK
 
 
-def _click_error(error: Exception) -> int:
-    """What click found wrong with the command line, in our words; anything else is a defect and shows itself."""
+def _other_error(error: Exception) -> int:
+    """What click found wrong with the command line, in our words; anything else is a defect."""
+    if isinstance(error, typer.Exit):
+        return error.exit_code
     if not hasattr(error, "format_message"):
-        raise error
-    if getattr(error, "ctx", None) is not None and not error.format_message():
+        hint = "this is a defect of hopscope: please report it with what --debug shows"
+        return fail(HopscopeError(f"{type(error).__name__}: {error}", hint=hint))
+    if not error.format_message():
         return ExitCode.USAGE
     return fail(UsageError(error.format_message(), hint="see hopscope --help"))
 

@@ -44,3 +44,10 @@ class Keep(StrEnum):
     ALL = "all"
     SLIM = "slim"
     NONE = "none"
+
+
+class StoryForm(StrEnum):
+    """How a story about one thing is written."""
+
+    TEXT = "text"
+    JSON = "json"

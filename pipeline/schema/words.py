@@ -23,3 +23,18 @@ EVIDENCE: dict[str, str] = {
     "assumed": "A private source outside the pod range, taken for a node.",
     "unknown": "Nothing tells.",
 }
+
+REASONS: dict[str, str] = {
+    "uncertain-rules": "The node's rules are not whole or hold a match that cannot be judged; see uncertain_because in `decisions`.",
+    "no-rules": "There is no rule dump of the node it entered at.",
+    "rules-drifted": "Joined connections reached endpoints that the rule dump does not have: it is older or newer than the traffic.",
+    "ambiguous-endpoint": "The rules allow endpoints on this node and on others, and nothing else decides.",
+    "endpoint-node-unknown": "It is not known on which node the endpoint lives; pods, EndpointSlices or `ip -j addr` would tell.",
+    "source-nat-unknown": "Whether the client's address was replaced is not known.",
+    "capture-incomplete": "A node that could have received it was not captured.",
+    "capture-may-exclude-forward-leg": "A leg to another node may be missing because the captures show none to that port at all.",
+    "ingress-leg-not-captured": "Only the leg to the endpoint was seen; who was dialled, and through which node, is not known.",
+    "node-originated": "It comes from the endpoint's own node: by that node itself, or a client it hides; the two look the same.",
+    "source-is-no-known-node": "Its private source is taken for a node that no input names; a list of nodes would prove it.",
+    "other-node": "The same client was seen before on another node, which keeps a list of its own.",
+}
