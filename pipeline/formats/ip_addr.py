@@ -37,7 +37,7 @@ class IpAddr:
         text, parsed, rows = JsonText(source.text()), Parsed(), list[Row]()
         found: list[tuple[int, object]] = []
         try:
-            text.elements(text.text.index("["), found)
+            text.elements(text.text.find("["), found)
         except BrokenError as e:
             parsed.rejects.append(Reject(text.line_number(e.position), str(e), text.line(e.position)))
         parsed.row_count = len(parsed.rejects)

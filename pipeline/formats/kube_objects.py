@@ -3,43 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
-from pipeline.formats.base import Finding, Parsed, Reject, frame
-from pipeline.schema import TABLES, Row
+from pipeline.formats.base import Finding, Parsed, Reject
+from pipeline.formats.gathered import Gathered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    import polars as pl
-
+    from pipeline.formats.gathered import TableRow
     from pipeline.formats.json_text import Placed
+    from pipeline.schema import Row
 
 Json = dict[str, Any]
-TableRow = tuple[str, Row]
 AFFINITY_S = 10800  # what Kubernetes takes where the Service does not say
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY = re.compile(r"""^[\s{\[-]*["']?[\w./-]+["']?\s*:""")
-
-
-@dataclass(slots=True)
-class Gathered:
-    """Rows by table and key: where one object is listed twice, the later listing stands."""
-
-    rows: dict[str, dict[tuple[object, ...], Row]] = field(default_factory=lambda: defaultdict(dict))
-
-    def put(self, rows: Iterable[TableRow]) -> None:
-        """Take rows of any tables."""
-        for table, row in rows:
-            self.rows[table][tuple(row.get(k) for k in TABLES[table].key)] = row
-
-    def frames(self) -> dict[str, pl.DataFrame]:
-        """What was gathered, a frame a table."""
-        return {table: frame(table, rows.values()) for table, rows in sorted(self.rows.items())}
 
 
 def parse_objects(found: Iterable[Placed | Reject]) -> Parsed:

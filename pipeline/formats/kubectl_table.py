@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Finding, Parsed, Reject
-from pipeline.formats.kube_objects import Gathered, TableRow, address, not_used, single
+from pipeline.formats.gathered import Gathered
+from pipeline.formats.kube_objects import address, not_used, single
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pipeline.formats.base import Kind
+    from pipeline.formats.gathered import TableRow
     from pipeline.formats.source import Source
     from pipeline.schema import Row
 
@@ -64,7 +66,7 @@ class KubectlTable:
                 parsed.row_count += 1
                 try:
                     gathered.put(_rows(table, line, seen))
-                except ValueError as e:
+                except (TypeError, ValueError) as e:
                     parsed.rejects.append(Reject(number, str(e), raw))
         parsed.tables, parsed.findings = gathered.frames(), seen.findings()
         return parsed

@@ -95,6 +95,13 @@ def test_what_stands_before_a_broken_end_is_kept():
     assert parsed.row_count == 5
 
 
+@pytest.mark.parametrize("text", ["", "(", "{}", "{]", '{"ifname": "eth0"'])
+def test_what_is_no_list_is_one_reject(tmp_path, text):
+    path = tmp_path / "ip-addr.json"
+    path.write_text(text)
+    assert len(FORMAT.parse(Source(path, path.name)).rejects) >= 1
+
+
 @pytest.mark.shared
 def test_every_lab_node_has_its_own_address(shared):
     for path in sorted((shared / "data" / "lab").glob("*/run/nodes/*/ip-addr.json")):

@@ -290,6 +290,8 @@ def test_nothing_secret_is_copied(give):
         ({k: v for k, v in SERVICE.items() if k != "spec"}, "'spec'"),
         (POD | {"metadata": {}}, "'name'"),
         (POD | {"status": "lost"}, "not the shape"),
+        (POD | {"spec": {"nodeName": 7}}, "node is no VARCHAR"),
+        (SERVICE | {"spec": SERVICE["spec"] | {"ports": [{"port": 80}, {"port": 2**40}]}}, "port is no INTEGER"),
         ("just a word", "expected"),
     ],
 )
