@@ -9,15 +9,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
-from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pipeline.crosstab import by_size, crosstab, largest, number, short_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-Record = dict[str, object]
-Figure = dict[str, object]
-Cells = dict[tuple[str, str], int]
+    from pipeline.crosstab import Cells, Record
+
+Figure = dict[str, Any]
 
 LABEL_PATTERNS: dict[str, str] = {
     "affinity-pinned": "x",
@@ -29,13 +30,12 @@ LABEL_PATTERNS: dict[str, str] = {
     "other": ".",
     "unlabelled": "|",
 }
-MOST = 20
 _MOST_NUMBERED_CELLS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What to draw: `rows`, `columns`, `series` and `value` name columns; `each` gives one picture per value of it."""
+    """What to draw: `rows`, `columns`, `series`, `value` name columns; `each` names one to give a picture per value."""
 
     kind: str
     title: str
@@ -43,10 +43,9 @@ class Chart:
     value: str = "connection_count"
     unit: str = "connections"
     columns: str = ""
+    across: str = ""
     series: str = ""
     each: str = ""
-    across: str = ""
-    down: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +63,10 @@ def draw(chart: Chart, records: Sequence[Record], name: str) -> list[Drawing]:
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         groups[str(record[chart.each]) if chart.each else ""].append(record)
-    largest = _largest({group: _total(chart, rows) for group, rows in groups.items()})
+    sizes = {group: sum(number(r[chart.value]) for r in rows) for group, rows in groups.items()}
     return [
         Drawing(f"{name}-{place}", chart.title, group, KINDS[chart.kind](chart, groups[group]))
-        for place, group in enumerate(largest, start=1)
+        for place, group in enumerate(largest(sizes), start=1)
     ]
 
 
@@ -75,8 +74,11 @@ def heatmap(chart: Chart, records: Sequence[Record]) -> Figure:
     """Counts of two columns against each other; what was never seen together is 0."""
     import plotly.graph_objects as go
 
-    cells = _cells(chart, records, chart.columns)
-    down, across = _by_size(cells, 0), sorted(_by_size(cells, 1))
+    cells = crosstab(records, chart.value, chart.rows, chart.columns)
+    down, across = by_size(cells, 0), sorted(by_size(cells, 1))
+    on_both = set(down) & set(across)
+    if on_both:
+        down.sort()
     total = sum(cells.values())
     counts = [[cells.get((d, a), 0) for a in across] for d in down]
     trace = go.Heatmap(
@@ -93,8 +95,9 @@ def heatmap(chart: Chart, records: Sequence[Record]) -> Figure:
         ygap=2,
     )
     layout = _layout(92 + 34 * len(down))
-    layout["xaxis"] |= _names(across) | {"title": {"text": escape(chart.across)}, "showgrid": False}
+    layout["xaxis"] |= _names(across) | {"title": _title(chart.across), "showgrid": False}
     layout["yaxis"] |= _names(down) | {"autorange": "reversed", "showgrid": False}
+    layout["shapes"] = [_outline(across.index(name), down.index(name)) for name in across if name in on_both]
     return _figure([trace], layout)
 
 
@@ -102,8 +105,8 @@ def bars(chart: Chart, records: Sequence[Record]) -> Figure:
     """One bar per value of a column, the longest on top."""
     import plotly.graph_objects as go
 
-    cells = _cells(chart, records)
-    names = _by_size(cells, 0)
+    cells = crosstab(records, chart.value, chart.rows)
+    names = by_size(cells, 0)
     total = sum(cells.values())
     counts = [cells[n, ""] for n in names]
     trace = go.Bar(
@@ -123,8 +126,8 @@ def stacked(chart: Chart, records: Sequence[Record]) -> Figure:
     """One bar per value of a column, divided by label."""
     import plotly.graph_objects as go
 
-    cells = _cells(chart, records, chart.series)
-    names = _by_size(cells, 0)
+    cells = crosstab(records, chart.value, chart.rows, chart.series)
+    names = by_size(cells, 0)
     totals = {n: sum(c for (name, _), c in cells.items() if name == n) for n in names}
     traces = []
     for label in _labels_in(cells):
@@ -133,16 +136,16 @@ def stacked(chart: Chart, records: Sequence[Record]) -> Figure:
         place = list(range(len(names)))
         traces.append(go.Bar(orientation="h", x=counts, y=place, hovertext=hover, **_of_label(label)))
     layout = _bar_layout(chart, names)
-    layout |= {"barmode": "stack", "showlegend": True, "height": int(str(layout["height"])) + 40}
+    layout |= {"barmode": "stack", "showlegend": True, "height": layout["height"] + 40}
     return _figure(traces, layout)
 
 
 def timeline(chart: Chart, records: Sequence[Record]) -> Figure:
-    """Bars over time, divided by label; records carry `width_us`, the width of a bar."""
+    """Bars over time, divided by label; records carry `width_s`, the width of a bar."""
     import plotly.graph_objects as go
 
-    width_us = int(str(records[0]["width_us"]))
-    cells = _cells(chart, records, chart.series, fold=False)
+    width_s = float(str(records[0]["width_s"]))
+    cells = crosstab(records, chart.value, chart.rows, chart.series, fold=False)
     moments = sorted({m for m, _ in cells}, key=int)
     traces = []
     for label in _labels_in(cells):
@@ -151,7 +154,7 @@ def timeline(chart: Chart, records: Sequence[Record]) -> Figure:
             go.Bar(
                 x=[_clock(int(m)) for m in moments],
                 y=counts,
-                width=width_us / 1000,
+                width=width_s * 1000,
                 offset=0,
                 hovertext=[f"{_clock(int(m))} UTC<br>{label}: {c:,}" for m, c in zip(moments, counts, strict=True)],
                 **_of_label(label),
@@ -159,8 +162,8 @@ def timeline(chart: Chart, records: Sequence[Record]) -> Figure:
         )
     layout = _layout(300)
     layout |= {"barmode": "stack", "showlegend": True, "bargap": 0}
-    layout["xaxis"] |= {"type": "date", "title": {"text": "time (UTC)"}, "showgrid": False}
-    layout["yaxis"] |= {"title": {"text": f"{escape(chart.unit)} per {width_us / 1e6:g} s"}, "rangemode": "tozero"}
+    layout["xaxis"] |= {"type": "date", "title": _title("time (UTC)"), "showgrid": False}
+    layout["yaxis"] |= {"title": _title(f"{chart.unit} per {width_s:g} s"), "rangemode": "tozero"}
     return _figure(traces, layout)
 
 
@@ -172,68 +175,40 @@ KINDS: dict[str, Callable[[Chart, Sequence[Record]], Figure]] = {
 }
 
 
-def short_names(names: Sequence[str]) -> list[str]:
-    """Names without the beginning they all share, where that is long; a long one alone keeps its end."""
-    if len(names) < 2:
-        return [n if len(n) <= 28 else "…" + n[-26:] for n in names]
-    shared = "".join(a for a, *_ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
-    cut = max(shared.rfind(mark) for mark in "/-.:") + 1
-    return [n if cut < 8 else "…" + n[cut:] for n in names]
-
-
-def _cells(chart: Chart, records: Iterable[Record], second: str = "", *, fold: bool = True) -> Cells:
-    """The value summed by one or two columns; beyond the largest, values of each fold into `n others`."""
-    cells: Cells = defaultdict(int)
-    for record in records:
-        other = str(record[second]) if second else ""
-        cells[str(record[chart.rows]), other] += int(str(record[chart.value] or 0))
-    return _folded(_folded(cells, 0), 1) if fold else dict(cells)
-
-
-def _folded(cells: Cells, place: int) -> Cells:
-    sizes = _sizes(cells, place)
-    kept = set(_largest(sizes))
-    rest = f"{len(sizes) - len(kept):,} others"
-    folded: Cells = defaultdict(int)
-    for key, count in cells.items():
-        pair = [k if i != place or k in kept else rest for i, k in enumerate(key)]
-        folded[pair[0], pair[1]] += count
-    return dict(folded)
-
-
-def _sizes(cells: Cells, place: int) -> dict[str, int]:
-    sizes: dict[str, int] = defaultdict(int)
-    for key, count in cells.items():
-        sizes[key[place]] += count
-    return sizes
-
-
-def _by_size(cells: Cells, place: int) -> list[str]:
-    sizes = _sizes(cells, place)
-    return sorted(sizes, key=lambda n: (n.endswith(" others"), -sizes[n], n))
-
-
-def _largest(sizes: Mapping[str, int]) -> list[str]:
-    return sorted(sizes, key=lambda n: (-sizes[n], n))[:MOST]
-
-
-def _total(chart: Chart, records: Iterable[Record]) -> int:
-    return sum(int(str(r[chart.value] or 0)) for r in records)
-
-
 def _labels_in(cells: Cells) -> list[str]:
     return [label for label in LABEL_PATTERNS if any(key[1] == label for key in cells)]
 
 
 def _of_label(label: str) -> Figure:
-    pattern = {"shape": LABEL_PATTERNS[label], "fillmode": "overlay", "fgcolor": "var(--paper)", "size": 7, "solidity": 0.2}
+    pattern = {
+        "shape": LABEL_PATTERNS[label],
+        "fillmode": "overlay",
+        "fgcolor": "var(--paper)",
+        "size": 7,
+        "solidity": 0.2,
+    }
     marker = {"color": f"var(--label-{label})", "pattern": pattern, "line": {"color": "var(--paper)", "width": 0.5}}
     return {"name": label, "hoverinfo": "text", "marker": marker}
 
 
+def _plain(text: str) -> str:
+    """`text` as plotly shows it letter by letter: it reads a few HTML tags."""
+    return escape(text, quote=False)
+
+
 def _hover(names: tuple[str, ...], count: int, total: int, chart: Chart) -> str:
     share = f" ({100 * count / total:.1f} %)" if total else ""
-    return "<br>".join([*(escape(n) for n in names if n), f"{count:,} {escape(chart.unit)}{share}"])
+    return "<br>".join([*(_plain(n) for n in names if n), f"{count:,} {_plain(chart.unit)}{share}"])
+
+
+def _title(text: str) -> Figure:
+    return {"text": _plain(text), "font": {"size": 13, "color": "var(--quiet)"}, "standoff": 8}
+
+
+def _outline(x: int, y: int) -> Figure:
+    """A frame round a cell whose row and column have one name."""
+    line = {"color": "var(--frame)", "width": 2, "dash": "dot"}
+    return {"type": "rect", "x0": x - 0.47, "x1": x + 0.47, "y0": y - 0.45, "y1": y + 0.45, "line": line}
 
 
 def _clock(us: int) -> str:
@@ -242,19 +217,25 @@ def _clock(us: int) -> str:
 
 def _names(names: Sequence[str]) -> Figure:
     """An axis of names: places are numbers, so that no name is ever read as a number or a date."""
-    ticks = [escape(n) for n in short_names(names)]
+    ticks = [_plain(n) for n in short_names(names)]
     return {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": ticks, "zeroline": False}
 
 
-def _bar_layout(chart: Chart, names: Sequence[str]) -> dict[str, Figure]:
+def _bar_layout(chart: Chart, names: Sequence[str]) -> Figure:
     layout = _layout(76 + 34 * len(names))
-    layout["xaxis"] |= {"title": {"text": escape(chart.unit)}, "rangemode": "tozero"}
+    layout["xaxis"] |= {"title": _title(chart.unit), "rangemode": "tozero"}
     layout["yaxis"] |= _names(names) | {"autorange": "reversed", "showgrid": False}
     return layout
 
 
-def _layout(height: int) -> dict[str, Figure]:
-    axis: Figure = {"automargin": True, "fixedrange": True, "gridcolor": "var(--line)", "linecolor": "var(--line)"}
+def _layout(height: int) -> Figure:
+    axis: Figure = {
+        "automargin": True,
+        "fixedrange": True,
+        "ticks": "",
+        "gridcolor": "var(--line)",
+        "linecolor": "var(--line)",
+    }
     return {
         "template": "none",
         "height": height,
@@ -269,10 +250,10 @@ def _layout(height: int) -> dict[str, Figure]:
         "bargap": 0.3,
         "xaxis": dict(axis),
         "yaxis": dict(axis),
-    }  # type: ignore[dict-item]
+    }
 
 
-def _figure(traces: Sequence[object], layout: Mapping[str, object]) -> Figure:
+def _figure(traces: Sequence[object], layout: Figure) -> Figure:
     import plotly.graph_objects as go
 
     figure: Figure = go.Figure(data=traces, layout=layout).to_plotly_json()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FEW = 30
 _NARROW = "\u202f"
@@ -14,8 +18,8 @@ _NARROW = "\u202f"
 def count(number: object, noun: str = "") -> str:
     """`1,234`, or with a noun `1 pod`, `2 pods`."""
     value = int(str(number or 0))
-    plural = noun if value == 1 else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{value:,} {plural}" if noun else f"{value:,}"
+    plural = "" if value == 1 or not noun else "es" if noun.endswith("s") else "s"
+    return f"{value:,} {noun}{plural}" if noun else f"{value:,}"
 
 
 def percent(share: float) -> str:
@@ -38,6 +42,21 @@ def moment(us: object, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     return datetime.fromtimestamp(int(str(us)) / 1e6, UTC).strftime(form)
 
 
+def fine_moment(us: object) -> str:
+    """A time in UTC, to the millisecond where it does not fall on a second."""
+    return moment(us, "%Y-%m-%d %H:%M:%S.%f")[:-3].removesuffix(".000")
+
+
+def seconds(value: object) -> str:
+    """`0.1 s`."""
+    return f"{float(str(value)):,g}{_NARROW}s"
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital in front and a stop behind."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+
+
 def size(byte_count: object) -> str:
     """`1.2 MB`."""
     value = float(str(byte_count))
@@ -57,7 +76,12 @@ def shown(column: str, value: object) -> str:
     suffix = column.rpartition("_")[2]
     if suffix in ("share", "probability"):
         return percent(float(str(value)))
-    by_suffix = {"count": count, "us": moment, "bytes": size}
+    by_suffix: dict[str, Callable[[object], str]] = {
+        "count": count,
+        "us": fine_moment,
+        "bytes": size,
+        "s": seconds,
+    }
     return by_suffix.get(suffix, str)(value)
 
 

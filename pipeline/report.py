@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import __version__, numbers, resources
 from pipeline.charts import Chart, draw
+from pipeline.schema import EVIDENCE, LABELS, REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
-    from pipeline.charts import Drawing, Record
+    from pipeline.charts import Drawing
+    from pipeline.crosstab import Record
     from pipeline.engines.duckdb import Connection
 
 PLOTLY = "plotly-cartesian-{version}.min.js"
 MOST_ROWS = 500
+_MEANINGS = {"label": LABELS, "evidence": EVIDENCE, "reason": REASONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,13 @@ class Page:
     columns: tuple[tuple[str, str, bool], ...]
     rows: tuple[tuple[Cell, ...], ...]
     row_count: int
+
+    @property
+    def glossary(self) -> list[tuple[str, str]]:
+        """The fixed words in the table, with their meaning."""
+        columns = [(place, _MEANINGS[name]) for place, (name, *_) in enumerate(self.columns) if name in _MEANINGS]
+        found = {place: {row[place].raw for row in self.rows} for place, _ in columns}
+        return [(word, about) for place, words in columns for word, about in words.items() if word in found[place]]
 
     @property
     def has_few(self) -> bool:
@@ -150,8 +160,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters |= {name: getattr(numbers, name) for name in ("count", "percent", "moment", "code")}
-    env.globals |= {"share_of": numbers.share_of, "few": numbers.FEW, "versions": _versions()}
+    env.filters |= {name: getattr(numbers, name) for name in ("count", "percent", "moment", "sentence", "code")}
+    env.globals |= {"share_of": numbers.share_of, "few": numbers.FEW, "meanings": _MEANINGS, "versions": _versions()}
     return env
 
 
@@ -170,13 +180,9 @@ def _versions() -> dict[str, str]:
 
 def _assets(pages: list[Page]) -> dict[str, object]:
     """Style and scripts, and the policy that lets the browser run these and nothing else."""
-    from markupsafe import Markup
-
     folder = resources.folder("reports") / "assets"
     library = PLOTLY.format(version=_versions()["plotly.js"])
-    style, library, script = (
-        (folder / name).read_text(encoding="utf-8") for name in ("style.css", library, "page.js")
-    )
+    style, library, script = ((folder / name).read_text(encoding="utf-8") for name in ("style.css", library, "page.js"))
     figures = {d.name: d.figure for page in pages for drawings in page.pictures.values() for d in drawings}
     # plotly.js writes style elements and attributes of its own while it draws, so no hash can list them.
     policy = (
@@ -184,11 +190,11 @@ def _assets(pages: list[Page]) -> dict[str, object]:
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     return {
-        "style": Markup(style),
-        "library": Markup(library),
-        "script": Markup(script),
-        "policy": Markup(policy),
-        "figures": Markup(json.dumps(figures, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")),
+        "style": style,
+        "library": library,
+        "script": script,
+        "policy": policy,
+        "figures": json.dumps(figures, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
     }
 
 

@@ -93,9 +93,7 @@ def odd_connections() -> Rows:
     ]
     rows += [connection(1300 + n, hop="none", label="other", evidence="addresses") for n in range(40)]
     rows += [connection(1400 + n, reason="no-rules") for n in range(31)]
-    rows += [
-        connection(1500 + n, service=NASTY, ingress_node=NODES[0], reason="ambiguous-endpoint") for n in range(5)
-    ]
+    rows += [connection(1500 + n, service=NASTY, ingress_node=NODES[0], reason="ambiguous-endpoint") for n in range(5)]
     return rows
 
 
@@ -151,7 +149,10 @@ def usual_tables() -> dict[str, Rows]:
         "captures": captures(),
         "connections": plain_connections() + odd_connections(),
         "decisions": decisions(),
-        "rejects": [{**lost, "line_number": 7, "text": "<img src=x onerror=alert(1)>\t10.0.0.1"}, {**lost, "line_number": 9, "text": None}],
+        "rejects": [
+            {**lost, "line_number": 7, "text": "<img src=x onerror=alert(1)>\t10.0.0.1"},
+            {**lost, "line_number": 9, "text": None},
+        ],
         "findings": [
             {
                 "finding": "no-rules",

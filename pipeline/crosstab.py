@@ -1,0 +1,67 @@
+"""Counts of one or two columns: summed, the smallest folded together, put in order, and named in short."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Record = dict[str, object]
+Cells = dict[tuple[str, str], int]
+
+MOST = 20
+_OTHERS = " others"
+_LONGEST = 26
+
+
+def number(value: object) -> int:
+    """A count out of a record; NULL counts nothing."""
+    return int(str(value or 0))
+
+
+def crosstab(records: Iterable[Record], value: str, first: str, second: str = "", *, fold: bool = True) -> Cells:
+    """`value` summed by one or two columns; what is not among the largest of a column is folded into `n others`."""
+    cells: Cells = defaultdict(int)
+    for record in records:
+        cells[str(record[first]), str(record[second]) if second else ""] += number(record[value])
+    return _folded(_folded(cells, 0), 1) if fold else dict(cells)
+
+
+def by_size(cells: Cells, place: int) -> list[str]:
+    """The names of one column, the largest first and the folded rest last."""
+    sizes = _sizes(cells, place)
+    return sorted(sizes, key=lambda n: (n.endswith(_OTHERS), -sizes[n], n))
+
+
+def largest(sizes: Mapping[str, int]) -> list[str]:
+    """The names with the largest sizes, as many as one picture takes."""
+    return sorted(sizes, key=lambda n: (-sizes[n], n))[:MOST]
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Names without the beginning that they all share, where it is long; of a name still too long the end."""
+    shared = "".join(a for a, *_ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
+    cut = max(shared.rfind(mark) for mark in "/-.:") + 1 if len(names) > 1 else 0
+    cuts = [max(cut if cut >= 8 else 0, len(n) - _LONGEST) for n in names]
+    return ["…" + n[cut:] if cut else n for n, cut in zip(names, cuts, strict=True)]
+
+
+def _folded(cells: Cells, place: int) -> Cells:
+    sizes = _sizes(cells, place)
+    kept = set(largest(sizes))
+    rest = f"{len(sizes) - len(kept):,}{_OTHERS}"
+    folded: Cells = defaultdict(int)
+    for key, count in cells.items():
+        first, second = (k if i != place or k in kept else rest for i, k in enumerate(key))
+        folded[first, second] += count
+    return dict(folded)
+
+
+def _sizes(cells: Cells, place: int) -> dict[str, int]:
+    sizes: dict[str, int] = defaultdict(int)
+    for key, count in cells.items():
+        sizes[key[place]] += count
+    return sizes
