@@ -82,8 +82,8 @@ request_count INTEGER HTTP requests in the packet, where the export says so.""",
 node VARCHAR Node the dump is from.
 family VARCHAR ip, ip6 or inet.
 table_name VARCHAR nat, filter, mangle, raw, or the nftables table.
-chain VARCHAR Chain the rule stands in.
-rule_number INTEGER Place in its chain, from 1.
+chain VARCHAR Chain the rule stands in; `@name` for elements of an nft set or map.
+rule_number INTEGER Place in its chain, from 1; 0 is the line that declares the chain, its target the policy (`-` for none).
 protocol VARCHAR Protocol it matches; NULL for any.
 source VARCHAR Source it matches, `!` in front for not; NULL for any.
 destination VARCHAR Destination it matches; NULL for any.

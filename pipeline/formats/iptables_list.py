@@ -1,0 +1,174 @@
+"""`iptables -L` in its shapes: with and without -n, -v, -x, --line-numbers; one chain or many, several commands."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.formats.base import Parsed, Reject, clip, frame
+from pipeline.formats.listing_words import quoted, read_words
+from pipeline.formats.rules_common import WARNING_MARKS, Section, command_section, rule_findings
+
+if TYPE_CHECKING:
+    from pipeline.formats.base import Kind, Source
+    from pipeline.schema import Row
+
+_CHAIN = re.compile(r"^[\s#>|+]*Chain (?P<chain>\S+) \((?:policy (?P<policy>\w+)|[\d-]+ references?)")
+_HEADER = re.compile(
+    r"^[\s#>|+]*(?:num\s+)?(?:pkts\s+bytes\s+)?target\s+prot\s+(?:opt\s+)?(?:in\s+out\s+)?source\s+dest"
+)
+_COUNT = r"\d+[KMGTP]?"
+_NAME = r"anywhere|!?localhost(?:/\d+)?|!?[\w-]+(?:\.[\w-]+)+\.?(?:/\d+)?"
+_ADDRESS = rf"!?(?:[\da-fA-F]*:[\da-fA-F:.]*|[\d.]+)(?:/[\d.a-fA-F:]+)?|{_NAME}"
+_ROW = re.compile(
+    rf"^[\s#>|+]*?(?:(?P<num>\d+)\s+)?(?:(?P<pkts>{_COUNT})\s+(?P<bytes>{_COUNT})\s+)?(?:(?P<target>[A-Za-z_][^\s]*)\s+)?"
+    rf"(?P<prot>!?[\w-]+)\s+(?:(?P<opt>--|-f|!f)\s+)?(?:(?P<in>!?[\w.*+@-]+)\s+(?P<out>!?[\w.*+@-]+)\s+)?"
+    rf"(?P<src>{_ADDRESS})\s+(?P<dst>{_ADDRESS})(?:\s+(?P<rest>.*))?$"
+)
+_NUMBERS = {"0": "all", "1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "132": "sctp"}
+_UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+_ANY = {"all", "0.0.0.0/0", "::/0", "anywhere", "*", "any"}
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Where in the text it is, and what was read."""
+
+    rows: list[Row] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    places: Counter[tuple[int, str]] = field(default_factory=Counter)
+    marks: set[str] = field(default_factory=set)
+    chain: str | None = None
+
+    def line(self, number: int, line: str) -> None:
+        self.marks |= {mark for mark in WARNING_MARKS if mark in line}
+        if found := _CHAIN.match(line):
+            self.open_chain(number, line, found["chain"], found["policy"])
+        elif opened := command_section(line):
+            self.sections.append(opened)
+            self.chain = None
+        elif self.chain and not _HEADER.match(line):
+            self.rule(number, line)
+
+    def open_chain(self, number: int, line: str, chain: str, policy: str | None) -> None:
+        if not self.sections or (chain in self.sections[-1].chains and not self.sections[-1].table):
+            self.sections.append(Section(family=self.sections[-1].family if self.sections else None))
+        self.chain = chain
+        self.sections[-1].see(chain)
+        if not self.places[len(self.sections), chain]:
+            self.keep(number, line, 0, target=policy or "-", spec=f":{chain} {policy or '-'}")
+
+    def keep(self, number: int, line: str, place: int, **columns: object) -> None:
+        section = len(self.sections)
+        row: Row = {"chain": self.chain, "rule_number": place, "line_number": number, "text": line, "section": section}
+        self.rows.append(row | columns)
+
+    def rule(self, number: int, line: str) -> None:
+        found = _ROW.match(line)
+        if not found:
+            if _looks_like_rule(line):
+                self.rejects.append(Reject(number, "not a row of an iptables listing", clip(line)))
+            return
+        columns = _columns(found)
+        self.places[len(self.sections), str(self.chain)] += 1
+        self.sections[-1].see(str(self.chain), str(columns["target"] or ""))
+        self.keep(number, line, self.places[len(self.sections), str(self.chain)], **columns)
+
+    def settled(self) -> list[Row]:
+        """Rows with table and family, once all of the text was seen."""
+        family = "ip6" if any(":" in str(r.get(c)) for r in self.rows for c in ("source", "destination")) else "ip"
+        for row in self.rows:
+            section = self.sections[int(str(row.pop("section"))) - 1]
+            row["table_name"] = section.table_of(str(row["chain"]))
+            row["family"] = section.family or family
+        return self.rows
+
+
+def _looks_like_rule(line: str) -> bool:
+    return " -- " in line or bool(
+        re.match(r"^\s*(KUBE|cali|DNAT|MASQ|MARK|REJECT|ACCEPT|DROP|RETURN)\S*\s+\S+\s", line)
+    )
+
+
+def _columns(found: re.Match[str]) -> Row:
+    """The columns of a row, `spec` in iptables-save's grammar."""
+    words = read_words(found["rest"] or "")
+    protocol = _NUMBERS.get(found["prot"], found["prot"])
+    source, destination = found["src"], found["dst"]
+    options = [
+        *_address("-s", source),
+        *_address("-d", destination),
+        *_plain("-i", found["in"]),
+        *_plain("-o", found["out"]),
+        *_plain("-p", protocol),
+        *words.matches,
+    ]
+    target = found["target"] or ""
+    if target:
+        to = {"DNAT": "--to-destination", "SNAT": "--to-source"}.get(target, "--to")
+        options += ["-g" if words.goto else "-j", target, *(re.sub(r"^--to ", f"{to} ", w) for w in words.target)]
+    return {
+        "protocol": None if protocol in _ANY else protocol,
+        "source": None if source in _ANY else source,
+        "destination": None if destination in _ANY else destination,
+        "target": target or None,
+        "comment": " ".join(words.comments) or None,
+        "packet_count": _counter(found["pkts"]),
+        "byte_count": _counter(found["bytes"]),
+        "spec": " ".join(options),
+    }
+
+
+def _plain(option: str, value: str | None) -> list[str]:
+    if value is None or value in _ANY:
+        return []
+    return ["!", option, value[1:]] if value.startswith("!") else [option, value]
+
+
+def _address(option: str, value: str) -> list[str]:
+    """A numeric address as an option; a name can only be kept as a hidden test."""
+    if value in _ANY:
+        return []
+    if re.match(r"!?[\d.]+(/[\d.]+)?$|!?[\da-fA-F]*:", value):
+        return _plain(option, value)
+    side = "source" if option == "-s" else "destination"
+    return ["-m hidden --text", quoted(f"{side} {value} is printed as a name")]
+
+
+def _counter(text: str | None) -> int | None:
+    if not text:
+        return None
+    return int(text[:-1]) * _UNITS[text[-1]] if text[-1] in _UNITS else int(text)
+
+
+class IptablesList:
+    """`iptables -nL` and its sisters."""
+
+    name = "iptables-list"
+    kind: Kind = "rules"
+
+    def recognise(self, head: str) -> int:
+        """Sure where there is a `Chain X (` line followed by the header of a listing."""
+        chains = re.search(r"^[\s#>|+]*Chain \S+ \((policy|[\d-]+ references?)", head, re.MULTILINE)
+        header = re.search(r"^[\s#>|+]*(num\s+)?(pkts\s+bytes\s+)?target\s+prot\s", head, re.MULTILINE)
+        return 90 if chains and header else 70 if chains else 0
+
+    def parse(self, source: Source) -> Parsed:
+        """One row a rule, and one with rule_number 0 a chain."""
+        reader = _Reader()
+        for number, line in source.lines():
+            reader.line(number, line)
+        rows = reader.settled()
+        names = [str(r["chain"]) for r in rows] + [str(r["target"]) for r in rows]
+        return Parsed(
+            {"rules": frame("rules", rows)} if rows else {},
+            reader.rejects,
+            rule_findings(names, reader.marks),
+            len(rows) + len(reader.rejects),
+        )
+
+
+FORMAT = IptablesList()

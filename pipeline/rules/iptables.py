@@ -1,0 +1,394 @@
+"""iptables-save's grammar: the words of one rule to steps and an outcome.
+
+What is not understood becomes an `Unclear` step or an `Obscure` outcome, never an error. Listings (`iptables -L`) are
+put into this grammar by their input form; a text that has no option here arrives as `-m hidden --text "..."`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pipeline.rules import steps as s
+from pipeline.rules.addresses import number, range_of
+from pipeline.rules.outcomes import Continue, Dnat, Jump, Obscure, Outcome, Redirect, Return, Rule, Snat, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipeline.rules.addresses import Range
+
+PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "132": "sctp", "ipv6-icmp": "icmpv6"}
+_WORDS = """
+LOG NFLOG ULOG TRACE TCPMSS TCPOPTSTRIP CHECKSUM CLASSIFY DSCP TOS TTL HL ECN AUDIT ACCOUNT SET SECMARK CONNSECMARK
+RATEEST IDLETIMER LED TEE SYNPROXY
+"""
+HARMLESS = frozenset(_WORDS.split())
+SERVICE_PORTS = {"http": 80, "https": 443, "domain": 53, "ssh": 22, "http-alt": 8080, "mysql": 3306, "webcache": 8080}
+_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"?|(\S+)')
+_FIRST_PACKET = {"NEW", "DNAT", "SNAT", "UNTRACKED"}
+
+
+def words(spec: str) -> list[str]:
+    """The rule's words, quotes resolved."""
+    if '"' not in spec:
+        return spec.split()
+    found = (m.groups() for m in _WORD.finditer(spec))
+    return [re.sub(r"\\(.)", r"\1", quoted) if plain is None else plain for quoted, plain in found]
+
+
+def compile_rule(row: int, spec: str) -> Rule:
+    """One rule, `-s 10.0.0.0/8 -p tcp ... -j TARGET`."""
+    return _Compiler(words(spec)).rule(row)
+
+
+class _Compiler:
+    """Reads words from left to right."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self.tokens = tokens
+        self.at = 0
+        self.module = ""
+        self.negated = False
+        self.steps: list[s.Step] = []
+        self.outcome: Outcome = Continue()
+        self.recent: dict[str, str] = {}
+
+    def rule(self, row: int) -> Rule:
+        while self.at < len(self.tokens):
+            word = self.next()
+            if word == "!":
+                self.negated = not self.negated
+                continue
+            try:
+                self.option(word)
+            except ValueError:
+                self.add(s.Unclear(f"not understood: {word}"))
+            self.negated = False
+        return Rule(row, tuple(self.steps), self.outcome)
+
+    def next(self) -> str:
+        """The next word; empty at the end."""
+        self.at += 1
+        return self.tokens[self.at - 1] if self.at <= len(self.tokens) else ""
+
+    def rest_of_option(self) -> list[str]:
+        """The words up to the next option."""
+        start = self.at
+        while self.at < len(self.tokens) and not _starts_option(self.tokens[self.at]):
+            self.at += 1
+        return self.tokens[start : self.at]
+
+    def option(self, word: str) -> None:
+        if word in ("-j", "-g", "--jump", "--goto"):
+            name = self.next()
+            options = self.tokens[self.at :]
+            self.at = len(self.tokens)
+            self.outcome = target(name, options, self.steps) if word[-1] in "jp" else Jump(name, goto=True)
+        elif word in ("-m", "--match"):
+            self.module = self.next()
+            if self.module not in _MODULES:
+                self.foreign(self.module)
+        elif handler := _OPTIONS.get((self.module, word)) or _OPTIONS.get(("", word)):
+            handler(self)
+        else:
+            self.add(s.Unclear(" ".join([self.module, word, *self.rest_of_option()]).strip()))
+
+    def foreign(self, module: str) -> None:
+        """A module that is not known here: everything up to the next module or target is one unclear test."""
+        start = self.at
+        while self.at < len(self.tokens) and self.tokens[self.at] not in ("-m", "-j", "-g", "--match", "--jump"):
+            self.at += 1
+        self.add(s.Unclear(" ".join([module, *self.tokens[start : self.at]])))
+
+    def add(self, step: s.Step) -> None:
+        self.steps.append(s.Not(step) if self.negated else step)
+
+    def value(self) -> str:
+        """The option's value; old releases wrote the `!` after the option."""
+        word = self.next()
+        if word == "!":
+            self.negated = not self.negated
+            word = self.next()
+        return word
+
+
+def _starts_option(word: str) -> bool:
+    return word.startswith("-") or word == "!"
+
+
+def _ranges(text: str) -> tuple[Range, ...]:
+    return tuple(range_of(part) for part in text.split(","))
+
+
+def port_ranges(text: str) -> tuple[Range, ...]:
+    """`80`, `8000:8010`, `80,443`, `:1024`."""
+    return tuple(_port_range(part) for part in text.split(","))
+
+
+def _port_range(text: str) -> Range:
+    first, colon, last = text.replace("-", ":").partition(":")
+    low = _port(first) if first else 0
+    return low, (_port(last) if last else 65535) if colon else low
+
+
+def _port(text: str) -> int:
+    return SERVICE_PORTS[text] if text in SERVICE_PORTS else int(text)
+
+
+def value_and_mask(text: str) -> Range:
+    """`0x4000/0x4000` or `0x4000`."""
+    value, _, mask = text.partition("/")
+    return int(value, 0), int(mask, 0) if mask else 0xFFFFFFFF
+
+
+def _source(c: _Compiler) -> None:
+    c.add(s.Source(_ranges(c.value())))
+
+
+def _destination(c: _Compiler) -> None:
+    c.add(s.Destination(_ranges(c.value())))
+
+
+def _protocol(c: _Compiler) -> None:
+    name = c.value().lower()
+    if name not in ("all", "0"):
+        c.add(s.ProtocolIs(frozenset({PROTOCOLS.get(name, name)})))
+
+
+def _in_interface(c: _Compiler) -> None:
+    c.add(s.Interface(c.value(), incoming=True))
+
+
+def _out_interface(c: _Compiler) -> None:
+    c.add(s.Interface(c.value(), incoming=False))
+
+
+def _dport(c: _Compiler) -> None:
+    c.add(s.Port(port_ranges(c.value())))
+
+
+def _sport(c: _Compiler) -> None:
+    ports = c.value()
+    if port_ranges(ports) != ((0, 65535),):
+        c.add(s.Unclear(f"the source port is not known: is it {ports}?"))
+
+
+def _ports(c: _Compiler) -> None:
+    c.add(s.Unclear(f"multiport --ports {c.value()}"))
+
+
+def _mark(c: _Compiler) -> None:
+    value, mask = value_and_mask(c.value())
+    c.add(s.Mark(value, mask, connection=c.module == "connmark"))
+
+
+def _state(c: _Compiler) -> None:
+    c.add(s.Connection(frozenset(c.value().split(","))))
+
+
+def _status(c: _Compiler) -> None:
+    wanted = frozenset(c.value().split(","))
+    c.add(s.Connection(frozenset({"NEW", "UNTRACKED"}) if "NONE" in wanted else wanted & {"DNAT", "SNAT"}))
+
+
+def _type(c: _Compiler, *, of_source: bool) -> None:
+    kind = c.value()
+    if kind.startswith("!"):
+        c.negated, kind = not c.negated, kind[1:]
+    step: s.Step = s.Local(of_source) if kind == "LOCAL" else s.Unclear(f"addrtype {kind}")
+    c.add(s.Never() if kind in ("MULTICAST", "BROADCAST", "ANYCAST") else step)
+
+
+def _src_type(c: _Compiler) -> None:
+    _type(c, of_source=True)
+
+
+def _dst_type(c: _Compiler) -> None:
+    _type(c, of_source=False)
+
+
+def _probability(c: _Compiler) -> None:
+    c.add(s.Chance(float(c.value())))
+
+
+def _every(c: _Compiler) -> None:
+    c.add(s.Chance(1 / int(c.value())))
+
+
+def _tcp_flags(c: _Compiler) -> None:
+    examined, wanted = set(c.value().split(",")), c.next()
+    syn = {"SYN"} if examined & {"SYN", "ALL"} else set()
+    c.add(s.ProtocolIs(frozenset({"tcp"})) if syn == set(wanted.split(",")) - {"NONE"} else s.Never())
+
+
+def _syn(c: _Compiler) -> None:
+    c.add(s.ProtocolIs(frozenset({"tcp"})))
+
+
+def _recent_check(c: _Compiler) -> None:
+    """`--rcheck --seconds T --reap --name KUBE-SEP-x`: the list of clients that were here."""
+    words_ = c.tokens[c.at :]
+    end = next((i for i, w in enumerate(words_) if w in ("-m", "-j", "-g")), len(words_))
+    given = words_[:end]
+    seconds = int(given[given.index("--seconds") + 1]) if "--seconds" in given else None
+    c.at += end
+    c.add(s.Remembered(seconds))
+
+
+def _match_set(c: _Compiler) -> None:
+    name, side = c.value(), c.next()
+    if side in ("src", "dst"):
+        c.add(s.InSet(name, side == "src"))
+    else:
+        c.add(s.Unclear(f"ipset {name} by {side}"))
+
+
+def _hidden(c: _Compiler) -> None:
+    c.add(s.Unclear(c.value()))
+
+
+def _skip(words_: int) -> Callable[[_Compiler], None]:
+    """An option that says nothing about the first packet."""
+
+    def skip(c: _Compiler) -> None:
+        for _ in range(words_):
+            c.value()
+
+    return skip
+
+
+_OPTIONS: dict[tuple[str, str], Callable[[_Compiler], None]] = {
+    **dict.fromkeys([("", "-s"), ("", "--source"), ("", "--src"), ("iprange", "--src-range")], _source),
+    **dict.fromkeys([("", "-d"), ("", "--destination"), ("", "--dst"), ("iprange", "--dst-range")], _destination),
+    **dict.fromkeys([("", "-p"), ("", "--protocol"), ("", "--proto")], _protocol),
+    **dict.fromkeys([("", "-i"), ("", "--in-interface")], _in_interface),
+    **dict.fromkeys([("", "-o"), ("", "--out-interface")], _out_interface),
+    **dict.fromkeys(
+        [("", "--dport"), ("", "--dports"), ("", "--destination-port"), ("", "--destination-ports")], _dport
+    ),
+    **dict.fromkeys([("", "--sport"), ("", "--sports"), ("", "--source-port"), ("", "--source-ports")], _sport),
+    ("multiport", "--ports"): _ports,
+    **dict.fromkeys([("mark", "--mark"), ("connmark", "--mark")], _mark),
+    **dict.fromkeys([("conntrack", "--ctstate"), ("state", "--state")], _state),
+    ("conntrack", "--ctstatus"): _status,
+    ("addrtype", "--src-type"): _src_type,
+    ("addrtype", "--dst-type"): _dst_type,
+    ("statistic", "--mode"): _skip(1),
+    ("", "--mode"): _skip(1),
+    ("", "--probability"): _probability,
+    ("statistic", "--every"): _every,
+    ("statistic", "--packet"): _skip(1),
+    ("tcp", "--tcp-flags"): _tcp_flags,
+    ("tcp", "--syn"): _syn,
+    **dict.fromkeys([("recent", "--rcheck"), ("recent", "--update")], _recent_check),
+    **dict.fromkeys([("recent", w) for w in ("--set", "--rsource", "--rdest", "--reap", "--rttl")], _skip(0)),
+    **dict.fromkeys([("recent", w) for w in ("--name", "--mask", "--seconds", "--hitcount")], _skip(1)),
+    ("set", "--match-set"): _match_set,
+    ("nfacct", "--nfacct-name"): _skip(1),
+    ("", "--comment"): _skip(1),
+    ("hidden", "--text"): _hidden,
+    **dict.fromkeys([("", "-4"), ("", "-6"), ("", "-f")], _skip(0)),
+    ("", "-c"): _skip(2),
+}
+_MODULES = frozenset(module for module, _ in _OPTIONS if module) | {"comment", "udp", "sctp", "udplite", "dccp"}
+
+
+def target(name: str, options: Sequence[str], steps: list[s.Step]) -> Outcome:
+    """What `-j NAME options` does; marks and the like are added to the steps."""
+    value = _Values(options)
+    if name in ("ACCEPT", "DROP", "REJECT"):
+        return Verdict(name.lower())
+    if name == "RETURN":
+        return Return()
+    if name in ("MASQUERADE", "SNAT"):
+        return Snat()
+    if name == "DNAT":
+        return dnat(value("--to-destination"), persistent="--persistent" in options)
+    if name == "REDIRECT":
+        return Redirect(_first_port(value("--to-ports")))
+    if name in ("MARK", "CONNMARK"):
+        change = _mark_change(value, connection=name == "CONNMARK")
+        if change is None:
+            return Obscure(" ".join([name, *options]))
+        steps.append(change)
+        return Continue()
+    if name == "NOTRACK" or (name == "CT" and "--notrack" in options):
+        steps.append(s.Untrack())
+        return Continue()
+    if name in HARMLESS or name in ("", "CT"):
+        return Continue()
+    return Jump(name) if not options else Obscure(" ".join([name, *options]))
+
+
+class _Values:
+    """Value after an option, by the option's name."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        self.options = options
+
+    def __call__(self, name: str) -> str | None:
+        at = self.options.index(name) if name in self.options else -1
+        return self.options[at + 1] if 0 <= at < len(self.options) - 1 else None
+
+
+def _mark_change(value: _Values, *, connection: bool) -> s.Step | None:
+    try:
+        return _mark_step(value, connection)
+    except ValueError:
+        return None
+
+
+def _mark_step(value: _Values, connection: bool) -> s.Step | None:
+    if "--save-mark" in value.options or "--restore-mark" in value.options:
+        mask = value("--mask") or value("--nfmask") or "0xffffffff"
+        return s.CopyMark("--save-mark" in value.options, int(mask, 0))
+    if text := value("--set-xmark"):
+        flip, width = value_and_mask(text)
+        return s.SetMark(width, flip, connection)
+    if text := value("--set-mark"):
+        bits, width = value_and_mask(text)
+        return s.SetMark(width | bits, bits, connection)
+    if text := value("--or-mark"):
+        return s.SetMark(int(text, 0), int(text, 0), connection)
+    if text := value("--xor-mark"):
+        return s.SetMark(0, int(text, 0), connection)
+    if text := value("--and-mark"):
+        return s.SetMark(~int(text, 0) & 0xFFFFFFFF, 0, connection)
+    return None
+
+
+def _first_port(text: str | None) -> int | None:
+    return int(text.partition("-")[0]) if text and text.partition("-")[0].isdigit() else None
+
+
+def dnat(text: str | None, *, persistent: bool = False) -> Dnat:
+    """`10.0.0.1:80`, `[fd00::1]:80`, `10.0.0.1`, `:80`."""
+    if not text:
+        return Dnat(None, None, "DNAT without its destination")
+    if text == ":0" and persistent:
+        return Dnat(None, None, "DNAT to :0, a known fault of the tool that printed it: the destination was lost")
+    address, port = _endpoint(text)
+    if port and not port.isdigit():
+        return Dnat(None, None, f"DNAT to several ports: {text}")
+    try:
+        return Dnat(number(address) if address else None, int(port) if port else None)
+    except ValueError:
+        return Dnat(None, None, f"DNAT to {text}")
+
+
+def endpoint_of(spec: str) -> tuple[str, int] | None:
+    """Address and port after `--to-destination`."""
+    address, port = _endpoint(spec.partition("--to-destination ")[2].partition(" ")[0])
+    return (address, int(port)) if port.isdigit() else None
+
+
+def _endpoint(text: str) -> tuple[str, str]:
+    """Address and port of `a:p`, `[a]:p` or a bare address."""
+    if text.startswith("["):
+        address, _, port = text[1:].partition("]")
+        return address, port.removeprefix(":")
+    if text.count(":") > 1:
+        return text, ""
+    address, _, port = text.partition(":")
+    return address, port

@@ -1,0 +1,51 @@
+"""From rules back to Services: chain names, comments, and the hash that names a chain."""
+
+from __future__ import annotations
+
+import re
+from base64 import b32encode
+from hashlib import sha256
+
+_CHAIN = re.compile(r"^(?:KUBE-(?:SVC|SVL)-(?P<hash>\w{16})|(?:service|local)-\w{8}-(?P<nft>\S+))$")
+_NFT = re.compile(r"^(?P<namespace>[^/]+)/(?P<name>[^/]+)/(?P<protocol>[^/]+)/(?P<port>\S*)$")
+_COMMENT = re.compile(
+    r"(?:^| for )(?P<service>[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*)(?::(?P<port>[a-z0-9-]*))?(?: |$)"
+)
+
+
+def chain_hash(service: str, port_name: str | None, protocol: str) -> str:
+    """The 16 letters in KUBE-SVC-..., from `namespace/name`, port name and protocol."""
+    name = f"{service}:{port_name}" if port_name else service
+    return b32encode(sha256((name + protocol.lower()).encode()).digest()).decode()[:16]
+
+
+def chain_hashes(service: str, port_name: str | None, protocol: str) -> tuple[str, ...]:
+    """What releases old and new would call the chain: older ones kept the colon of an unnamed port."""
+    if port_name:
+        return (chain_hash(service, port_name, protocol),)
+    old = b32encode(sha256((f"{service}:" + protocol.lower()).encode()).digest()).decode()[:16]
+    return chain_hash(service, None, protocol), old
+
+
+def is_service_chain(name: str) -> bool:
+    """Whether a chain chooses among a Service's endpoints."""
+    return bool(_CHAIN.match(name))
+
+
+def hash_of(chain: str) -> str | None:
+    """The hash in a service chain's name."""
+    found = _CHAIN.match(chain)
+    return found["hash"] if found else None
+
+
+def service_in_chain(chain: str) -> str | None:
+    """`namespace/name` from an nftables chain's name."""
+    found = _CHAIN.match(chain)
+    parts = _NFT.match(found["nft"]) if found and found["nft"] else None
+    return f"{parts['namespace']}/{parts['name']}" if parts else None
+
+
+def service_in_comment(comment: str) -> str | None:
+    """`namespace/name` from a rule's comment."""
+    found = _COMMENT.search(comment)
+    return found["service"].removesuffix(":") if found else None

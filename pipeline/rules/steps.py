@@ -1,0 +1,278 @@
+"""What a rule tests and changes. Every step splits packets into those that go on and those that do not.
+
+A test that the dump cannot answer sends both ways, each branch remembering what it took for granted: that is all there
+is to three-valued logic here, and it is the same for iptables and nft.
+"""
+
+# ruff: noqa: ARG002 (every step takes the scene, few need it)
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.rules.state import unclear
+
+if TYPE_CHECKING:
+    from pipeline.rules.addresses import Range
+    from pipeline.rules.state import Scene, Split, State
+
+
+class Step(Protocol):
+    """A test or a change."""
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """(packets that go on with the rule, packets that leave it); owns `state` and may change it."""
+        ...
+
+
+def _both(state: State, answer: bool) -> Split:
+    return (state, None) if answer else (None, state)
+
+
+def _within(value: int, ranges: tuple[Range, ...]) -> bool:
+    return any(first <= value <= last for first, last in ranges)
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """`!`: the other way round."""
+
+    step: Step
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """Swapped."""
+        yes, no = self.step.split(state, scene)
+        return no, yes
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Source address within ranges."""
+
+    ranges: tuple[Range, ...]
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """By source."""
+        inside = scene.among(self.ranges) & state.sources
+        if inside == state.sources:
+            return state, None
+        return (state.only(inside), state.only(~inside)) if inside else (None, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Destination address within ranges."""
+
+    ranges: tuple[Range, ...]
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """By the destination as it is now."""
+        return _both(state, _within(state.dst, self.ranges))
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolIs:
+    """Protocol, one of several."""
+
+    names: frozenset[str]
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """By protocol."""
+        return _both(state, scene.protocol in self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """Destination port within ranges."""
+
+    ranges: tuple[Range, ...]
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """By the destination port as it is now."""
+        return _both(state, _within(state.port, self.ranges))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Source, destination, protocol and port together, as nft's hairpin set has them."""
+
+    elements: frozenset[tuple[int, int, str, int]]
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """By the sources that are listed with this destination."""
+        here = [(s, s) for s, d, p, n in self.elements if (d, p, n) == (state.dst, scene.protocol, state.port)]
+        return Source(tuple(here)).split(state, scene)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Packet mark (or connection mark) under a mask."""
+
+    value: int
+    mask: int
+    connection: bool = False
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """By the mark as it is now."""
+        return _both(state, (state.ct_mark if self.connection else state.mark) & self.mask == self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class SetMark:
+    """Clear the bits of `mask`, then flip those of `flip`."""
+
+    mask: int
+    flip: int
+    connection: bool = False
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """Always goes on."""
+        if self.connection:
+            state.ct_mark = state.ct_mark & ~self.mask ^ self.flip
+        else:
+            state.mark = state.mark & ~self.mask ^ self.flip
+        return state, None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyMark:
+    """Save the packet's mark to the connection, or restore it from there."""
+
+    save: bool
+    mask: int = 0xFFFFFFFF
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """Always goes on."""
+        if self.save:
+            state.ct_mark = state.ct_mark & ~self.mask | state.mark & self.mask
+        else:
+            state.mark = state.mark & ~self.mask | state.ct_mark & self.mask
+        return state, None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Connection tracking state; a trace follows the first packet of a connection."""
+
+    states: frozenset[str]
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """NEW (or UNTRACKED), and DNAT or SNAT once translated."""
+        now = {"UNTRACKED" if state.untracked else "NEW"}
+        now |= {"DNAT"} if state.translated else set()
+        now |= {"SNAT"} if state.source_nat else set()
+        return _both(state, bool(now & self.states))
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Whether an address is the node's own (`addrtype`, `fib`)."""
+
+    of_source: bool
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """By the node's addresses, where they are known."""
+        if self.of_source:
+            mine = scene.local_sources()
+            if mine is None:
+                return unclear(state, "the node's own addresses are not known: is the source one of them?")
+            return state.only(mine), state.only(~mine)
+        local = scene.is_local(state.dst)
+        if local is None:
+            return unclear(state, "the node's own addresses are not known: is the destination one of them?")
+        return _both(state, local)
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """A random share of new connections."""
+
+    share: float
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """Both ways, each with its share."""
+        if self.share >= 1:
+            return state, None
+        return (state.part(self.share), state.part(1 - self.share)) if self.share > 0 else (None, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Whether the client was here before; a trace asks where a client goes that was not."""
+
+    seconds: int | None
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """Never goes on, but the service has affinity."""
+        state.affinity_s = self.seconds if self.seconds is not None else state.affinity_s
+        return None, state
+
+
+POD_INTERFACES = ("azv", "cali", "veth", "lxc", "cbr", "cni", "docker", "eni", "gke", "nodelocaldns", "kube-bridge")
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """Interface it came in by or goes out by; a name or a prefix and `+`."""
+
+    name: str
+    incoming: bool
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """Known for the node's own packets, and for pod interfaces where the origin is known; else both ways."""
+        if self.incoming and scene.origin == "node":
+            return _both(state, self.name in ("+", "lo"))
+        if self.name in ("+", "*"):
+            return state, None
+        if self.incoming and scene.origin and self.name.startswith(POD_INTERFACES) and self.name.endswith("+"):
+            return _both(state, scene.origin == "pod")
+        if self.name == "lo":
+            return _both(state, False)
+        side = "came in" if self.incoming else "goes out"
+        return unclear(state, f"the interface it {side} by is not known: is it {self.name}?")
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """A test that cannot be answered from the dump, and why."""
+
+    reason: str
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """Both ways."""
+        return unclear(state, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class InSet:
+    """Member of an ipset: known only where the set was dumped too."""
+
+    name: str
+    of_source: bool
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """By the set's ranges."""
+        ranges = scene.sets.get(self.name)
+        if ranges is None:
+            return unclear(state, f"ipset {self.name} is not in the dump")
+        return (Source if self.of_source else Destination)(tuple(ranges)).split(state, scene)
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """Not true of the first packet of a connection as traced here."""
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """Leaves."""
+        return None, state
+
+
+@dataclass(frozen=True, slots=True)
+class Untrack:
+    """`CT --notrack`: not tracked, so not translated."""
+
+    def split(self, state: State, scene: Scene) -> Split:
+        """Always goes on."""
+        state.untracked = True
+        return state, None

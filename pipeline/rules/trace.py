@@ -1,0 +1,156 @@
+"""The answer to a trace: from the branches of a walk to endpoints, shares and certainty."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.rules.tracer import End, TooManyBranchesError, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pipeline.rules.ruleset import RuleSet
+    from pipeline.rules.state import Scene
+
+VERDICTS = ("dnat", "reject", "drop", "accept", "none")  # the first that any branch has is the trace's
+_WORLD_LIMIT = 64
+NO_FILTER = "the filter table is not in the dump: it may drop or reject"
+
+Result = tuple[str, int | None, int | None, bool]  # verdict, endpoint address and port, source NAT
+World = dict[Result, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint the rules may choose; `probability` is None where the dump does not tell."""
+
+    address: int
+    port: int
+    probability: float | None
+    source_nat: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What the rules do with packets from `sources` (a bit set over the scene's) to one destination.
+
+    `rows` are the rules followed, in order, as places in the rule set's columns.
+    """
+
+    sources: int
+    verdict: str
+    endpoints: tuple[Endpoint, ...]
+    affinity_s: int | None
+    uncertain_because: tuple[str, ...]
+    rows: tuple[int, ...]
+
+    @property
+    def certain(self) -> bool:
+        """Whether the rules shown allow nothing else."""
+        return not self.uncertain_because
+
+    @property
+    def source_nat(self) -> bool | None:
+        """Whether the source is rewritten; None if not known or not the same for all endpoints."""
+        answers = {e.source_nat for e in self.endpoints}
+        if len(answers) > 1 or (not answers and self.uncertain_because):
+            return None
+        return answers.pop() if answers else False
+
+
+def trace(rules: RuleSet, scene: Scene, dst: int, port: int) -> list[Trace]:
+    """One trace for each set of sources that the rules treat differently on the way to this destination."""
+    try:
+        ends = Walk(rules, scene).ends(dst, port)
+    except TooManyBranchesError:
+        return [Trace(scene.everyone, "none", (), None, ("too many rules depend on what the dump does not show",), ())]
+    return [_answer(part, [e for e in ends if e.state.sources & part], rules, scene) for part in _parts(ends, scene)]
+
+
+def _parts(ends: Iterable[End], scene: Scene) -> list[int]:
+    """The sources, cut wherever any branch has some of them only."""
+    parts = [scene.everyone]
+    for mask in {e.state.sources for e in ends}:
+        parts = [p for part in parts for p in (part & mask, part & ~mask) if p]
+    return sorted(parts, key=lambda p: p & -p)
+
+
+def _answer(part: int, ends: Sequence[End], rules: RuleSet, scene: Scene) -> Trace:
+    verdict = next((v for v in VERDICTS if any(e.verdict == v for e in ends)), "none")
+    reasons = {d.reason: None for e in ends for d in e.state.doubts}
+    worlds = _worlds(ends, reasons)
+    if verdict == "none" and rules.lacks_filter(scene.family):
+        reasons[NO_FILTER] = None
+    affinity = max((e.state.affinity_s for e in ends if e.state.affinity_s is not None), default=None)
+    shares = any(d.shares for e in ends for d in e.state.doubts)
+    nat = any(d.source_nat for e in ends for d in e.state.doubts)
+    endpoints = _endpoints(worlds, known_shares=not shares, known_nat=not nat)
+    return Trace(part, verdict, endpoints, affinity if verdict == "dnat" else None, tuple(reasons), _rows(ends))
+
+
+def _worlds(ends: Sequence[End], reasons: dict[str, None]) -> list[World]:
+    """What happens under each set of answers to the open questions; those that matter are added to `reasons`."""
+    question = next((reason for e in ends for reason, _ in e.state.assumed), None)
+    if question is None:
+        return [_world(ends)]
+    yes, no = (_worlds(_given(ends, question, answer), reasons) for answer in (True, False))
+    if _same(yes + no):
+        return yes
+    if not _equal(yes, no):
+        reasons[question] = None
+    return (yes + no)[:_WORLD_LIMIT]
+
+
+def _given(ends: Sequence[End], question: str, answer: bool) -> list[End]:
+    """The branches that are possible with this answer, the question struck from them."""
+    given = []
+    for end in ends:
+        if (question, not answer) not in end.state.assumed:
+            state = end.state.copy()
+            state.assumed = tuple(a for a in state.assumed if a[0] != question)
+            given.append(End(state, end.verdict))
+    return given
+
+
+def _world(ends: Iterable[End]) -> World:
+    world: World = defaultdict(float)
+    for end in ends:
+        state = end.state
+        here = (state.dst, state.port) if end.verdict == "dnat" else (None, None)
+        world[end.verdict, *here, state.source_nat and end.verdict == "dnat"] += state.share
+    return {result: round(share, 9) for result, share in world.items()}
+
+
+def _same(worlds: Sequence[World]) -> bool:
+    return all(w == worlds[0] for w in worlds)
+
+
+def _equal(yes: list[World], no: list[World]) -> bool:
+    return len(yes) == len(no) and all(a == b for a, b in zip(yes, no, strict=True))
+
+
+def _endpoints(worlds: list[World], *, known_shares: bool, known_nat: bool) -> tuple[Endpoint, ...]:
+    """Every endpoint of any world, with what all worlds agree on."""
+    places = {(r[1], r[2]): None for world in worlds for r in world if r[0] == "dnat"}
+    found = []
+    for address, port in places:
+        shares = {sum(s for r, s in w.items() if r[1:3] == (address, port)) for w in worlds}
+        nats = {r[3] for w in worlds for r in w if r[1:3] == (address, port)}
+        share = shares.pop() if known_shares and len(shares) == 1 else None
+        nat = nats.pop() if known_nat and len(nats) == 1 else None
+        found.append(Endpoint(address or 0, port or 0, share, nat))
+    return tuple(found)
+
+
+def _rows(ends: Iterable[End]) -> tuple[int, ...]:
+    """The rules followed by any branch, in the order of following."""
+    rows: dict[int, None] = {}
+    for end in ends:
+        trail, own = end.state.trail, []
+        while trail:
+            own.append(trail[0])
+            trail = trail[1]
+        rows.update(dict.fromkeys(reversed(own)))
+    return tuple(rows)

@@ -1,0 +1,281 @@
+"""Follows packets through the rules: one walk for iptables and nft, all sources at once.
+
+A chain is walked by all branches together, rule by rule. A branch that a rule sends elsewhere comes back to the rule
+after it or ends; branches that took opposite answers to one open question and are alike again are joined.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.rules import outcomes as o
+from pipeline.rules.front import POLICY_CHAINS
+from pipeline.rules.state import Doubt, State, unclear
+
+if TYPE_CHECKING:
+    from pipeline.rules.hooks import BaseChain
+    from pipeline.rules.ruleset import RuleSet
+    from pipeline.rules.state import Scene
+
+MASQUERADE_MARK = 0x4000
+BRANCH_LIMIT = 20_000
+_DEPTH_LIMIT = 60
+_SERVICE_CHAIN = re.compile(r"^KUBE-(?:FW|EXT|XLB|SVL)-(\w+)$")
+_MARKING = {"KUBE-MARK-MASQ": MASQUERADE_MARK, "KUBE-MARK-DROP": 0x8000}
+
+
+@dataclass(slots=True)
+class End:
+    """A branch at its end: `dnat`, `accept`, `drop`, `reject` or `none`."""
+
+    state: State
+    verdict: str
+
+
+@dataclass(slots=True)
+class _Flow:
+    """Branches that go on to the next rule, come back to the calling chain, or left the base chain by a verdict."""
+
+    left: list[End]
+    going: list[State] = field(default_factory=list)
+    back: list[State] = field(default_factory=list)
+
+
+class TooManyBranchesError(Exception):
+    """The open questions multiply beyond reason."""
+
+
+class Walk:
+    """One walk of a set of packets through one node's rules."""
+
+    def __init__(self, rules: RuleSet, scene: Scene) -> None:
+        """Nothing is walked yet."""
+        self.rules = rules
+        self.scene = scene
+        self.table = ""
+        self.calls: list[str] = []
+        self.budget = BRANCH_LIMIT
+        self.policies_skipped = False
+
+    def ends(self, dst: int, port: int) -> list[End]:
+        """Where packets to this destination end."""
+        start = State(self.scene.everyone, 1.0, dst, port)
+        first = "output" if self.scene.origin == "node" else "prerouting"
+        done: list[End] = []
+        for state in self._hook(first, [start], done):
+            for hooks, branch in self._routes(state):
+                live = [branch]
+                for hook in hooks:
+                    live = self._hook(hook, live, done)
+                done += [End(s, "dnat" if s.translated else "none") for s in live]
+        return done
+
+    def _routes(self, state: State) -> list[tuple[tuple[str, ...], State]]:
+        """The hooks still to come, by whether the destination is the node itself."""
+        node = self.scene.origin == "node"
+        here = ("postrouting", "input") if node else ("input",)
+        away = ("postrouting",) if node else ("forward", "postrouting")
+        local = self.scene.is_local(state.dst)
+        if local is not None:
+            return [(here if local else away, state)]
+        yes, no = unclear(state, "the node's own addresses are not known: is the destination one of them?")
+        return [(hooks, branch) for hooks, branch in ((here, yes), (away, no)) if branch]
+
+    def _hook(self, hook: str, live: list[State], done: list[End]) -> list[State]:
+        """The branches that a hook's base chains let pass."""
+        bases = self.rules.hooks[self.scene.family].get(hook, [])
+        for base in bases:
+            passed = []
+            for state in live:
+                if base.nat and (state.untracked or (hook != "postrouting" and state.translated)):
+                    passed.append(state)
+                else:
+                    passed += self._base(base, state, done)
+            live = joined(passed)
+        return self._unseen_postrouting(live, bases) if hook == "postrouting" else live
+
+    def _base(self, base: BaseChain, state: State, done: list[End]) -> list[State]:
+        """The branches that a base chain lets pass."""
+        self.table, self.policies_skipped = base.table, False
+        flow = _Flow([])
+        self._chain(base.chain, [state], flow.left, flow.going)
+        passed = self._by_policy(base, flow)
+        for end in flow.left:
+            final = end.verdict != "accept" or (base.table == "filter" and not end.state.translated)
+            if final:
+                done.append(end)
+            else:
+                passed.append(end.state)
+        return passed
+
+    def _by_policy(self, base: BaseChain, flow: _Flow) -> list[State]:
+        if base.policy != "drop":
+            return flow.going
+        passed: list[State] = []
+        for state in flow.going:
+            no: State | None = state
+            if self.policies_skipped:
+                yes, no = unclear(state, f"chain {base.chain} drops what its network policies do not accept: do they?")
+                passed += [yes] if yes else []
+            flow.left += [End(no, "drop")] if no else []
+        return passed
+
+    def _unseen_postrouting(self, live: list[State], bases: list[BaseChain]) -> list[State]:
+        """Without the nat POSTROUTING chain, source NAT is what the masquerade mark says, and doubtful."""
+        if any(base.nat and base.shown for base in bases):
+            return live
+        for state in live:
+            if state.translated and not state.source_nat:
+                state.source_nat = bool(state.mark & MASQUERADE_MARK)
+                _doubting(state, Doubt("the nat POSTROUTING chain is not in the dump"))
+        return live
+
+    def _chain(self, name: str, states: list[State], left: list[End], back: list[State]) -> None:
+        """Walk a chain; branches that come back from it are added to `back`."""
+        chain = self.rules.chain(self.scene.family, self.table, name)
+        if chain is None:
+            self._missing(name, states, left, back)
+            return
+        if name in self.calls or len(self.calls) > _DEPTH_LIMIT:
+            back += [_doubting(s, Doubt(f"chain {name} jumps back to itself", shares=True)) for s in states]
+            return
+        self.calls.append(name)
+        live = states
+        for rule in chain.candidates(states[0].dst, states[0].port):
+            flow = _Flow(left, [], back)
+            for state in live:
+                self._rule(rule, state, flow)
+            live = joined(flow.going)
+            if not live:
+                break
+        self.calls.pop()
+        back += live
+
+    def _rule(self, rule: o.Rule, state: State, flow: _Flow) -> None:
+        on: State | None = state
+        for step in rule.steps:
+            if on is None:
+                return
+            on, off = step.split(on, self.scene)
+            if off is not None:
+                flow.going.append(off)
+                if on is not None:
+                    self._count()
+        if on is not None:
+            on.trail = (rule.row, on.trail)
+            self._act(rule.outcome, on, flow)
+
+    def _act(self, outcome: o.Outcome, state: State, flow: _Flow) -> None:
+        """What an outcome does with a branch."""
+        match outcome:
+            case o.Continue():
+                flow.going.append(state)
+            case o.Jump(chain, goto):
+                if self.table == "filter" and chain.startswith(POLICY_CHAINS):
+                    self.policies_skipped = True
+                    flow.going.append(state)
+                else:
+                    self._chain(chain, [state], flow.left, flow.back if goto else flow.going)
+            case o.Return():
+                flow.back.append(state)
+            case o.Verdict(name):
+                flow.left.append(End(state, name))
+            case o.Dnat() | o.Redirect():
+                flow.left.append(End(self._translated(state, outcome), "accept"))
+            case o.Snat():
+                state.source_nat = True
+                flow.left.append(End(state, "accept"))
+            case o.Choose(options):
+                self._choose(options, state, flow)
+            case o.Lookup():
+                self._look_up(outcome, state, flow)
+            case o.Obscure(text):
+                flow.going.append(_doubting(state, Doubt(f"not understood: {text}", shares=True, source_nat=True)))
+
+    def _choose(self, options: tuple[tuple[float, o.Outcome], ...], state: State, flow: _Flow) -> None:
+        for share, option in options:
+            self._count()
+            self._act(option, state.part(share), flow)
+        rest = 1 - sum(share for share, _ in options)
+        if rest > 1e-9:
+            flow.going.append(state.part(rest))
+
+    def _look_up(self, lookup: o.Lookup, state: State, flow: _Flow) -> None:
+        """A verdict map: its element is followed like a rule."""
+        fields = {"dst": state.dst, "protocol": self.scene.protocol, "port": state.port}
+        found = lookup.entries.get(tuple(fields[name] for name in lookup.fields))
+        if found is None:
+            flow.going.append(state)
+            return
+        outcome, row = found
+        state.trail = (row, state.trail)
+        self._act(outcome, state, flow)
+
+    def _translated(self, state: State, outcome: o.Dnat | o.Redirect) -> State:
+        state.translated = True
+        if outcome.port is not None:
+            state.port = outcome.port
+        if isinstance(outcome, o.Redirect):
+            state.dst = min(self.scene.own or (), default=state.dst)
+            return state
+        if outcome.address is not None:
+            state.dst = outcome.address
+        return _doubting(state, Doubt(outcome.doubt, shares=True)) if outcome.doubt else state
+
+    def _missing(self, name: str, states: list[State], left: list[End], back: list[State]) -> None:
+        """A chain that is jumped to but not shown."""
+        if name in _MARKING:
+            for state in states:
+                state.mark |= _MARKING[name]
+                _doubting(state, Doubt(f"chain {name} is not in the dump; its usual mark is assumed"))
+            back += states
+            return
+        blurs = self.table != "filter"
+        doubt = Doubt(f"chain {name} is not in the dump", shares=blurs, source_nat=blurs)
+        doubtful = [_doubting(s, doubt) for s in states]
+        found = _SERVICE_CHAIN.match(name)
+        if found and self.rules.chain(self.scene.family, self.table, f"KUBE-SVC-{found[1]}"):
+            self._chain(f"KUBE-SVC-{found[1]}", doubtful, left, back)
+        else:
+            back += doubtful
+
+    def _count(self) -> None:
+        self.budget -= 1
+        if self.budget < 0:
+            raise TooManyBranchesError
+
+
+def _doubting(state: State, doubt: Doubt) -> State:
+    if doubt not in state.doubts:
+        state.doubts = (*state.doubts, doubt)
+    return state
+
+
+def joined(states: list[State]) -> list[State]:
+    """Branches that differ only in the answer to one open question, made one again."""
+    if len(states) < 2 or not any(s.assumed for s in states):
+        return states
+    kept: dict[tuple[object, ...], list[State]] = {}
+    for state in states:
+        alike = kept.setdefault(_apart_from_answers(state), [])
+        if not any(_merged(other, state) for other in alike):
+            alike.append(state)
+    return [state for alike in kept.values() for state in alike]
+
+
+def _merged(one: State, other: State) -> bool:
+    """Whether the two answers cancel out; `one` then stands for both."""
+    differing = set(one.assumed) ^ set(other.assumed)
+    if differing and (len(differing) != 2 or len({reason for reason, _ in differing}) != 1):
+        return False
+    if not differing:
+        return False
+    one.assumed = tuple(a for a in one.assumed if a not in differing)
+    return True
+
+
+def _apart_from_answers(s: State) -> tuple[object, ...]:
+    nat = (s.translated, s.source_nat, s.untracked)
+    return s.sources, s.share, s.dst, s.port, s.mark, s.ct_mark, nat, s.affinity_s, s.doubts
