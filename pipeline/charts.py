@@ -118,6 +118,7 @@ def bars(chart: Chart, records: Sequence[Record]) -> Figure:
         hovertext=[_hover((n,), c, total, chart) for n, c in zip(names, counts, strict=True)],
         hoverinfo="text",
         marker={"color": "var(--bar)"},
+        insidetextfont={"color": "var(--on-bar)"},
     )
     return _figure([trace], _bar_layout(chart, names))
 
@@ -233,6 +234,7 @@ def _layout(height: int) -> Figure:
         "automargin": True,
         "fixedrange": True,
         "ticks": "",
+        "ticklabeloverflow": "allow",
         "gridcolor": "var(--line)",
         "linecolor": "var(--line)",
     }

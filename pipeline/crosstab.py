@@ -15,6 +15,7 @@ Cells = dict[tuple[str, str], int]
 MOST = 20
 _OTHERS = " others"
 _LONGEST = 26
+_LONG_BEGINNING = 8
 
 
 def number(value: object) -> int:
@@ -42,11 +43,23 @@ def largest(sizes: Mapping[str, int]) -> list[str]:
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Names without the beginning that they all share, where it is long; of a name still too long the end."""
+    """Names without the beginning they share with others, where it is long; of a name still too long the end."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        alike[name[:_LONG_BEGINNING]].append(name)
+    cuts = {beginning: _cut(group) for beginning, group in alike.items()}
+    return [_without(name, cuts[name[:_LONG_BEGINNING]]) for name in names]
+
+
+def _cut(names: Sequence[str]) -> int:
+    """How many letters up to a mark the names share."""
     shared = "".join(a for a, *_ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
-    cut = max(shared.rfind(mark) for mark in "/-.:") + 1 if len(names) > 1 else 0
-    cuts = [max(cut if cut >= 8 else 0, len(n) - _LONGEST) for n in names]
-    return ["…" + n[cut:] if cut else n for n, cut in zip(names, cuts, strict=True)]
+    return max(shared.rfind(mark) for mark in "/-.:") + 1 if len(names) > 1 else 0
+
+
+def _without(name: str, cut: int) -> str:
+    cut = max(cut if cut >= _LONG_BEGINNING else 0, len(name) - _LONGEST)
+    return "…" + name[cut:] if cut else name
 
 
 def _folded(cells: Cells, place: int) -> Cells:

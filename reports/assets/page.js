@@ -26,21 +26,31 @@
     return value && typeof value === "object" ? Object.fromEntries(Object.entries(value).map(([k, v]) => [k, coloured(v)])) : value;
   };
   const config = { displaylogo: false, showSendToCloud: false, plotlyServerURL: "", displayModeBar: false, responsive: true };
-  const draw = () => all(".chart").forEach((place) => {
+  const draw = (place) => {
     const figure = coloured(figures[place.dataset.figure]);
     Plotly.react(place, figure.data, figure.layout, config);
-  });
+  };
+  const drawAll = () => all(".chart").forEach(draw);
   const dress = () => {
     if (state.theme) root.dataset.theme = state.theme;
-    draw();
+    all(".chart.js-plotly-plot").forEach(draw);
   };
+  const drawn = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
+    drawn.unobserve(entry.target);
+    draw(entry.target);
+  }), { rootMargin: "800px" });
+  all(".chart").forEach((place) => {
+    place.style.minHeight = `${figures[place.dataset.figure].layout.height}px`;
+    drawn.observe(place);
+  });
   document.getElementById("theme").addEventListener("click", () => {
     state.theme = isDark() ? "light" : "dark";
     remember();
     dress();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", dress);
-  matchMedia("print").addEventListener("change", draw);
+  addEventListener("beforeprint", drawAll);
+  matchMedia("print").addEventListener("change", drawAll);
   document.getElementById("print").addEventListener("click", () => print());
   addEventListener("hashchange", () => {
     const next = location.hash.slice(1).split("&")[0];
