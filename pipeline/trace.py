@@ -1,0 +1,90 @@
+"""What one dump does with packets: the logic of `hopscope trace`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.errors import InputError
+from pipeline.formats import recognise
+from pipeline.formats.source import Source
+from pipeline.rules import RuleSet
+from pipeline.rules.addresses import family_of, number, written
+from pipeline.rules.iptables import PROTOCOLS
+from pipeline.rules.state import Scene
+from pipeline.rules.trace import trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from pipeline.rules.trace import Trace
+
+
+class Packet(NamedTuple):
+    """The first packet of a connection."""
+
+    src_ip: str
+    protocol: str
+    dst_ip: str
+    dst_port: int
+
+
+def trace_file(
+    rules: Path, packets: Iterable[Packet], node_ips: Sequence[str] = (), origin: str | None = None
+) -> Iterator[dict[str, object]]:
+    """One answer for each packet, as `trace --format json` prints it."""
+    rule_set = read_rules(rules)
+    for packet in packets:
+        yield answer(rule_set, packet, node_ips, origin)
+
+
+def read_rules(path: Path) -> RuleSet:
+    """The rules in one file."""
+    source = Source(path, path.name)
+    form = recognise(source.head())
+    if form is None or form.kind != "rules":
+        raise InputError("these are no rules", where=str(path), hint="give iptables-save or nft list ruleset output")
+    rows = form.parse(source).tables.get("rules")  # type: ignore[attr-defined]
+    if rows is None:
+        raise InputError("no rule could be read", where=str(path), hint="look at it with `hopscope inputs`")
+    return RuleSet.from_columns({**rows.to_dict(as_series=False), "file": [path.name] * len(rows)})
+
+
+def answer(rules: RuleSet, packet: Packet, node_ips: Sequence[str], origin: str | None) -> dict[str, object]:
+    """What the rules do with one packet."""
+    try:
+        source, destination = number(packet.src_ip), number(packet.dst_ip)
+    except ValueError as e:
+        raise InputError(str(e), hint="give addresses as numbers") from None
+    family = family_of(packet.dst_ip)
+    own = frozenset(number(a) for a in node_ips if family_of(a) == family) or None
+    if origin is None and own is not None and source in own:
+        origin = "node"
+    protocol = PROTOCOLS.get(packet.protocol.lower(), packet.protocol.lower())
+    scene = Scene(family, protocol, [source], origin, own)
+    return packet._asdict() | _answer(rules, trace(rules, scene, destination, packet.dst_port)[0], family)
+
+
+def _answer(rules: RuleSet, found: Trace, family: str) -> dict[str, object]:
+    endpoints = [
+        {"ip": written(e.address, family), "port": e.port, "probability": e.probability} for e in found.endpoints
+    ]
+    columns = rules.columns
+    steps = [
+        {
+            "table": columns["table_name"][row],
+            "chain": columns["chain"][row],
+            "line_number": columns["line_number"][row],
+            "text": columns["text"][row],
+        }
+        for row in found.rows
+    ]
+    return {
+        "verdict": found.verdict,
+        "endpoints": endpoints,
+        "source_nat": found.source_nat,
+        "affinity_s": found.affinity_s,
+        "certain": found.certain,
+        "uncertain_because": list(found.uncertain_because),
+        "steps": steps,
+    }
