@@ -1,11 +1,18 @@
--- about: Services that an endpoint serves, from the rules and from the objects; whether any of them rewrites sources.
+-- about: Services that an endpoint serves, from the rules and from the objects; whether any of them rewrites sources:
+-- about: by its decision, or by a masquerade mark where the dump does not show the chain that acts on marks.
 -- grain: endpoint
 -- key: protocol, ip, port
 -- store: no
-WITH claims AS (
-  SELECT protocol, endpoint_ip AS ip, endpoint_port AS port, service, service_port, source_nat
-  FROM decisions
-  WHERE endpoint_ip IS NOT NULL
+WITH marked AS (
+  SELECT DISTINCT trace_id FROM trace_steps WHERE text LIKE '%KUBE-MARK-MASQ%'
+),
+claims AS (
+  SELECT
+    d.protocol, d.endpoint_ip AS ip, d.endpoint_port AS port, d.service, d.service_port,
+    COALESCE(d.source_nat, m.trace_id IS NOT NULL) AS source_nat
+  FROM decisions AS d
+  LEFT JOIN marked AS m ON m.trace_id = d.trace_id
+  WHERE d.endpoint_ip IS NOT NULL
   UNION ALL
   SELECT protocol, ip, port, service, NULL AS service_port, NULL AS source_nat
   FROM endpoints
