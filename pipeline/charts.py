@@ -90,11 +90,12 @@ def heatmap(chart: Chart, records: Sequence[Record]) -> Figure:
         texttemplate="%{z:,}" if len(down) * len(across) <= _MOST_NUMBERED_CELLS else None,
         colorscale=[[0, "var(--heat-low)"], [1, "var(--heat-high)"]],
         zmin=0,
+        zmax=max(map(max, counts)),
         showscale=False,
         xgap=2,
         ygap=2,
     )
-    layout = _layout(92 + 34 * len(down))
+    layout = _layout(120 + 34 * len(down))
     layout["xaxis"] |= _names(across) | {"title": _title(chart.across), "showgrid": False}
     layout["yaxis"] |= _names(down) | {"autorange": "reversed", "showgrid": False}
     layout["shapes"] = [_outline(across.index(name), down.index(name)) for name in across if name in on_both]
@@ -209,7 +210,7 @@ def _title(text: str) -> Figure:
 def _outline(x: int, y: int) -> Figure:
     """A frame round a cell whose row and column have one name."""
     line = {"color": "var(--frame)", "width": 2, "dash": "dot"}
-    return {"type": "rect", "x0": x - 0.47, "x1": x + 0.47, "y0": y - 0.45, "y1": y + 0.45, "line": line}
+    return {"type": "rect", "x0": x - 0.5, "x1": x + 0.5, "y0": y - 0.5, "y1": y + 0.5, "line": line}
 
 
 def _clock(us: int) -> str:
@@ -241,6 +242,8 @@ def _layout(height: int) -> Figure:
     return {
         "template": "none",
         "height": height,
+        "minreducedheight": 20,
+        "minreducedwidth": 20,
         "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

@@ -14,8 +14,9 @@ Cells = dict[tuple[str, str], int]
 
 MOST = 20
 _OTHERS = " others"
-_LONGEST = 26
+_LONGEST = 20
 _LONG_BEGINNING = 8
+_MARKS = "/-.:"
 
 
 def number(value: object) -> int:
@@ -54,11 +55,14 @@ def short_names(names: Sequence[str]) -> list[str]:
 def _cut(names: Sequence[str]) -> int:
     """How many letters up to a mark the names share."""
     shared = "".join(a for a, *_ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
-    return max(shared.rfind(mark) for mark in "/-.:") + 1 if len(names) > 1 else 0
+    return max(shared.rfind(mark) for mark in _MARKS) + 1 if len(names) > 1 else 0
 
 
 def _without(name: str, cut: int) -> str:
-    cut = max(cut if cut >= _LONG_BEGINNING else 0, len(name) - _LONGEST)
+    cut = cut if cut >= _LONG_BEGINNING else 0
+    if len(name) - cut > _LONGEST:
+        marks = [at + 1 for at in range(len(name) - _LONGEST - 1, len(name) - 1) if name[at] in _MARKS]
+        cut = marks[0] if marks else len(name) - _LONGEST
     return "…" + name[cut:] if cut else name
 
 

@@ -31,10 +31,16 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}".removesuffix(".0") + f"{_NARROW}%"
 
 
-def share_of(part: object, whole: object) -> str:
-    """`67 % (600 of 900)`; of nothing there is no share."""
+def share_of(part: object, whole: object, nouns: str = "") -> str:
+    """`67 % (600 of 900)`, or with nouns `600 of 900 pods (67 %)`; of nothing there is no share."""
     some, every = int(str(part or 0)), int(str(whole or 0))
-    return f"{percent(some / every)} ({some:,} of {every:,})" if every else "none of 0"
+    if not every:
+        return "none of 0"
+    return (
+        f"{some:,} of {every:,} {nouns} ({percent(some / every)})"
+        if nouns
+        else f"{percent(some / every)} ({some:,} of {every:,})"
+    )
 
 
 def moment(us: object, form: str = "%Y-%m-%d %H:%M:%S") -> str:

@@ -61,6 +61,7 @@ class Page:
     pictures: dict[str, list[Drawing]]
     columns: tuple[tuple[str, str, bool], ...]
     rows: tuple[tuple[Cell, ...], ...]
+    unfilled: tuple[str, ...]
     row_count: int
 
     @property
@@ -107,14 +108,16 @@ def _page(con: Connection, env: Environment, section: Section, facts: Mapping[st
     kinds = {name: str(kind) for name, kind in zip(result.columns, result.types, strict=True)}
     records: list[Record] = [dict(zip(kinds, row, strict=True)) for row in result.fetchall()]
     titles = _column_titles()
+    filled = [c for c in kinds if any(record[c] is not None for record in records)]
     named = [{c: _named(titles[c], kinds[c], v) for c, v in record.items()} for record in records]
     words = env.get_template(f"sections/{section.name}/words.html.j2").render(rows=records, **facts) if records else ""
     return Page(
         section,
         words,
         _pictures(section, named),
-        tuple((c, titles[c]["title"], kinds[c] != "VARCHAR") for c in kinds),
-        tuple(tuple(_cell(titles[c], kinds[c], c, v) for c, v in r.items()) for r in records[:MOST_ROWS]),
+        tuple((c, titles[c]["title"], _is_number(kinds[c])) for c in filled),
+        tuple(tuple(_cell(titles[c], kinds[c], c, r[c]) for c in filled) for r in records[:MOST_ROWS]),
+        tuple(titles[c]["title"] for c in kinds if c not in filled),
         len(records),
     )
 
@@ -136,7 +139,11 @@ def _cell(words: Mapping[str, str], kind: str, column: str, value: object) -> Ce
     raw = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     text = words.get("none", "–") if value is None else numbers.shown(column, value)
     is_few = column == "connection_count" and value is not None and int(raw) < numbers.FEW
-    return Cell(text, raw, kind not in ("VARCHAR", "BOOLEAN"), is_few)
+    return Cell(text, raw, _is_number(kind), is_few)
+
+
+def _is_number(kind: str) -> bool:
+    return kind not in ("VARCHAR", "BOOLEAN")
 
 
 @cache
@@ -158,9 +165,13 @@ def _environment() -> Environment:
         autoescape=select_autoescape(("html.j2",), default=False),
         undefined=StrictUndefined,
         trim_blocks=True,
+        keep_trailing_newline=True,
         lstrip_blocks=True,
     )
-    env.filters |= {name: getattr(numbers, name) for name in ("count", "percent", "moment", "sentence", "code")}
+    env.filters |= {
+        name: getattr(numbers, name)
+        for name in ("count", "percent", "moment", "fine_moment", "seconds", "sentence", "code")
+    }
     env.globals |= {"share_of": numbers.share_of, "few": numbers.FEW, "meanings": _MEANINGS, "versions": _versions()}
     return env
 

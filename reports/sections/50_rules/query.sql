@@ -1,22 +1,30 @@
+WITH seen AS (
+  SELECT service, CAST(SUM(connection_count) AS BIGINT) AS connection_count
+  FROM distribution_labels
+  GROUP BY service
+)
 SELECT
-  service,
-  dst_ip || ':' || CAST(dst_port AS VARCHAR) || '/' || protocol AS dialled,
-  node,
-  source,
-  verdict,
-  endpoint_ip || ':' || CAST(endpoint_port AS VARCHAR) AS endpoint,
-  probability AS rule_share,
-  source_nat,
-  chain,
-  uncertain_because
-FROM decisions
-WHERE service IS NOT NULL
+  d.service,
+  d.dst_ip || ':' || CAST(d.dst_port AS VARCHAR) || '/' || d.protocol AS dialled,
+  d.node,
+  d.source,
+  d.verdict,
+  d.endpoint_ip || ':' || CAST(d.endpoint_port AS VARCHAR) AS endpoint,
+  d.probability AS rule_share,
+  d.source_nat,
+  d.affinity_s,
+  d.chain,
+  d.uncertain_because
+FROM decisions AS d
+LEFT JOIN seen AS s ON s.service = d.service
+WHERE d.service IS NOT NULL
 ORDER BY
-  service NULLS LAST,
-  dst_ip NULLS LAST,
-  dst_port NULLS LAST,
-  protocol NULLS LAST,
-  node NULLS LAST,
-  source_class NULLS LAST,
-  endpoint_ip NULLS LAST,
-  endpoint_port NULLS LAST
+  s.connection_count DESC NULLS LAST,
+  d.service NULLS LAST,
+  d.dst_ip NULLS LAST,
+  d.dst_port NULLS LAST,
+  d.protocol NULLS LAST,
+  d.node NULLS LAST,
+  d.source_class NULLS LAST,
+  d.endpoint_ip NULLS LAST,
+  d.endpoint_port NULLS LAST
