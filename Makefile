@@ -1,27 +1,30 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.ready
 
 .PHONY: demo test lint clean
 
-demo: $(STAMP) ## run the packaged sample from capture to report
+demo: $(VENV)/.ready ## run the packaged sample from capture to report
 	$(BIN)/hopscope demo
 
-test: $(STAMP) lint ## everything that must hold
-	$(BIN)/pytest
+test: lint ## everything that must hold
+	$(BIN)/pytest -n 2
 
-lint: $(STAMP)
+lint: $(VENV)/.ready-to-develop
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(STAMP): pyproject.toml
+$(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable . --group dev
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.ready-to-develop: $(VENV)/.ready
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --group dev
 	touch $@
 
 clean:
-	rm -rf $(VENV) lake demo report.html
+	rm -rf $(VENV) lake report.html

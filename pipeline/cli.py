@@ -271,8 +271,7 @@ def _report(common: Common, run: str | None, output: Path) -> None:
     name = lake.run(run).run
     con = open_lake(lake, common.limits, name)
     write_report(con, name, output)
-    sys.stdout.write(summary(con))
-    sys.stdout.write(f"report: {output.resolve()}\n")
+    sys.stdout.write(f"{summary(con)}\nreport: {output.resolve()}\n")
 
 
 def _stop_if_rejected(common: Common, run: str, strict: bool) -> None:

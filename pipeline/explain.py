@@ -19,7 +19,8 @@ FROM flows AS f JOIN captures AS c ON c.capture_id = split_part(f.flow_id, '-', 
 WHERE f.connection_id = {id} ORDER BY f.start_us NULLS LAST, f.flow_id"""
 _RULES = """SELECT step, table_name, chain, file, line_number, text FROM trace_steps
 WHERE trace_id = (SELECT trace_id FROM connections WHERE connection_id = {id}) ORDER BY step"""
-_ENDPOINTS = """SELECT DISTINCT d.endpoint_ip, d.endpoint_port, d.probability, d.verdict, d.certain, d.uncertain_because, d.source_nat
+_ENDPOINTS = """SELECT DISTINCT
+  d.endpoint_ip, d.endpoint_port, d.probability, d.verdict, d.certain, d.uncertain_because, d.source_nat
 FROM decisions AS d JOIN connections AS c
   ON c.connection_id = {id} AND d.trace_id = c.trace_id AND d.node = c.ingress_node
   AND d.dst_ip = c.dest_ip AND d.dst_port = c.dest_port AND d.protocol = c.protocol

@@ -79,8 +79,9 @@ class DelimitedFile:
         return f"""SELECT {cells}, {literal(self.capture_id)} AS capture_id,
           CAST(row_number() OVER () AS BIGINT) + {self.layout.header_lines} AS line_number
         FROM read_csv({literal(str(self.survey.path))},
-          compression = '{self.survey.compression or "none"}', delim = {literal(self.layout.delimiter)}, quote = '', escape = '',
-          header = false, skip = {self.layout.header_lines}, auto_detect = false, columns = {{{columns}}},
+          compression = '{self.survey.compression or "none"}',
+          delim = {literal(self.layout.delimiter)}, quote = '', escape = '', header = false,
+          skip = {self.layout.header_lines}, auto_detect = false, columns = {{{columns}}},
           store_rejects = true, rejects_table = '{self.rejects_table}', rejects_scan = 'scan_{self.capture_id}')"""
 
     def _lost_lines(self) -> list[int]:
