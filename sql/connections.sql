@@ -64,7 +64,7 @@ SELECT
   label,
   CASE
     WHEN label = 'unlabelled' THEN 'unknown'
-    WHEN situation = 'joined' THEN 'stitched'
+    WHEN situation = 'joined' THEN join_grade
     WHEN situation IN ('ruled', 'refused') THEN 'rules'
     WHEN situation = 'stayed' THEN 'absence'
     WHEN situation = 'from-assumed-node' THEN 'assumed'

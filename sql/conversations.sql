@@ -5,7 +5,7 @@
 -- store: no
 WITH ends AS (
   SELECT
-    node, capture_id, interface, protocol, line_number, ts_us, frame_bytes, tcp_flags, tcp_seq, tcp_tsval,
+    node, capture_id, interface, protocol, line_number, ts_us, frame_bytes, tcp_flags, tcp_seq, tcp_ack, tcp_tsval, ip_id,
     tcp_stream, tcp_payload_bytes, request_count,
     COALESCE(src_ip < dst_ip OR (src_ip = dst_ip AND src_port <= dst_port), FALSE) AS from_lower,
     COALESCE(tcp_flags & 18 = 2, FALSE) AS is_syn,
@@ -16,7 +16,7 @@ WITH ends AS (
 ),
 sockets AS (
   SELECT
-    node, capture_id, interface, protocol, line_number, ts_us, frame_bytes, tcp_flags, tcp_seq, tcp_tsval,
+    node, capture_id, interface, protocol, line_number, ts_us, frame_bytes, tcp_flags, tcp_seq, tcp_ack, tcp_tsval, ip_id,
     tcp_stream, tcp_payload_bytes, request_count, from_lower, is_syn, is_synack,
     CASE WHEN from_lower THEN src_ip ELSE dst_ip END AS lower_ip,
     CASE WHEN from_lower THEN src_port ELSE dst_port END AS lower_port,
@@ -69,6 +69,17 @@ SELECT
   CAST(SUM(request_count) AS BIGINT) AS requests,
   ARG_MIN(tcp_seq, line_number) FILTER (WHERE is_syn) AS isn,
   ARG_MIN(tcp_tsval, line_number) FILTER (WHERE is_syn) AS tsval,
-  LIST_SORT(LIST(DISTINCT COALESCE(tcp_tsval, -1)) FILTER (WHERE is_syn)) AS syn_tsvals
+  LIST_SORT(LIST(DISTINCT COALESCE(tcp_tsval, -1)) FILTER (WHERE is_syn)) AS syn_tsvals,
+  ARG_MIN(tcp_seq, line_number) FILTER (WHERE is_synack) AS synack_seq,
+  ARG_MIN(tcp_ack, line_number) FILTER (WHERE is_synack) AS synack_ack,
+  ARG_MIN(tcp_seq, line_number) FILTER (WHERE from_lower AND tcp_payload_bytes > 0) AS lower_first_seq,
+  ARG_MIN(tcp_ack, line_number) FILTER (WHERE from_lower AND tcp_payload_bytes > 0) AS lower_first_ack,
+  ARG_MAX(tcp_seq, line_number) FILTER (WHERE from_lower AND tcp_payload_bytes > 0) AS lower_last_seq,
+  ARG_MAX(tcp_ack, line_number) FILTER (WHERE from_lower AND tcp_payload_bytes > 0) AS lower_last_ack,
+  ARG_MIN(tcp_seq, line_number) FILTER (WHERE NOT from_lower AND tcp_payload_bytes > 0) AS upper_first_seq,
+  ARG_MIN(tcp_ack, line_number) FILTER (WHERE NOT from_lower AND tcp_payload_bytes > 0) AS upper_first_ack,
+  ARG_MAX(tcp_seq, line_number) FILTER (WHERE NOT from_lower AND tcp_payload_bytes > 0) AS upper_last_seq,
+  ARG_MAX(tcp_ack, line_number) FILTER (WHERE NOT from_lower AND tcp_payload_bytes > 0) AS upper_last_ack,
+  ARG_MIN(ip_id, line_number) AS first_ip_id
 FROM segments
 GROUP BY node, capture_id, interface, protocol, lower_ip, lower_port, upper_ip, upper_port, segment

@@ -8,7 +8,7 @@ WITH captured_nodes AS (
   SELECT DISTINCT node FROM captures WHERE kind = 'packets' AND kept_count > 0
 ),
 after_legs AS (
-  SELECT stitch_key, src_ip, src_port, dst_ip, dst_port, dst_node, reply_packet_count
+  SELECT stitch_key, src_ip, src_port, dst_ip, dst_port, dst_node, join_grade
   FROM stitches
   WHERE leg IN ('forward', 'delivery') AND after_rank = 1
 ),
@@ -22,9 +22,10 @@ SELECT
   a.packet_count + a.reply_packet_count AS packet_count,
   a.byte_count + COALESCE(a.reply_byte_count, 0) AS byte_count,
   a.reply_packet_count > 0 OR a.syn_count IS NULL AS may_be_answered,
+  a.has_marks, a.syn_count,
   a.object_service, a.object_service_port,
   f.dst_ip AS after_dst_ip, f.dst_port AS after_dst_port, f.src_ip AS after_src_ip, f.src_port AS after_src_port,
-  f.dst_node AS after_node,
+  f.dst_node AS after_node, f.join_grade,
   c.trace_id, c.service AS rules_service, c.service_port AS rules_service_port, c.verdict, c.certain,
   c.source_nat AS rules_source_nat, c.affinity_s, c.endpoint_count, c.endpoint_ip, c.endpoint_port,
   c.hop AS rules_hop, c.candidates,

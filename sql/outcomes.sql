@@ -23,7 +23,8 @@ situations AS (
       WHEN j.leg = 'ingress' AND j.certain AND j.verdict IN ('drop', 'reject') THEN 'refused'
       WHEN j.leg = 'ingress' AND j.certain AND j.rules_hop <> 'unknown' AND f.node IS NULL THEN 'ruled'
       WHEN j.leg = 'ingress' AND j.rules_hop = 'local' AND f.node IS NULL AND j.may_be_answered THEN 'near'
-      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.reply_packet_count > 0 AND j.all_seen THEN 'stayed'
+      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.reply_packet_count > 0 AND j.all_seen
+        AND COALESCE(j.syn_count > 0, j.protocol <> 'tcp') THEN 'stayed'
       WHEN j.leg = 'ingress' AND j.trace_id IS NULL THEN 'no-rules'
       WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND NOT j.all_captured THEN 'capture-incomplete'
       WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.reply_packet_count > 0

@@ -1,0 +1,35 @@
+-- about: Groups without marks that are one connection by their rules, socket and time: an ingress leg and the only leg
+-- about: on the same node that starts within a second after it, goes to an endpoint its rules allow, and keeps or loses
+-- about: its source as they say. Where the rules keep the source, the socket is the same; where not, the IP id is.
+-- grain: group of legs after translation
+-- key: after_key
+-- store: no
+WITH ingresses AS (
+  SELECT g.*, c.source_nat
+  FROM groups AS g
+  INNER JOIN choices AS c
+    ON c.node = g.node AND c.protocol = g.protocol AND c.dst_ip = g.dst_ip AND c.dst_port = g.dst_port
+    AND c.source_class = g.source_class
+  WHERE g.leg = 'ingress' AND NOT g.has_marks AND g.start_us IS NOT NULL AND c.certain
+),
+pairs AS (
+  SELECT DISTINCT i.group_key AS ingress_key, a.group_key AS after_key
+  FROM ingresses AS i
+  INNER JOIN decisions AS d
+    ON d.node = i.node AND d.protocol = i.protocol AND d.dst_ip = i.dst_ip AND d.dst_port = i.dst_port
+    AND d.source_class = i.source_class
+  INNER JOIN groups AS a
+    ON a.node = i.node AND a.protocol = i.protocol AND a.dst_ip = d.endpoint_ip AND a.dst_port = d.endpoint_port
+    AND a.first_ip_id = i.first_ip_id
+  WHERE a.leg IN ('forward', 'delivery') AND NOT a.has_marks
+    AND a.start_us BETWEEN i.start_us AND i.start_us + 1000000
+    AND ((i.source_nat AND a.src_node = i.node) OR (NOT i.source_nat AND a.src_ip = i.src_ip AND a.src_port = i.src_port))
+),
+counted AS (
+  SELECT
+    p.*,
+    COUNT(*) OVER (PARTITION BY ingress_key) AS after_count,
+    COUNT(*) OVER (PARTITION BY after_key) AS ingress_count
+  FROM pairs AS p
+)
+SELECT after_key, ingress_key FROM counted WHERE after_count = 1 AND ingress_count = 1

@@ -1,0 +1,26 @@
+-- about: What translation leaves as it is: sequence numbers of SYN, SYN-ACK, first and last data. A mark seen at two
+-- about: vantages is one packet, so the flows are one connection. Direction does not matter: addresses are not in a mark.
+-- grain: mark of a conversation at one vantage
+-- key: flow_id, mark
+-- store: no
+WITH syns AS (
+  SELECT flow_id, protocol, tcp_isn AS seq, UNNEST(syn_tsvals) AS other FROM sightings WHERE tcp_isn IS NOT NULL
+),
+numbers AS (
+  SELECT flow_id, protocol, 'syn' AS kind, seq, other FROM syns
+  UNION ALL
+  SELECT flow_id, protocol, 'synack' AS kind, synack_seq, synack_ack FROM sightings
+  UNION ALL
+  SELECT flow_id, protocol, 'data' AS kind, lower_first_seq, lower_first_ack FROM sightings
+  UNION ALL
+  SELECT flow_id, protocol, 'data' AS kind, lower_last_seq, lower_last_ack FROM sightings
+  UNION ALL
+  SELECT flow_id, protocol, 'data' AS kind, upper_first_seq, upper_first_ack FROM sightings
+  UNION ALL
+  SELECT flow_id, protocol, 'data' AS kind, upper_last_seq, upper_last_ack FROM sightings
+)
+SELECT DISTINCT
+  flow_id,
+  protocol || ' ' || kind || ' ' || CAST(seq AS VARCHAR) || ' ' || CAST(other AS VARCHAR) AS mark
+FROM numbers
+WHERE seq IS NOT NULL AND other IS NOT NULL
