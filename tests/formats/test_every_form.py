@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,10 @@ def sample_id(path: Path) -> str:
     return path.relative_to(SAMPLES).as_posix()
 
 
-def take(path: Path, out: Path) -> Ingest:
+def take(path: Path, out: Path, form: str | None = None) -> Ingest:
     """Read one sample as a run would."""
     taken = Ingest(connect(Limits()), out)
-    taken.take(Input(Source(path, path.name, "node-a"), FORMS[path.parent.name], "0" * 64, []))
+    taken.take(Input(Source(path, path.name, "node-a"), FORMS[form or path.parent.name], "0" * 64, []))
     taken.finish()
     return taken
 
@@ -76,6 +77,16 @@ def test_a_broken_sample_is_read_and_says_what_is_lost(path, tmp_path):
     assert capture["row_count"] == capture["kept_count"] + capture["rejected_count"]
     lines = path.read_bytes().count(b"\n") + 1
     assert all(r["reason"] and 1 <= r["line_number"] <= lines for r in taken.rejects)
+
+
+@pytest.mark.parametrize("path", GOOD, ids=sample_id)
+def test_a_sample_whose_gzip_is_cut_short_gives_what_came_before(path, tmp_path):
+    whole = gzip.compress(path.read_bytes(), mtime=0)
+    cut = tmp_path / f"{path.name}.gz"
+    cut.write_bytes(whole[: len(whole) * 9 // 10])
+    taken = take(cut, tmp_path / "out", form=path.parent.name)
+    assert "truncated-file" in {f["finding"] for f in taken.findings}
+    assert taken.captures[0]["row_count"] > 0
 
 
 @pytest.mark.parametrize("name", FORMS)
