@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject
 from pipeline.formats.json_text import BrokenError, JsonText, Placed
-from pipeline.formats.kube_objects import Json, parse_objects, without_values
+from pipeline.formats.kube_objects import parse_objects, without_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.formats.base import Kind
+    from pipeline.formats.kube_rows import Json
     from pipeline.formats.source import Source
 
 _START = re.compile(r"^[ \t]*\{", re.MULTILINE)

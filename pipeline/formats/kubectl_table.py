@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Finding, Parsed, Reject
 from pipeline.formats.gathered import Gathered
-from pipeline.formats.kube_objects import address, not_used, single
+from pipeline.formats.kube_objects import not_used
+from pipeline.formats.kube_rows import address, single
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
