@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.rules.addresses import written
 from pipeline.rules.outcomes import Lookup, Rule, targets
-from pipeline.rules.steps import CopyMark, Destination, Port, ProtocolIs, SetMark, Untrack
+from pipeline.rules.steps import CopyMark, Destination, Listed, Port, ProtocolIs, SetMark, Untrack
 
 if TYPE_CHECKING:
     from pipeline.rules.addresses import Range
@@ -72,7 +72,9 @@ class Front:
 
     def _note_wide(self, family: str, rule: Rule) -> None:
         for step in rule.steps:
-            if isinstance(step, Destination):
+            if isinstance(step, Listed) and step.fields == ("dst",):
+                self.addresses[family] |= {dst for (dst,) in step.entries if isinstance(dst, int)}
+            elif isinstance(step, Destination):
                 self.ranges[family] += step.ranges
             elif isinstance(step, Port):
                 self.ports |= {p for first, last in step.ranges if last - first < 1024 for p in range(first, last + 1)}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 _TABLES = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
+VIRTUAL_SERVERS = "VIRTUAL-SERVERS"
 _HOOKS = {name: name.lower() for name in ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")}
 _DECLARATION = re.compile(
     r"type (\w+) hook (\w+)(?: device \S+)? priority (-?\w+)(?: ([+-]) (\d+))?(?:; policy (\w+))?"
@@ -34,23 +35,25 @@ class BaseChain:
     shown: bool = True
 
 
-def builtin(table: str, chain: str, policy: str) -> tuple[str, BaseChain] | None:
-    """Hook and base chain of an iptables chain with a built-in name."""
+def builtin(table: str, chain: str, policy: str) -> list[tuple[str, BaseChain]]:
+    """Hooks and base chains of an iptables chain with a built-in name, or of IPVS."""
+    if table == "ipvs" and chain == VIRTUAL_SERVERS:
+        return [(hook, BaseChain(-100, table, chain, nat=True)) for hook in ("prerouting", "output")]
     if table not in _TABLES or chain not in _HOOKS:
-        return None
+        return []
     late = table == "nat" and chain in ("INPUT", "POSTROUTING")
     priority = 100 if late else _TABLES[table]
-    return _HOOKS[chain], BaseChain(priority, table, chain, table == "nat", policy.lower())
+    return [(_HOOKS[chain], BaseChain(priority, table, chain, table == "nat", policy.lower()))]
 
 
-def declared(table: str, chain: str, spec: str) -> tuple[str, BaseChain] | None:
+def declared(table: str, chain: str, spec: str) -> list[tuple[str, BaseChain]]:
     """Hook and base chain of an nft chain, by its declaration."""
     if not (found := _DECLARATION.search(spec)):
-        return None
+        return []
     kind, hook, word, sign, offset, policy = found.groups()
     base = _PRIORITIES[word] if word in _PRIORITIES else int(word) if word.lstrip("-").isdigit() else 0
     priority = base + int(f"{sign}{offset}") if sign else base
-    return hook, BaseChain(priority, table, chain, kind == "nat", policy or "accept")
+    return [(hook, BaseChain(priority, table, chain, kind == "nat", policy or "accept"))]
 
 
 def assumed(table: str, shown: set[str]) -> list[tuple[str, BaseChain]]:

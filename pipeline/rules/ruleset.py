@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pipeline.rules import iptables, nft
 from pipeline.rules.addresses import written
 from pipeline.rules.front import Front, Frontend, exact, protocol_of
 from pipeline.rules.hooks import BaseChain, assumed, builtin, declared
-from pipeline.rules.iptables import compile_rule, endpoint_of
+from pipeline.rules.iptables import endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -104,9 +105,7 @@ class RuleSet:
         for chain in chains:
             row = self._declarations.get((family, table, chain))
             spec, policy = (self.columns["spec"][row], self.columns["target"][row]) if row is not None else ("", "")
-            known = declared(table, chain, str(spec)) or builtin(table, chain, str(policy or "accept"))
-            if known:
-                yield known
+            yield from declared(table, chain, str(spec)) or builtin(table, chain, str(policy or "accept"))
         if not any(str(self.columns["spec"][i]).startswith("type ") for i in self._declared_in(family, table)):
             yield from assumed(table, set(chains))
 
@@ -121,10 +120,25 @@ class RuleSet:
                 return self._compiled[key]
             rows = self._rows.get((known, table), {}).get(name)
             if rows is not None:
-                specs = self.columns["spec"]
-                chain = Chain(name, [compile_rule(i, str(specs[i] or "")) for i in rows])
+                chain = Chain(name, [self._compile(i, known, table) for i in rows])
                 return self._compiled.setdefault(key, chain)
         return None
+
+    def _compile(self, row: int, family: str, table: str) -> Rule:
+        """A rule in the grammar it is written in: iptables' options start with a dash."""
+        spec = str(self.columns["spec"][row] or "")
+        if not spec or spec[0] in "-!":
+            return iptables.compile_rule(row, spec)
+        return nft.compile_rule(row, spec, lambda name: self._elements(family, table, name))
+
+    def _elements(self, family: str, table: str, name: str) -> nft.Elements | None:
+        """An nft set or map."""
+        rows = self._rows[family, table].get(f"@{name}")
+        if rows is None:
+            return None
+        declaration = self._declarations.get((family, table, f"@{name}"))
+        spec = "" if declaration is None else str(self.columns["spec"][declaration])
+        return nft.Elements(spec, [(i, str(self.columns["spec"][i])) for i in rows])
 
     @cached_property
     def front(self) -> Front:
@@ -164,7 +178,7 @@ class RuleSet:
 
     def _frontend(self, row: int) -> Frontend | None:
         """What a rule names, if it is a service address."""
-        rule = compile_rule(row, str(self.columns["spec"][row]))
+        rule = self._compile(row, str(self.columns["family"][row]), str(self.columns["table_name"][row]))
         (address, port), protocol = exact(rule), protocol_of(rule)
         if address is None or port is None or protocol is None:
             return None

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.rules.state import unclear
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from pipeline.rules.addresses import Range
     from pipeline.rules.state import Scene, Split, State
 
@@ -94,15 +96,22 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """Source, destination, protocol and port together, as nft's hairpin set has them."""
+class Listed:
+    """Destination, protocol and port together in a list, each entry with the sources it is for."""
 
-    elements: frozenset[tuple[int, int, str, int]]
+    fields: tuple[str, ...]
+    entries: Mapping[tuple[object, ...], tuple[Range, ...]]
 
     def split(self, state: State, scene: Scene) -> Split:
         """By the sources that are listed with this destination."""
-        here = [(s, s) for s, d, p, n in self.elements if (d, p, n) == (state.dst, scene.protocol, state.port)]
-        return Source(tuple(here)).split(state, scene)
+        here = self.entries.get(key(self.fields, state, scene))
+        return Source(here).split(state, scene) if here else (None, state)
+
+
+def key(fields: Iterable[str], state: State, scene: Scene) -> tuple[object, ...]:
+    """What a packet has in these fields."""
+    now = {"dst": state.dst, "protocol": scene.protocol, "port": state.port}
+    return tuple(now[name] for name in fields)
 
 
 @dataclass(frozen=True, slots=True)

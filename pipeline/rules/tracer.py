@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline.rules import outcomes as o
 from pipeline.rules.front import POLICY_CHAINS
 from pipeline.rules.state import Doubt, State, unclear
+from pipeline.rules.steps import key
 
 if TYPE_CHECKING:
     from pipeline.rules.hooks import BaseChain
@@ -204,8 +205,7 @@ class Walk:
 
     def _look_up(self, lookup: o.Lookup, state: State, flow: _Flow) -> None:
         """A verdict map: its element is followed like a rule."""
-        fields = {"dst": state.dst, "protocol": self.scene.protocol, "port": state.port}
-        found = lookup.entries.get(tuple(fields[name] for name in lookup.fields))
+        found = lookup.entries.get(key(lookup.fields, state, self.scene))
         if found is None:
             flow.going.append(state)
             return

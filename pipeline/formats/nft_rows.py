@@ -1,0 +1,86 @@
+"""What the readers of nft texts share: columns of a rule, and findings."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pipeline.formats.base import Finding, Parsed, frame
+
+if TYPE_CHECKING:
+    from pipeline.formats.base import Reject
+    from pipeline.schema import Row
+
+_SOURCE = re.compile(r"\bip6? saddr (?:(!=) )?(?:\{ ([^}]*) \}|([\d.a-fA-F:]+(?:/\d+)?)(?=\s|$))")
+_DESTINATION = re.compile(r"\bip6? daddr (?:(!=) )?([\d.a-fA-F:]+(?:/\d+)?)(?=\s|$)")
+_TARGET = re.compile(r"\b(?:goto|jump) (\S+)|\b(accept|drop|reject|return|masquerade|dnat|snat|redirect|vmap)\b")
+_PROTOCOL = re.compile(r"\bmeta l4proto (?!\.)([a-z]\w*)|\b(tcp|udp|sctp) [ds]port\b")
+_COUNTER = re.compile(r"counter packets (\d+) bytes (\d+)")
+_FOUR = re.compile(r"^([\d.a-fA-F:]+) \. [\d.a-fA-F:]+ \. \w+ \. \d+$")
+
+
+def rule_columns(spec: str) -> Row:
+    """The columns of a rule or an element."""
+    comment = re.search(r'comment "([^"]*)"', spec)
+    bare = re.sub(r'\s*comment "[^"]*"', "", spec) if comment else spec
+    counter = _COUNTER.search(bare)
+    target, protocol = _TARGET.search(bare), _PROTOCOL.search(bare)
+    return {
+        "protocol": (protocol[1] or protocol[2]) if protocol else None,
+        "source": _source(bare),
+        "destination": _negated(found[1], found[2]) if (found := _DESTINATION.search(bare)) else None,
+        "target": (target[1] or target[2]) if target else None,
+        "comment": comment[1] if comment else None,
+        "packet_count": int(counter[1]) if counter else None,
+        "byte_count": int(counter[2]) if counter else None,
+        "spec": spec,
+    }
+
+
+def _source(spec: str) -> str | None:
+    """The sources a rule names, or a hairpin element's."""
+    if found := _SOURCE.search(spec):
+        return _negated(found[1], (found[2] or found[3]).replace(", ", ","))
+    pair = _FOUR.match(spec)
+    return pair[1] if pair else None
+
+
+def _negated(sign: str | None, value: str) -> str:
+    return f"!{value}" if sign else value
+
+
+def finished(rows: list[Row], rejects: list[Reject]) -> Parsed:
+    """Rows with findings; chains without a single rule are a list of names and tell nothing."""
+    row_count = len(rows) + len(rejects)
+    if rows and not any(r["rule_number"] for r in rows):
+        return Parsed({"rules": frame("rules", rows)}, rejects, [_NAMES_ONLY], row_count)
+    findings = []
+    if rows and not any(_of_kube_proxy(r) for r in rows):
+        findings.append(_NO_KUBE)
+    if any("xt match" in str(r["spec"]) or "xt target" in str(r["spec"]) or "# xt" in str(r["spec"]) for r in rows):
+        findings.append(_LOSSY)
+    return Parsed({"rules": frame("rules", rows)} if rows else {}, rejects, findings, row_count)
+
+
+def _of_kube_proxy(row: Row) -> bool:
+    return row["table_name"] == "kube-proxy" or str(row["chain"]).startswith("KUBE-")
+
+
+_NAMES_ONLY = Finding(
+    "no-rules",
+    "warning",
+    "chains are named but no rule is shown",
+    "dump with `nft list ruleset`",
+)
+_NO_KUBE = Finding(
+    "no-kube-chains",
+    "warning",
+    "no table of kube-proxy is in these rules",
+    "dump the rules in the node's own network namespace, as root",
+)
+_LOSSY = Finding(
+    "lossy-view",
+    "warning",
+    "nft shows rules that iptables-nft wrote and cannot show all of them",
+    "dump with iptables-save instead",
+)

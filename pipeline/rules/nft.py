@@ -1,0 +1,403 @@
+"""nft's grammar: one rule to steps and an outcome, the same model as iptables.
+
+What is not understood becomes an `Unclear` step or an `Obscure` outcome, never an error.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.rules import outcomes as o
+from pipeline.rules import steps as s
+from pipeline.rules.addresses import number, range_of
+from pipeline.rules.iptables import PROTOCOLS, dnat, port_ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipeline.rules.addresses import Range
+
+_TOKEN = re.compile(r'"([^"]*)"?|([{},])|([^\s{},]+)')
+_VERDICTS = {"accept", "drop", "reject"}
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_ENDS = {"accept", "drop", "reject", "return", "continue", "jump", "goto", "dnat", "snat", "masquerade", "redirect"}
+
+
+@dataclass(slots=True)
+class Elements:
+    """A set or map: its declaration and its elements, each with its row."""
+
+    declaration: str
+    elements: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether packets add to it themselves."""
+        return "dynamic" in self.declaration or "timeout" in self.declaration
+
+    @property
+    def timeout_s(self) -> int | None:
+        """How long an element stays."""
+        found = re.search(r"timeout ((?:\d+[dhms])+|\d+)", self.declaration)
+        return seconds(found[1]) if found else None
+
+
+class Sets(Protocol):
+    """Where named sets and maps come from."""
+
+    def __call__(self, name: str) -> Elements | None:
+        """The set or map; None if the dump does not show it."""
+        ...
+
+
+def seconds(text: str) -> int:
+    """`3h`, `2h59m`, `10800`."""
+    if text.isdigit():
+        return int(text)
+    return sum(int(n) * _SECONDS[unit] for n, unit in re.findall(r"(\d+)([dhms])(?!s)", text))
+
+
+def tokens(spec: str) -> list[str]:
+    """The rule's words; braces and commas are words of their own."""
+    return [quoted or brace or word for quoted, brace, word in _TOKEN.findall(spec)]
+
+
+def compile_rule(row: int, spec: str, sets: Sets) -> o.Rule:
+    """One rule, `ip daddr 10.0.0.1 tcp dport 80 goto service-...`."""
+    return _Compiler(row, tokens(spec), sets).rule()
+
+
+class _Compiler:
+    """Reads statements from left to right."""
+
+    def __init__(self, row: int, words: list[str], sets: Sets) -> None:
+        self.row = row
+        self.words = words
+        self.at = 0
+        self.sets = sets
+        self.steps: list[s.Step] = []
+        self.outcome: o.Outcome = o.Continue()
+
+    def rule(self) -> o.Rule:
+        while self.at < len(self.words):
+            start = self.at
+            try:
+                self.statement(self.next())
+            except (ValueError, IndexError):
+                self.not_understood(start)
+        return o.Rule(self.row, tuple(self.steps), self.outcome)
+
+    def next(self) -> str:
+        self.at += 1
+        return self.words[self.at - 1] if self.at <= len(self.words) else ""
+
+    def peek(self, ahead: int = 0) -> str:
+        return self.words[self.at + ahead] if self.at + ahead < len(self.words) else ""
+
+    def take(self, *words: str) -> bool:
+        """Step over these words if they come next."""
+        if tuple(self.words[self.at : self.at + len(words)]) != words:
+            return False
+        self.at += len(words)
+        return True
+
+    def not_understood(self, start: int) -> None:
+        """One unclear test, up to the verdict."""
+        self.at = start + 1
+        while self.at < len(self.words) and self.peek() not in _ENDS:
+            self.at += 1
+        text = " ".join(self.words[start : self.at])
+        if self.words[start] in _ENDS:
+            self.outcome = o.Obscure(text)
+        else:
+            self.steps.append(s.Unclear(text))
+
+    def statement(self, word: str) -> None:
+        if word in _STATEMENTS:
+            _STATEMENTS[word](self)
+            return
+        self.at -= 1
+        self.match(self.fields())
+
+    def fields(self) -> list[str]:
+        """`ip daddr . meta l4proto . th dport` as dst, protocol, port."""
+        found = [self.one_field()]
+        while self.take("."):
+            found.append(self.one_field())
+        return found
+
+    def one_field(self) -> str:
+        word = self.next()
+        if word in ("ip", "ip6"):
+            return {"saddr": "src", "daddr": "dst", "protocol": "protocol", "nexthdr": "protocol"}[self.next()]
+        if word == "meta" and self.peek() in ("l4proto", "nfproto", "iifname", "oifname", "mark", "random"):
+            key = self.next()
+            return "protocol" if key == "l4proto" else key
+        if word in ("th", "tcp", "udp", "sctp") and self.peek() in ("dport", "sport"):
+            if word != "th":
+                self.steps.append(s.ProtocolIs(frozenset({word})))
+            return {"dport": "port", "sport": "sport"}[self.next()]
+        if word in ("iifname", "oifname", "iif", "oif", "mark"):
+            return {"iif": "iifname", "oif": "oifname"}.get(word, word)
+        raise ValueError(word)
+
+    def match(self, fields: list[str]) -> None:
+        """A comparison or a lookup over fields."""
+        if self.take("vmap"):
+            self.outcome = lookup(fields, self.elements())
+            return
+        if fields == ["mark"]:
+            self.mark()
+            return
+        if fields == ["random"]:
+            self.random()
+            return
+        negated = self.take("!=")
+        self.take("==")
+        step = self.compared(fields)
+        self.steps.append(s.Not(step) if negated else step)
+
+    def compared(self, fields: list[str]) -> s.Step:
+        name = self.peek()
+        values = self.elements()
+        if values is None:
+            return s.Unclear(f"set {name} is not in the dump")
+        if values.dynamic and fields == ["src"]:
+            return s.Remembered(values.timeout_s)
+        return listed(fields, [key_of(text) for _, text in values.elements])
+
+    def elements(self) -> Elements | None:
+        """What follows: `@name`, `{ ... }`, or a single value."""
+        word = self.next()
+        if word.startswith("@"):
+            return self.sets(word[1:])
+        if word != "{":
+            return Elements("", [(self.row, v) for v in word.split(",")])
+        return Elements("", [(self.row, text) for text in self.braced()])
+
+    def braced(self) -> list[str]:
+        """The elements up to the closing brace."""
+        found, current = list[str](), list[str]()
+        while (word := self.next()) not in ("}", ""):
+            if word == ",":
+                found.append(" ".join(current))
+                current = []
+            else:
+                current.append(word)
+        return [*found, " ".join(current)] if current else found
+
+    def mark(self) -> None:
+        """`mark & 0x4000 != 0x0`, `mark 0x4000`, `mark set mark | 0x4000`."""
+        if self.take("set"):
+            self.set_mark()
+            return
+        mask = 0xFFFFFFFF
+        if self.take("&") or self.take("and"):
+            mask = int(self.next(), 0)
+        negated = self.take("!=")
+        self.take("==")
+        step = s.Mark(int(self.next(), 0), mask)
+        self.steps.append(s.Not(step) if negated else step)
+
+    def set_mark(self) -> None:
+        if not (self.take("meta", "mark") or self.take("mark")):
+            self.steps.append(s.SetMark(0xFFFFFFFF, int(self.next(), 0)))
+            return
+        while self.peek() in ("|", "or", "^", "xor", "&", "and"):
+            operator, value = self.next(), int(self.next(), 0)
+            flip = operator in ("^", "xor")
+            keep = operator in ("&", "and")
+            self.steps.append(
+                s.SetMark(0, value) if flip else s.SetMark(~value & 0xFFFFFFFF if keep else value, 0 if keep else value)
+            )
+
+    def random(self) -> None:
+        """`meta random & 2147483647 < 715827882`: how nft shows iptables' statistic."""
+        whole = int(self.next(), 0) + 1 if self.take("&") else 1 << 32
+        if not self.take("<"):
+            raise ValueError("random")
+        self.steps.append(s.Chance(int(self.next(), 0) / whole))
+
+    def numgen(self) -> None:
+        self.at += 1  # random or inc
+        self.take("mod")
+        whole = int(self.next())
+        if not self.take("vmap"):
+            raise ValueError("numgen")
+        self.outcome = choice(whole, self.elements(), verdict)
+
+    def dnat(self) -> None:
+        for word in ("ip", "ip6", "addr", ".", "port", "to"):
+            self.take(word)
+        if self.take("numgen"):
+            self.at += 1
+            self.take("mod")
+            whole = int(self.next())
+            self.take("map")
+            self.outcome = choice(whole, self.elements(), dnat_to)
+            return
+        text = self.next() if self.at < len(self.words) and self.peek() not in _ENDS else ""
+        if self.take("."):
+            text = f"[{text}]:{self.next()}"
+        self.outcome = dnat(text)
+
+    def skip(self, words: int) -> None:
+        self.at += words
+
+
+def verdict(text: str) -> o.Outcome:
+    """`goto X`, `jump X`, `drop` ..."""
+    word, _, chain = text.partition(" ")
+    if word in ("goto", "jump"):
+        return o.Jump(chain, goto=word == "goto")
+    if word in _VERDICTS:
+        return o.Verdict(word)
+    return o.Return() if word == "return" else o.Continue() if word == "continue" else o.Obscure(text)
+
+
+def dnat_to(text: str) -> o.Outcome:
+    """`10.0.0.1 . 80`."""
+    address, dot, port = text.partition(" . ")
+    return o.Dnat(number(address), int(port)) if dot else dnat(text)
+
+
+def choice(whole: int, elements: Elements | None, read: Callable[[str], o.Outcome]) -> o.Outcome:
+    """A random pick among `whole` numbers."""
+    if elements is None:
+        return o.Obscure("a map that is not in the dump")
+    options = []
+    for _, text in elements.elements:
+        key, _, value = text.partition(" : ")
+        first, _, last = key.partition("-")
+        options.append(((int(last or first) - int(first) + 1) / whole, read(value.strip())))
+    return o.Choose(tuple(options))
+
+
+def key_of(text: str) -> str:
+    """An element's key: without its comment, its timeout and its value."""
+    return (
+        re.sub(r"(?: comment .*?| timeout \S+| expires \S+)*(?= : |$)", "", text, count=1).partition(" : ")[0].strip()
+    )
+
+
+def lookup(fields: list[str], elements: Elements | None) -> o.Outcome:
+    """A verdict map over fields of the destination."""
+    if elements is None:
+        return o.Obscure("a map that is not in the dump")
+    if not set(fields) <= {"dst", "protocol", "port"}:
+        return o.Obscure(f"a map by {' . '.join(fields)}")
+    entries: dict[o.Key, tuple[o.Outcome, int]] = {}
+    for row, text in elements.elements:
+        key = tuple(exact_value(f, v) for f, v in zip(fields, key_of(text).split(" . "), strict=True))
+        value = re.sub(r" (?:comment|timeout|expires) .*$", "", text.rpartition(" : ")[2])
+        entries.setdefault(key, (verdict(value.strip()), row))
+    return o.Lookup(tuple(fields), entries)
+
+
+def exact_value(name: str, text: str) -> object:
+    """A value of a field as the tracer holds it."""
+    if name in ("src", "dst"):
+        return number(text)
+    return PROTOCOLS.get(text, text) if name == "protocol" else port_ranges(text)[0][0]
+
+
+def listed(fields: list[str], keys: Sequence[str]) -> s.Step:
+    """Membership of one or several fields in a list of keys."""
+    if fields == ["src"]:
+        return s.Source(tuple(map(range_of, keys)))
+    if fields == ["dst"] and any("/" in k or "-" in k for k in keys):
+        return s.Destination(tuple(map(range_of, keys)))
+    if fields == ["dst"] and len(keys) == 1:
+        return s.Destination((range_of(keys[0]),))
+    if fields == ["port"]:
+        return s.Port(tuple(r for k in keys for r in port_ranges(k)))
+    if fields == ["protocol"]:
+        return s.ProtocolIs(frozenset(PROTOCOLS.get(k, k) for k in keys))
+    if fields in (["iifname"], ["oifname"]):
+        return s.Interface(keys[0].replace("*", "+"), incoming=fields == ["iifname"])
+    return _tuples(fields, keys)
+
+
+def _tuples(fields: list[str], keys: Sequence[str]) -> s.Step:
+    if not set(fields) <= {"src", "dst", "protocol", "port"}:
+        raise ValueError("fields")
+    by_key: dict[tuple[object, ...], list[Range]] = {}
+    for key in keys:
+        values = dict(zip(fields, key.split(" . "), strict=True))
+        source = range_of(values.pop("src")) if "src" in values else (0, 1 << 128)
+        by_key.setdefault(tuple(exact_value(f, v) for f, v in values.items()), []).append(source)
+    known = tuple(f for f in fields if f != "src")
+    return s.Listed(known, {k: tuple(v) for k, v in by_key.items()})
+
+
+def _ct(c: _Compiler) -> None:
+    what = c.next()
+    negated = c.take("!=")
+    c.take("==")
+    values = c.elements()
+    if what not in ("state", "status") or values is None:
+        raise ValueError(what)
+    step = s.Connection(frozenset(v.upper() for _, v in values.elements))
+    c.steps.append(s.Not(step) if negated else step)
+
+
+def _fib(c: _Compiler) -> None:
+    side = c.next()
+    while c.take("."):
+        c.next()
+    c.take("type")
+    negated = c.take("!=")
+    kind = c.next()
+    step: s.Step = s.Local(side == "saddr") if kind == "local" else s.Unclear(f"fib {side} type {kind}")
+    c.steps.append(s.Not(step) if negated else step)
+
+
+def _set_outcome(read: Callable[[_Compiler], o.Outcome]) -> Callable[[_Compiler], None]:
+    def statement(c: _Compiler) -> None:
+        c.outcome = read(c)
+        c.at = len(c.words)
+
+    return statement
+
+
+def _update(c: _Compiler) -> None:
+    """`update @affinity { ip saddr }`: remembers the client."""
+    c.next()
+    c.elements()
+
+
+def _redirect(c: _Compiler) -> o.Outcome:
+    c.take("to")
+    port = c.next().removeprefix(":")
+    return o.Redirect(int(port) if port.isdigit() else None)
+
+
+def _counter(c: _Compiler) -> None:
+    if c.take("packets"):
+        c.skip(3)
+
+
+_STATEMENTS: dict[str, Callable[[_Compiler], None]] = {
+    "ct": _ct,
+    "fib": _fib,
+    "numgen": _Compiler.numgen,
+    "dnat": _Compiler.dnat,
+    "counter": _counter,
+    "comment": lambda c: c.skip(1),
+    "log": lambda c: c.skip(len(c.words)),
+    "#": lambda c: c.skip(len(c.words)),
+    "update": _update,
+    "add": _update,
+    "masquerade": _set_outcome(lambda _: o.Snat()),
+    "snat": _set_outcome(lambda _: o.Snat()),
+    "redirect": _set_outcome(_redirect),
+    "jump": _set_outcome(lambda c: o.Jump(c.next())),
+    "goto": _set_outcome(lambda c: o.Jump(c.next(), goto=True)),
+    "return": _set_outcome(lambda _: o.Return()),
+    "continue": _set_outcome(lambda _: o.Continue()),
+    "accept": _set_outcome(lambda _: o.Verdict("accept")),
+    "drop": _set_outcome(lambda _: o.Verdict("drop")),
+    "reject": _set_outcome(lambda _: o.Verdict("reject")),
+}
