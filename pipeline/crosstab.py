@@ -15,6 +15,7 @@ Cells = dict[tuple[str, str], int]
 MOST = 20
 _OTHERS = " others"
 _LONGEST = 20
+_SHORTEST = 5
 _LONG_BEGINNING = 8
 _MARKS = "/-.:"
 
@@ -61,7 +62,7 @@ def _cut(names: Sequence[str]) -> int:
 def _without(name: str, cut: int) -> str:
     cut = cut if cut >= _LONG_BEGINNING else 0
     if len(name) - cut > _LONGEST:
-        marks = [at + 1 for at in range(len(name) - _LONGEST - 1, len(name) - 1) if name[at] in _MARKS]
+        marks = [at + 1 for at in range(len(name) - _LONGEST - 1, len(name) - _SHORTEST) if name[at] in _MARKS]
         cut = marks[0] if marks else len(name) - _LONGEST
     return "…" + name[cut:] if cut else name
 

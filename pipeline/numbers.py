@@ -60,7 +60,7 @@ def seconds(value: object) -> str:
 
 def sentence(text: str) -> str:
     """`text` with a capital in front and a stop behind."""
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+    return text[:1].upper() + text[1:] + ("." if text[-1:] not in (".", "?", "!", "") else "")
 
 
 def size(byte_count: object) -> str:
@@ -93,4 +93,4 @@ def shown(column: str, value: object) -> str:
 
 def code(text: str) -> Markup:
     """Words as HTML, `commands` between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S704
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import duckdb
+import polars as pl
 import pytest
 
 from pipeline import models
@@ -28,7 +29,8 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
             con.execute(f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.type}' for c in table.columns)})")
             rows = [[{"run": "peak-2", **row}.get(c) for c in table.names] for row in tables.get(name, [])]
             if rows:
-                con.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(table.names))})", rows)
+                frame = pl.DataFrame(rows, table.names, orient="row", infer_schema_length=None)
+                con.register("given_rows", frame).execute(f"INSERT INTO {name} FROM given_rows")
     for name in marts:
         con.execute(f"CREATE TABLE {name} AS SELECT 'peak-2' AS run, m.* FROM ({models.all_models()[name].sql}) AS m")
     return con
@@ -165,13 +167,13 @@ def usual_tables() -> dict[str, Rows]:
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def usual() -> Iterator[duckdb.DuckDBPyConnection]:
     with database(usual_tables()) as con:
         yield con
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def bare() -> Iterator[duckdb.DuckDBPyConnection]:
     """A run of which nothing is known."""
     with database({}) as con:

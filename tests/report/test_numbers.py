@@ -1,0 +1,134 @@
+"""Numbers in words, and counts folded and named for a picture."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import numbers
+from pipeline.charts import Chart, draw
+from pipeline.crosstab import MOST, by_size, crosstab, short_names
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0 %"),
+        (1, "100 %"),
+        (1 / 3, "33.3 %"),
+        (0.25, "25 %"),
+        (0.0004, "<0.1 %"),
+        (0.9996, ">99.9 %"),
+        (0.021, "2.1 %"),
+    ],
+)
+def test_percent(share: float, text: str) -> None:
+    assert numbers.percent(share) == text.replace(" ", "\u202f")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "text"),
+    [
+        ("connection_count", 8_412_007, "8,412,007"),
+        ("connection_share", 0.5, "50\u202f%"),
+        ("probability", 0.2, "20\u202f%"),
+        ("first_us", 1_790_000_000_000_000, "2026-09-21 14:13:20"),
+        ("first_us", 1_790_000_000_123_000, "2026-09-21 14:13:20.123"),
+        ("file_bytes", 2_345_678, "2.35\u202fMB"),
+        ("file_bytes", 999, "999\u202fB"),
+        ("width_s", 0.1, "0.1\u202fs"),
+        ("affinity_s", 10800, "10,800\u202fs"),
+        ("source_nat", True, "yes"),
+        ("pod", "default/a", "default/a"),
+        ("pod", None, ""),
+    ],
+)
+def test_a_value_is_shown_by_its_columns_suffix(column: str, value: object, text: str) -> None:
+    assert numbers.shown(column, value) == text
+
+
+def test_counts_and_shares_in_a_sentence() -> None:
+    assert numbers.count(1, "pod") == "1 pod"
+    assert numbers.count(2, "address") == "2 addresses"
+    assert numbers.share_of(600, 900) == "66.7\u202f% (600 of 900)"
+    assert numbers.share_of(600, 900, "pods") == "600 of 900 pods (66.7\u202f%)"
+    assert numbers.share_of(0, 0) == "none of 0"
+    assert numbers.sentence("no rules") == "No rules."
+    assert numbers.sentence("") == ""
+
+
+def test_code_marks_commands_and_escapes_the_rest() -> None:
+    assert str(numbers.code("a `b<c>` <d>")) == "a <code>b&lt;c&gt;</code> &lt;d&gt;"
+
+
+names = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=3)
+
+
+@given(st.lists(st.tuples(names, names, st.integers(0, 1000)), max_size=300))
+def test_folding_loses_no_count_and_keeps_the_largest(rows: list[tuple[str, str, int]]) -> None:
+    records: list[dict[str, object]] = [{"a": a, "b": b, "n": n} for a, b, n in rows]
+    cells = crosstab(records, "n", "a", "b")
+    assert sum(cells.values()) == sum(n for *_, n in rows)
+    for place, key in enumerate("ab"):
+        kept = by_size(cells, place)
+        assert len(kept) <= MOST + 1
+        if kept:
+            sums = {str(r[key]): 0 for r in records}
+            for r in records:
+                sums[str(r[key])] += int(str(r["n"]))
+            assert max(sums.values()) in [sums.get(name) for name in kept]
+
+
+@pytest.mark.parametrize(
+    ("full", "short"),
+    [
+        (["aks-nodepool1-2345-vmss000000", "aks-nodepool1-2345-vmss000001"], ["…vmss000000", "…vmss000001"]),
+        (
+            ["aks-nodepool1-2345-vmss000000", "aks-nodepool1-2345-vmss000001", "10.220.1.4"],
+            ["…vmss000000", "…vmss000001", "10.220.1.4"],
+        ),
+        (["default/testapp-6f7947bc4b-x7427"], ["…6f7947bc4b-x7427"]),
+        (["node-a", "node-b"], ["node-a", "node-b"]),
+        (["x" * 40], ["…" + "x" * 20]),
+        (["x" * 40 + "-0"], ["…" + "x" * 18 + "-0"]),
+        ([], []),
+    ],
+)
+def test_names_are_cut_where_they_differ(full: list[str], short: list[str]) -> None:
+    assert short_names(full) == short
+
+
+@given(st.lists(st.text("ab-/", min_size=1, max_size=40), unique=True, max_size=8))
+def test_a_short_name_is_an_end_of_its_name(full: list[str]) -> None:
+    for name, short in zip(full, short_names(full), strict=True):
+        assert name.endswith(short.removeprefix("…"))
+        assert len(short) <= 21
+
+
+def test_a_heatmap_frames_what_stayed_on_its_node() -> None:
+    records: list[dict[str, object]] = [
+        {"from": "n1", "to": "n1", "connection_count": 5},
+        {"from": "n2", "to": "n1", "connection_count": 7},
+    ]
+    (drawing,) = draw(Chart("heatmap", "t", rows="from", columns="to"), records, "x")
+    (frame,) = drawing.figure["layout"]["shapes"]
+    assert (frame["x0"], frame["y0"]) == (-0.5, -0.5)
+    assert drawing.figure["data"][0]["z"] == [[5], [7]]
+    assert (drawing.figure["data"][0]["zmin"], drawing.figure["data"][0]["zmax"]) == (0, 7)
+
+
+def test_a_timeline_knows_the_width_of_its_bars() -> None:
+    records: list[dict[str, object]] = [
+        {"bucket_us": 1_790_000_000_000_000, "width_s": 0.1, "label": "direct", "connection_count": 3},
+        {"bucket_us": 1_790_000_000_100_000, "width_s": 0.1, "label": "direct", "connection_count": 4},
+    ]
+    (drawing,) = draw(Chart("timeline", "t", rows="bucket_us", series="label"), records, "x")
+    (trace,) = drawing.figure["data"]
+    assert trace["x"] == ["2026-09-21 14:13:20.000", "2026-09-21 14:13:20.100"]
+    assert trace["y"] == [3, 4]
+    assert trace["width"] == 100
+
+
+def test_nothing_is_drawn_of_nothing() -> None:
+    assert draw(Chart("bars", "t", rows="pod"), [], "x") == []

@@ -1,0 +1,304 @@
+"""The report's file: what it holds, what it must not hold, and that its numbers are those of its SQL."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+import re
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from pipeline import resources
+from pipeline.charts import KINDS, LABEL_PATTERNS
+from pipeline.report import MOST_ROWS, sections, summary, write_report
+from pipeline.schema import LABELS
+
+from .conftest import NASTY, NODES, connection, database, usual_tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
+
+REPORTS = resources.folder("reports")
+SECTIONS = {s.anchor: s for s in sections()}
+
+
+class Reader(HTMLParser):
+    """A page taken apart: scripts, style, links, the policy, and each section's text, heads and rows."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.scripts: list[tuple[str, str]] = []
+        self.styles: list[str] = []
+        self.links: list[str] = []
+        self.policy = ""
+        self.heads: dict[str, list[str]] = {}
+        self.rows: dict[str, list[list[str]]] = {}
+        self.texts: dict[str, str] = {}
+        self._section = ""
+        self._inside = ""
+        self._raw: str | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = {k: v or "" for k, v in attrs}
+        self.links += [known[k] for k in ("src", "href", "action", "srcset") if k in known]
+        self._inside = tag if tag in ("script", "style", "sup") else self._inside
+        if known.get("http-equiv") == "Content-Security-Policy":
+            self.policy = known["content"]
+        elif tag == "script":
+            self.scripts.append((known.get("type", ""), ""))
+        elif tag == "style":
+            self.styles.append("")
+        elif tag == "section":
+            self._section = known["id"]
+            self.heads[self._section], self.rows[self._section], self.texts[self._section] = [], [], ""
+        elif tag == "th":
+            self.heads[self._section].append(known["data-column"])
+        elif tag == "tr":
+            self.rows[self._section].append([])
+        elif tag == "td":
+            self._raw = known.get("data-raw")
+            self.rows[self._section][-1].append(self._raw or "")
+            self._inside = "td"
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._inside:
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            self.scripts[-1] = (self.scripts[-1][0], self.scripts[-1][1] + data)
+        elif self._inside == "style":
+            self.styles[-1] += data
+        elif self._section:
+            self.texts[self._section] += data
+            if self._inside == "td" and self._raw is None:
+                self.rows[self._section][-1][-1] += data
+
+    def table(self, section: str) -> list[list[str]]:
+        return [row for row in self.rows[section] if row]
+
+    @property
+    def figures(self) -> dict[str, dict[str, list[dict[str, object]]]]:
+        return json.loads(next(text for kind, text in self.scripts if kind == "application/json"))
+
+
+def rendered(con: duckdb.DuckDBPyConnection, folder: Path, run: str = "peak-2") -> str:
+    out = folder / "report.html"
+    write_report(con, run, out)
+    return out.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(usual: duckdb.DuckDBPyConnection, tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    return Reader(rendered(usual, tmp_path_factory.mktemp("page")))
+
+
+def raw(value: object) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@pytest.mark.parametrize("anchor", SECTIONS)
+def test_a_table_is_what_its_sql_gives(anchor: str, page: Reader, usual: duckdb.DuckDBPyConnection) -> None:
+    result = usual.sql(SECTIONS[anchor].sql)
+    places = [result.columns.index(head) for head in page.heads[anchor]]
+    rows = result.fetchall()
+    left_out = set(range(len(result.columns))) - set(places)
+    assert rows
+    assert page.table(anchor) == [[raw(row[place]) for place in places] for row in rows[:MOST_ROWS]]
+    assert all(row[place] is None for row in rows for place in left_out)
+
+
+def test_only_a_part_of_a_long_table_is_shown_and_said_so(tmp_path: Path) -> None:
+    lost = [{"capture_id": "a", "file": "f", "line_number": n, "reason": "too few cells"} for n in range(MOST_ROWS + 7)]
+    with database({"rejects": lost}) as con:
+        page = Reader(rendered(con, tmp_path))
+    assert len(page.table("rejects")) == MOST_ROWS
+    assert f"{MOST_ROWS + 7} rows, the first {MOST_ROWS} shown" in page.texts["rejects"]
+
+
+def test_same_rows_in_any_order_give_the_same_bytes(tmp_path: Path) -> None:
+    tables = usual_tables()
+    with database(tables) as con:
+        first = rendered(con, tmp_path)
+    shuffle = random.Random(7).shuffle
+    for rows in tables.values():
+        shuffle(rows)
+    with database(tables) as con:
+        assert rendered(con, tmp_path) == first
+
+
+def test_the_policy_lists_each_script_and_style_and_nothing_else(page: Reader) -> None:
+    def hashes(texts: list[str]) -> set[str]:
+        return {f"'sha256-{base64.b64encode(hashlib.sha256(t.encode()).digest()).decode()}'" for t in texts}
+
+    policy = {name: set(rest) for name, *rest in (part.split() for part in page.policy.split(";"))}
+    assert policy["default-src"] == {"'none'"}
+    assert policy["script-src"] == hashes([text for kind, text in page.scripts if not kind])
+    assert policy["style-src"] == hashes([*page.styles, ""])
+    assert "unsafe" not in page.policy
+    assert policy.keys() == {"default-src", "script-src", "style-src", "img-src", "base-uri", "form-action"}
+
+
+def test_every_link_stays_on_the_page(page: Reader) -> None:
+    assert page.links
+    assert {link for link in page.links if not link.startswith("#")} == set()
+    assert {link[1:] for link in page.links} - {"main"} <= set(SECTIONS)
+
+
+def test_hostile_names_stay_text(usual: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    text = rendered(usual, tmp_path, run=NASTY)
+    page = Reader(text)
+    assert [kind for kind, _ in page.scripts] == ["application/json", "", ""]
+    assert "<script>alert" not in text
+    assert "onerror=alert(1)>" not in text
+    assert NASTY in page.texts["labels"]
+    ticks = str(page.figures)
+    assert "<b>" not in ticks, "plotly would read it as bold"
+
+
+def test_charts_hold_no_id_of_chance_and_no_template(page: Reader) -> None:
+    assert page.figures
+    for figure in page.figures.values():
+        assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-", str(figure))
+        assert len(str(figure["layout"]["template"])) < 100
+
+
+def test_few_are_marked_and_many_are_not(usual: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    cells = re.findall(r'data-raw="(\d+)">[\d,]+<sup', rendered(usual, tmp_path))
+    assert cells
+    assert max(map(int, cells)) < 30
+    with database({"connections": [connection(n, label="other") for n in range(30)]}) as con:
+        assert "<sup" not in rendered(con, tmp_path).partition('id="labels"')[2].partition('id="hops"')[0]
+
+
+def test_a_run_of_which_nothing_is_known_says_so(bare: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    page = Reader(rendered(bare, tmp_path))
+    assert page.figures == {}
+    for section in SECTIONS.values():
+        assert section.empty in page.texts[section.anchor]
+        assert page.table(section.anchor) == []
+
+
+def test_captures_without_times_say_why_there_is_no_timeline(tmp_path: Path) -> None:
+    timeless = [row | {"start_us": None, "end_us": None} for row in usual_tables()["connections"]]
+    with database({"connections": timeless}) as con:
+        page = Reader(rendered(con, tmp_path))
+    assert "carry no times" in page.texts["times"]
+    assert "times-1-1" not in page.figures
+    assert "labels-1-1" in page.figures
+
+
+def test_shares_of_forwarding_do_not_rest_on_the_label(tmp_path: Path) -> None:
+    known = {"service": "a/b", "ingress_node": NODES[0], "label": "affinity-pinned", "affinity": "pinned"}
+    rows = [connection(n, **known, hop="forwarded" if n < 30 else "local", source_nat=n < 10) for n in range(40)]
+    with database({"connections": rows}) as con:
+        page = Reader(rendered(con, tmp_path))
+        assert "extra hop 75 % (30 of 40)" in summary(con)
+    assert "30 of 40 connections" in page.texts["hops"]
+    assert "75\u202f% (30 of 40)" in page.texts["hops"] or "(75\u202f%)" in page.texts["hops"]
+
+
+def test_what_is_assumed_is_counted_apart(page: Reader, usual: duckdb.DuckDBPyConnection) -> None:
+    assert "for 4 of them this is assumed" in page.texts["hops"]
+    assert "4 assumed" in summary(usual)
+
+
+def test_sixty_services_and_five_hundred_pods_stay_readable(tmp_path: Path) -> None:
+    rows = [
+        connection(
+            n, service=f"ns/service-{n % 60:02}", ingress_node=NODES[n % 3], pod=f"ns/pod-{n % 500:03}", hop="local"
+        )
+        for n in range(6000)
+    ]
+    with database({"connections": rows}) as con:
+        text = rendered(con, tmp_path)
+    page = Reader(text)
+    assert len(text.encode()) < 2_000_000
+    assert len([name for name in page.figures if name.startswith("pods-1-")]) == 20
+    assert len(page.figures["labels-1-1"]["layout"]["yaxis"]["ticktext"]) == 21
+    assert page.figures["labels-1-1"]["layout"]["yaxis"]["ticktext"][-1] == "40 others"
+
+
+def test_summary_names_labels_reasons_and_counts(usual: duckdb.DuckDBPyConnection) -> None:
+    text = summary(usual)
+    assert "default/testapp: 604 connections" in text
+    assert "snat-forwarded   64.9 % (392 of 604)" in text
+    assert "unlabelled: 5.2 % (36 of 695)" in text
+    assert "no-rules" in text
+    assert text.endswith("rows\n")
+
+
+def test_summary_lets_no_control_character_through() -> None:
+    with database({"connections": [connection(1, service="a/\x1b[31mred\x07", label="direct")]}) as con:
+        assert "a/[31mred" in summary(con)
+
+
+def test_the_bundle_is_the_one_plotly_was_made_with(page: Reader) -> None:
+    from plotly.offline import get_plotlyjs_version
+
+    bundles = list((REPORTS / "assets").glob("plotly-cartesian-*.min.js"))
+    assert [b.name for b in bundles] == [f"plotly-cartesian-{get_plotlyjs_version()}.min.js"]
+    head = bundles[0].read_text(encoding="utf-8")[:300]
+    assert f"v{get_plotlyjs_version()}" in head
+    assert "Licensed under the MIT license" in head
+    assert "MIT License" in (REPORTS / "assets" / "plotly-LICENSE.txt").read_text(encoding="utf-8")
+
+
+def test_no_chart_offers_to_be_shared() -> None:
+    script = (REPORTS / "assets" / "page.js").read_text(encoding="utf-8")
+    assert script.count("Plotly.") == 1
+    assert 'displaylogo: false, showSendToCloud: false, plotlyServerURL: ""' in script
+    assert "Plotly.react(place, figure.data, figure.layout, config)" in script
+
+
+def test_every_label_has_a_colour_and_a_pattern() -> None:
+    style = (REPORTS / "assets" / "style.css").read_text(encoding="utf-8")
+    assert LABEL_PATTERNS.keys() == LABELS.keys()
+    assert [label for label in LABELS if f"--label-{label}:" not in style] == []
+    assert len(set(LABEL_PATTERNS.values())) == len(LABELS)
+
+
+def test_a_section_is_a_folder_of_three_files_without_python() -> None:
+    for folder in (REPORTS / "sections").iterdir():
+        assert {p.name for p in folder.iterdir()} == {"section.toml", "query.sql", "words.html.j2"}, folder.name
+    assert list(REPORTS.rglob("*.py")) == []
+    assert len(SECTIONS) == len(list((REPORTS / "sections").iterdir()))
+
+
+@pytest.mark.parametrize("anchor", SECTIONS)
+def test_a_section_keeps_to_the_style(anchor: str, usual: duckdb.DuckDBPyConnection) -> None:
+    section = SECTIONS[anchor]
+    assert section.title.endswith("?")
+    assert section.help.strip()
+    columns = set(usual.sql(section.sql).columns)
+    for chart in section.charts:
+        used = {chart.rows, chart.columns, chart.series, chart.each, chart.value} - {""}
+        assert used <= columns
+        assert chart.kind in KINDS
+
+
+QUERIES = sorted([*REPORTS.rglob("*.sql"), *resources.folder("sql").glob("distribution_*.sql")])
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda p: p.parent.name + "/" + p.stem)
+def test_queries_are_portable(path: Path) -> None:
+    (tree,) = sqlglot.parse(path.read_text(encoding="utf-8"), dialect="duckdb")
+    assert isinstance(tree, exp.Select)
+    for total in tree.find_all(exp.Sum):
+        cast = total.find_ancestor(exp.Cast)
+        assert cast is not None, "SUM of integers is wider than BIGINT"
+        assert cast.to.sql() == "BIGINT"
+    for ordered in tree.find_all(exp.Ordered):
+        assert not ordered.args.get("nulls_first"), ordered.sql()
+    assert sqlglot.transpile(
+        tree.sql("duckdb"), read="duckdb", write="spark", unsupported_level=sqlglot.ErrorLevel.RAISE
+    )
