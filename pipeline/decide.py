@@ -12,7 +12,7 @@ from pipeline.rules.front import Frontend
 from pipeline.rules.names import chain_hashes, hash_of, is_service_chain, service_in_chain, service_in_comment
 from pipeline.rules.sources import atoms, class_words
 from pipeline.rules.state import NodeFacts, Scene
-from pipeline.rules.trace import NO_FILTER, Trace, trace
+from pipeline.rules.trace import NO_FILTER, NO_NAT, Trace, trace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -234,4 +234,4 @@ class _Node:
 
 def _decides(one: Trace) -> bool:
     """Whether a trace is worth a row: the rules translate, drop or reject, or hide whether they do."""
-    return one.verdict in _DECIDING or any(reason != NO_FILTER for reason in one.uncertain_because)
+    return one.verdict in _DECIDING or any(reason not in (NO_FILTER, NO_NAT) for reason in one.uncertain_because)

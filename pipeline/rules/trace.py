@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 VERDICTS = ("dnat", "reject", "drop", "accept", "none")  # the first that any branch has is the trace's
 _WORLD_LIMIT = 64
 NO_FILTER = "the filter table is not in the dump: it may drop or reject"
+NO_NAT = "no nat rules are in the dump that packets would enter"
 
 Result = tuple[str, int | None, int | None, bool]  # verdict, endpoint address and port, source NAT
 World = dict[Result, float]
@@ -81,13 +82,21 @@ def _answer(part: int, ends: Sequence[End], rules: RuleSet, scene: Scene) -> Tra
     verdict = next((v for v in VERDICTS if any(e.verdict == v for e in ends)), "none")
     reasons = {d.reason: None for e in ends for d in e.state.doubts}
     worlds = _worlds(ends, reasons)
-    if verdict == "none" and rules.lacks_filter(scene.family):
-        reasons[NO_FILTER] = None
+    reasons |= dict.fromkeys(_unseen(rules, scene, verdict))
     affinity = max((e.state.affinity_s for e in ends if e.state.affinity_s is not None), default=None)
     shares = any(d.shares for e in ends for d in e.state.doubts)
     nat = any(d.source_nat for e in ends for d in e.state.doubts)
     endpoints = _endpoints(worlds, known_shares=not shares, known_nat=not nat)
     return Trace(part, verdict, endpoints, affinity if verdict == "dnat" else None, tuple(reasons), _rows(ends))
+
+
+def _unseen(rules: RuleSet, scene: Scene, verdict: str) -> Iterable[str]:
+    """Whole tables that the dump leaves out."""
+    hooks = rules.hooks[scene.family]
+    if not any(base.nat for hook in ("prerouting", "output") for base in hooks.get(hook, ())):
+        yield NO_NAT
+    if verdict == "none" and rules.lacks_filter(scene.family):
+        yield NO_FILTER
 
 
 def _worlds(ends: Sequence[End], reasons: dict[str, None]) -> list[World]:

@@ -130,7 +130,8 @@ class Walk:
         for state in live:
             if state.translated and not state.source_nat:
                 state.source_nat = bool(state.mark & MASQUERADE_MARK)
-                _doubting(state, Doubt("the nat POSTROUTING chain is not in the dump"))
+                blurs = not state.source_nat
+                _doubting(state, Doubt("the nat POSTROUTING chain is not in the dump", source_nat=blurs))
         return live
 
     def _chain(self, name: str, states: list[State], left: list[End], back: list[State]) -> None:
