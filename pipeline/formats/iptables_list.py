@@ -162,13 +162,10 @@ class IptablesList:
         for number, line in source.lines():
             reader.line(number, line)
         rows = reader.settled()
-        names = [str(r["chain"]) for r in rows] + [str(r["target"]) for r in rows]
-        return Parsed(
-            {"rules": frame("rules", rows)} if rows else {},
-            reader.rejects,
-            rule_findings(names, reader.marks),
-            len(rows) + len(reader.rejects),
-        )
+        table = frame("rules", rows)
+        findings = rule_findings(table, reader.marks)
+        row_count = len(rows) + len(reader.rejects)
+        return Parsed({"rules": table} if rows else {}, reader.rejects, findings, row_count)
 
 
 FORMAT = IptablesList()

@@ -56,9 +56,8 @@ class IptablesSave:
         rows = _rows(text.with_columns(section=pl.Series(opened, dtype=pl.Int32)), sections)
         rejects = _rejects(text, rows)
         marks = {m for m in WARNING_MARKS if text["text"].str.contains(m, literal=True).any()}
-        names = [*rows["chain"].unique(), *rows["target"].drop_nulls().unique()]
         tables = {"rules": rows} if len(rows) else {}
-        return Parsed(tables, rejects, rule_findings(sorted(names), marks), len(rows) + len(rejects))
+        return Parsed(tables, rejects, rule_findings(rows, marks), len(rows) + len(rejects))
 
 
 def _sections(text: pl.DataFrame) -> tuple[list[Section], list[int]]:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Finding, Parsed, frame
+from pipeline.formats.rules_common import fault_findings
 
 if TYPE_CHECKING:
     from pipeline.formats.base import Reject
@@ -54,12 +55,11 @@ def finished(rows: list[Row], rejects: list[Reject]) -> Parsed:
     row_count = len(rows) + len(rejects)
     if rows and not any(r["rule_number"] for r in rows):
         return Parsed({"rules": frame("rules", rows)}, rejects, [_NAMES_ONLY], row_count)
-    findings = []
+    table = frame("rules", rows)
+    findings = fault_findings(table)
     if rows and not any(_of_kube_proxy(r) for r in rows):
         findings.append(_NO_KUBE)
-    if any("xt match" in str(r["spec"]) or "xt target" in str(r["spec"]) or "# xt" in str(r["spec"]) for r in rows):
-        findings.append(_LOSSY)
-    return Parsed({"rules": frame("rules", rows)} if rows else {}, rejects, findings, row_count)
+    return Parsed({"rules": table} if rows else {}, rejects, findings, row_count)
 
 
 def _of_kube_proxy(row: Row) -> bool:
@@ -77,10 +77,4 @@ _NO_KUBE = Finding(
     "warning",
     "no table of kube-proxy is in these rules",
     "dump the rules in the node's own network namespace, as root",
-)
-_LOSSY = Finding(
-    "lossy-view",
-    "warning",
-    "nft shows rules that iptables-nft wrote and cannot show all of them",
-    "dump with iptables-save instead",
 )

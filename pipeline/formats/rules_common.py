@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Finding
+from pipeline.rules.faults import faults
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import polars as pl
 
 BUILTINS = frozenset({"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"})
 _NAT_CHAIN = re.compile(
@@ -96,10 +97,11 @@ def command_section(line: str) -> Section | None:
     return None
 
 
-def rule_findings(targets: Iterable[str], text_has: set[str]) -> list[Finding]:
+def rule_findings(rows: pl.DataFrame, text_has: set[str]) -> list[Finding]:
     """What a dump of rules lacks or warns of."""
-    found = []
-    if not any(_KUBE.match(t) for t in targets):
+    found = fault_findings(rows)
+    names = set(rows["chain"]) | set(rows["target"]) if len(rows) else set()
+    if not any(_KUBE.match(name) for name in names if name):
         found.append(
             Finding(
                 "no-kube-chains",
@@ -115,6 +117,24 @@ def rule_findings(targets: Iterable[str], text_has: set[str]) -> list[Finding]:
     return found
 
 
+def fault_findings(rows: pl.DataFrame) -> list[Finding]:
+    """The faults of a dump, with their lines; of many chains that are missing, the first few."""
+    if not len(rows):
+        return []
+    columns = {
+        name: rows[name].to_list() for name in ("family", "table_name", "chain", "rule_number", "target", "spec")
+    }
+    shown, more = list[Finding](), Counter[str]()
+    for fault in faults(columns):
+        more[fault.name] += 1
+        if more[fault.name] <= SHOWN:
+            line = None if fault.row is None else rows["line_number"][fault.row]
+            shown.append(Finding(fault.name, "warning", fault.message, fault.remedy, line))
+    rest = {name: count - SHOWN for name, count in more.items() if count > SHOWN}
+    return shown + [Finding(n, "note", f"{count} more of these", "see the first ones") for n, count in rest.items()]
+
+
+SHOWN = 5
 LEGACY_WARNING = "iptables-legacy tables present"
 _WARNINGS = {
     LEGACY_WARNING: Finding(

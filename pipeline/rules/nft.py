@@ -374,6 +374,14 @@ def _redirect(c: _Compiler) -> o.Outcome:
     return o.Redirect(int(port) if port.isdigit() else None)
 
 
+def _xt(c: _Compiler) -> None:
+    """What nft cannot print: a match may hide anything, a target does what nobody sees."""
+    if c.next() != "target":
+        raise ValueError("xt")
+    c.outcome = o.Obscure(" ".join(c.words[c.at - 2 :]))
+    c.at = len(c.words)
+
+
 def _counter(c: _Compiler) -> None:
     if c.take("packets"):
         c.skip(3)
@@ -387,7 +395,7 @@ _STATEMENTS: dict[str, Callable[[_Compiler], None]] = {
     "counter": _counter,
     "comment": lambda c: c.skip(1),
     "log": lambda c: c.skip(len(c.words)),
-    "#": lambda c: c.skip(len(c.words)),
+    "xt": _xt,
     "update": _update,
     "add": _update,
     "masquerade": _set_outcome(lambda _: o.Snat()),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.rules import iptables, nft
 from pipeline.rules.addresses import written
+from pipeline.rules.faults import faults
 from pipeline.rules.front import Front, Frontend, exact, protocol_of
 from pipeline.rules.hooks import BaseChain, assumed, builtin, declared
 from pipeline.rules.iptables import endpoint_of
@@ -183,6 +184,11 @@ class RuleSet:
         if address is None or port is None or protocol is None:
             return None
         return protocol, written(address, "ip6" if self.columns["family"][row] == "ip6" else "ip"), port
+
+    @cached_property
+    def blurs(self) -> tuple[str, ...]:
+        """What is so wrong with the dump that no decision is certain."""
+        return tuple(fault.message for fault in faults(self.columns) if fault.blurs)
 
     def lacks_filter(self, family: str) -> bool:
         """Whether there is an iptables nat table but no filter table."""

@@ -91,7 +91,8 @@ def _answer(part: int, ends: Sequence[End], rules: RuleSet, scene: Scene) -> Tra
 
 
 def _unseen(rules: RuleSet, scene: Scene, verdict: str) -> Iterable[str]:
-    """Whole tables that the dump leaves out."""
+    """What is wrong with the dump as a whole."""
+    yield from rules.blurs
     hooks = rules.hooks[scene.family]
     if not any(base.nat for hook in ("prerouting", "output") for base in hooks.get(hook, ())):
         yield NO_NAT
