@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject, clip, frame
 from pipeline.formats.listing_words import quoted, read_words
-from pipeline.formats.rules_common import WARNING_MARKS, Section, command_section, rule_findings
+from pipeline.formats.rules_common import (
+    APPENDED,
+    UNKNOWN_CHAIN,
+    WARNING_MARKS,
+    Section,
+    command_section,
+    rule_findings,
+)
 
 if TYPE_CHECKING:
     from pipeline.formats.base import Kind, Source
@@ -39,7 +45,6 @@ class _Reader:
     rows: list[Row] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
-    places: Counter[tuple[int, str]] = field(default_factory=Counter)
     marks: set[str] = field(default_factory=set)
     chain: str | None = None
 
@@ -47,44 +52,59 @@ class _Reader:
         self.marks |= {mark for mark in WARNING_MARKS if mark in line}
         if found := _CHAIN.match(line):
             self.open_chain(number, line, found["chain"], found["policy"])
+        elif found := APPENDED.match(line):
+            self.appended(number, line, found)
         elif opened := command_section(line):
             self.sections.append(opened)
-            self.chain = None
-        elif self.chain and not _HEADER.match(line):
+            self.chain = opened.listed
+        elif line.strip() and not _HEADER.match(line):
             self.rule(number, line)
 
     def open_chain(self, number: int, line: str, chain: str, policy: str | None) -> None:
         if not self.sections or (chain in self.sections[-1].chains and not self.sections[-1].table):
             self.sections.append(Section(family=self.sections[-1].family if self.sections else None))
         self.chain = chain
-        self.sections[-1].see(chain)
-        if not self.places[len(self.sections), chain]:
-            self.keep(number, line, 0, target=policy or "-", spec=f":{chain} {policy or '-'}")
-
-    def keep(self, number: int, line: str, place: int, **columns: object) -> None:
-        section = len(self.sections)
-        row: Row = {"chain": self.chain, "rule_number": place, "line_number": number, "text": line, "section": section}
-        self.rows.append(row | columns)
+        columns: Row = {"target": policy or "-", "spec": f":{chain} {policy or '-'}"}
+        self.keep(number, line, chain, columns, declares=True)
 
     def rule(self, number: int, line: str) -> None:
         found = _ROW.match(line)
-        if not found:
-            if _looks_like_rule(line):
-                self.rejects.append(Reject(number, "not a row of an iptables listing", clip(line)))
-            return
-        columns = _columns(found)
-        self.places[len(self.sections), str(self.chain)] += 1
-        self.sections[-1].see(str(self.chain), str(columns["target"] or ""))
-        self.keep(number, line, self.places[len(self.sections), str(self.chain)], **columns)
+        if found and (self.chain or found["opt"]):
+            self.keep(number, line, self.chain or UNKNOWN_CHAIN, _columns(found))
+        elif _looks_like_rule(line):
+            self.rejects.append(Reject(number, "not a row of an iptables listing", clip(line)))
+
+    def appended(self, number: int, line: str, found: re.Match[str]) -> None:
+        """A rule as iptables-save or -S prints it, between listings."""
+        spec = found[4] or ""
+        target = re.search(r"(?:^|\s)-[jg] (\S+)", spec)
+        columns: Row = {"target": target[1] if target else None, "spec": spec}
+        columns |= {"packet_count": int(found[1]), "byte_count": int(found[2])} if found[1] else {}
+        self.keep(number, line, found[3], columns)
+
+    def keep(self, number: int, line: str, chain: str, columns: Row, *, declares: bool = False) -> None:
+        """Keep a row; its target tells which table the chain is of."""
+        if not self.sections:
+            self.sections.append(Section())
+        self.sections[-1].see(chain, "" if declares else str(columns["target"] or ""))
+        row: Row = {"chain": chain, "line_number": number, "text": line, "section": len(self.sections) - 1}
+        self.rows.append(row | {"rule_number": 0 if declares else 1} | columns)
 
     def settled(self) -> list[Row]:
-        """Rows with table and family, once all of the text was seen."""
+        """Rows with table, family and place, once all of the text was seen; a chain is declared once."""
         family = "ip6" if any(":" in str(r.get(c)) for r in self.rows for c in ("source", "destination")) else "ip"
+        places: dict[tuple[str, str, str], int] = {}
+        settled = []
         for row in self.rows:
-            section = self.sections[int(str(row.pop("section"))) - 1]
-            row["table_name"] = section.table_of(str(row["chain"]))
-            row["family"] = section.family or family
-        return self.rows
+            section = self.sections[int(str(row.pop("section")))]
+            key = section.family or family, section.table_of(str(row["chain"])), str(row["chain"])
+            first = key not in places
+            places.setdefault(key, 0)
+            places[key] += bool(row["rule_number"])
+            if row["rule_number"] or first:
+                row |= {"family": key[0], "table_name": key[1]}
+                settled.append(row | {"rule_number": places[key] if row["rule_number"] else 0})
+        return settled
 
 
 def _looks_like_rule(line: str) -> bool:
@@ -154,7 +174,10 @@ class IptablesList:
         """Sure where there is a `Chain X (` line followed by the header of a listing."""
         chains = re.search(r"^[\s#>|+]*Chain \S+ \((policy|[\d-]+ references?)", head, re.MULTILINE)
         header = re.search(r"^[\s#>|+]*(num\s+)?(pkts\s+bytes\s+)?target\s+prot\s", head, re.MULTILINE)
-        return 90 if chains and header else 70 if chains else 0
+        if chains:
+            return 90 if header else 70
+        rows = sum(1 for line in head.splitlines() if (found := _ROW.match(line)) and found["opt"])
+        return 72 if header else 60 if rows else 0
 
     def parse(self, source: Source) -> Parsed:
         """One row a rule, and one with rule_number 0 a chain."""

@@ -9,6 +9,8 @@ from pipeline.formats.base import Parsed, Reject, clip, frame
 from pipeline.formats.rules_common import WARNING_MARKS, Section, command_section, rule_findings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import polars as pl
 
     from pipeline.formats.base import Kind, Source
@@ -23,8 +25,9 @@ _RULE = (
     _LEAD + rf"(?:\[(\d+):(\d+)\]\s*)?(?:{_TOOL})?(?:(?:-t|--table)\s+(\w+)\s+)?"
     r"(?:-A|--append|-I|--insert)\s+([^\s{}]+)(?:\s+(.*?))?\s*$"
 )
-_RULE_LIKE = re.compile(r"^[\s>#+$|]*(\[\d+:\d+\]|-[AINPmjdsp] |-A|:[\w-]+ )")
+_RULE_LIKE = re.compile(r"^[\s<>#+$|]*(\[\d+:\d+\]|(-t \w+ )?-[AINPmjdsp] |-A|:[\w-]+ )|tables .*-[AI] ")
 _ADDRESS = r"(?:^|\s)(! )?-{} (\S+)"
+_LONG = 100_000
 _GROUPS = ("packets", "bytes", "table", "chain", "spec")
 
 
@@ -46,7 +49,7 @@ class IptablesSave:
         import polars as pl
 
         numbers, lines = [], []
-        for number, line in source.lines():
+        for number, line in _unwrapped(source):
             numbers.append(number)
             lines.append(line)
         text = pl.DataFrame(
@@ -58,6 +61,21 @@ class IptablesSave:
         marks = {m for m in WARNING_MARKS if text["text"].str.contains(m, literal=True).any()}
         tables = {"rules": rows} if len(rows) else {}
         return Parsed(tables, rejects, rule_findings(rows, marks), len(rows) + len(rejects))
+
+
+def _unwrapped(source: Source) -> Iterator[tuple[int, str]]:
+    """Lines, those that a backslash continues made one, those that only a carriage return parts made several."""
+    start, held = 0, ""
+    for number, line in source.lines():
+        if line.endswith("\\") and len(held) < _LONG:
+            start, held = start or number, held + line[:-1]
+        elif held or "\r" in line:
+            yield from ((start or number, part) for part in (held + line).split("\r"))
+            start, held = 0, ""
+        else:
+            yield number, line
+    if held:
+        yield start, held
 
 
 def _sections(text: pl.DataFrame) -> tuple[list[Section], list[int]]:

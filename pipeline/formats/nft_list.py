@@ -41,11 +41,11 @@ class _Reader:
             self.elements(number, bare, line)
         elif found := _TABLE.match(bare):
             self.table, self.declared = (found[1], found[2]), None
-        elif not bare or self.table is None or bare.startswith("#"):
-            return
         elif found := _OBJECT.match(bare):
             self.open(number, line, found[1], found[2])
             self.declared = None if found[3] else self.declared
+        elif not bare or bare.startswith("#") or not (self.table or self.declared):
+            return
         elif bare == "}":
             self.table, self.declared = (self.table if self.declared else None), None
         elif self.declared is None:
@@ -93,7 +93,7 @@ class _Reader:
         self.in_elements = not ended
 
     def keep(self, number: int, line: str, chain: str, **columns: object) -> Row:
-        family, table = self.table or ("ip", "")
+        family, table = self.table or ("ip", "unknown")
         row: Row = {"family": family, "table_name": table, "chain": chain, "rule_number": self.place}
         row |= {"line_number": number, "text": line, **columns}
         self.place += 1
@@ -109,7 +109,9 @@ class NftList:
 
     def recognise(self, head: str) -> int:
         """Sure where a table opens."""
-        return 95 if re.search(r"^\s*table (ip|ip6|inet|bridge|arp|netdev) \S+ \{", head, re.MULTILINE) else 0
+        if re.search(r"^\s*table (ip|ip6|inet|bridge|arp|netdev) \S+ \{", head, re.MULTILINE):
+            return 95
+        return 70 if re.search(r"^\s*(chain|map|set) \S+ \{( # handle \d+)?\s*$", head, re.MULTILINE) else 0
 
     def parse(self, source: Source) -> Parsed:
         """One row a rule or an element, and one with rule_number 0 a chain, set or map."""

@@ -25,15 +25,22 @@ _FILTER_CHAIN = re.compile(
 _NAT_TARGETS = frozenset({"DNAT", "SNAT", "MASQUERADE", "REDIRECT", "KUBE-MARK-MASQ", "KUBE-NODEPORTS", "NETMAP"})
 _KUBE = re.compile(r"\bKUBE-(?!KUBELET)[A-Z]")
 COMMAND = re.compile(r"\b(?P<tool>ip6?tables)(?:-legacy|-nft)?(?P<save>-save)?\b(?P<rest>[^|]*)")
+_CHAIN_OPTION = re.compile(r"(?:^|\s)(?:-\w*L\w*|--list)\s+([A-Za-z][\w-]+)")
+UNKNOWN_CHAIN = "(unknown)"
+APPENDED = re.compile(r"^\s*(?:\[(\d+):(\d+)\]\s*)?-A ([^\s{}]+)(?:\s+(.*?))?\s*$")
 _TABLE_OPTION = re.compile(r"(?:^|\s)(?:-t|--table)[ =]?(\w+)|\s-\w*t (\w+)")
 
 
 @dataclass(slots=True)
 class Section:
-    """A stretch of a file that is one table: what a command or `*table` line said of it, and what its chains say."""
+    """A stretch of a file that is one table: what a command or `*table` line said of it, and what its chains say.
+
+    `listed` is the one chain a command asked for.
+    """
 
     table: str | None = None
     family: str | None = None
+    listed: str | None = None
     chains: dict[str, Counter[str]] = field(default_factory=dict)
 
     def see(self, chain: str, target: str = "") -> None:
@@ -93,7 +100,8 @@ def command_section(line: str) -> Section | None:
     if found["save"]:
         return Section(family=family)
     if re.search(r"(^|\s)(-\w*[LS]\w*|--list(-rules)?)\b", rest):
-        return Section((table[1] or table[2]) if table else "filter", family)
+        chain = _CHAIN_OPTION.search(rest)
+        return Section((table[1] or table[2]) if table else "filter", family, chain[1] if chain else None)
     return None
 
 

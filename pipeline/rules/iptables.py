@@ -369,6 +369,8 @@ def dnat(text: str | None, *, persistent: bool = False) -> Dnat:
     if text == ":0" and persistent:
         return Dnat(None, None, "DNAT to :0, a known fault of the tool that printed it: the destination was lost")
     address, port = _endpoint(text)
+    if text.endswith(":"):
+        return Dnat(None, None, f"DNAT to {text}, its port is cut off")
     if port and not port.isdigit():
         return Dnat(None, None, f"DNAT to several ports: {text}")
     try:
