@@ -17,7 +17,7 @@ _OTHERS = " others"
 _LONGEST = 20
 _SHORTEST = 5
 _LONG_BEGINNING = 8
-_MARKS = "/-.:"
+_MARKS = "/-"
 
 
 def number(value: object) -> int:

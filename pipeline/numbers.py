@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 FEW = 30
 _NARROW = "\u202f"
+_BLANK = "\u00a0"
 
 
 def count(number: object, noun: str = "") -> str:
@@ -39,7 +40,7 @@ def share_of(part: object, whole: object, nouns: str = "") -> str:
     return (
         f"{some:,} of {every:,} {nouns} ({percent(some / every)})"
         if nouns
-        else f"{percent(some / every)} ({some:,} of {every:,})"
+        else f"{percent(some / every)} ({some:,}{_BLANK}of{_BLANK}{every:,})"
     )
 
 

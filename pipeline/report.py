@@ -89,7 +89,7 @@ def write_report(con: Connection, run: str, out: Path) -> None:
 def summary(con: Connection) -> str:
     """The first box of the report as text for the terminal."""
     text = _environment().get_template("summary/terminal.txt.j2").render(**_facts(con))
-    return "".join(c for c in text.replace("\u202f", " ") if c.isprintable() or c == "\n")
+    return "".join(c for c in text.replace("\u202f", " ").replace("\u00a0", " ") if c.isprintable() or c == "\n")
 
 
 def sections() -> list[Section]:

@@ -51,7 +51,7 @@ def test_a_value_is_shown_by_its_columns_suffix(column: str, value: object, text
 def test_counts_and_shares_in_a_sentence() -> None:
     assert numbers.count(1, "pod") == "1 pod"
     assert numbers.count(2, "address") == "2 addresses"
-    assert numbers.share_of(600, 900) == "66.7\u202f% (600 of 900)"
+    assert numbers.share_of(600, 900) == "66.7\u202f% (600\u00a0of\u00a0900)"
     assert numbers.share_of(600, 900, "pods") == "600 of 900 pods (66.7\u202f%)"
     assert numbers.share_of(0, 0) == "none of 0"
     assert numbers.sentence("no rules") == "No rules."
