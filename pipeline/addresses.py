@@ -33,6 +33,10 @@ class AddressBook:
             self._owners.setdefault(str(network.network_address + 1), node)  # the bridge pods use as their gateway
         self._pods: Sequence[Network] = [*(n for n, _ in self._hosts), *(ip_network(r) for r in sorted(pod_ranges))]
 
+    def owner(self, ip: str) -> str | None:
+        """The node that has `ip` on an interface; None where no input tells."""
+        return self._owners.get(ip)
+
     def own_addresses(self, node: str) -> list[str]:
         """The addresses that `node` has on its interfaces."""
         return sorted(ip for ip, owner in self._owners.items() if owner == node)

@@ -70,12 +70,11 @@ def _decide(con: Connection, rules: Mapping[str, RuleSet], book: AddressBook) ->
     """Trace each class of packets that occurs through the rules of its node."""
     wanted: dict[str, set[tuple[str, str, int]]] = {node: set() for node in rules}
     sources: dict[str, set[str]] = {node: set() for node in rules}
-    for node, *socket in con.sql("SELECT DISTINCT node, protocol, dst_ip, dst_port FROM sightings").fetchall():
-        if node in rules:
-            wanted[node].add(tuple(socket))
-    for node, ip in con.sql("SELECT DISTINCT node, src_ip FROM sightings").fetchall():
-        if node in rules:
-            sources[node].add(ip)
+    query = "SELECT DISTINCT node, src_ip, protocol, dst_ip, dst_port FROM sightings"
+    for node, src_ip, protocol, dst_ip, dst_port in con.sql(query).fetchall():
+        for place in {node, book.owner(dst_ip)} & rules.keys():  # a node port is translated where its address lives
+            wanted[place].add((protocol, dst_ip, dst_port))
+            sources[place].add(src_ip)
     facts = {node: NodeFacts(frozenset(book.own_addresses(node)), tuple(book.pod_ranges(node))) for node in rules}
     return decide(rules, facts, wanted, sources, con.sql("SELECT * FROM service_ports ORDER BY ALL").to_dicts())
 

@@ -16,10 +16,11 @@ ends AS (
   SELECT
     d.node, d.protocol, d.dst_ip, d.dst_port, d.source_class, d.endpoint_ip, d.endpoint_port,
     COALESCE(p.node = d.node, FALSE) AS is_local,
-    n.node IS NOT NULL AS is_captured,
+    h.node IS NOT NULL AND (n.node IS NOT NULL OR p.node = d.node) AS is_captured,
     l.node IS NOT NULL AND a.node IS NOT NULL AS is_seen
   FROM decisions AS d
   LEFT JOIN places AS p ON p.ip = d.endpoint_ip
+  LEFT JOIN captured_nodes AS h ON h.node = d.node
   LEFT JOIN captured_nodes AS n ON n.node = p.node
   LEFT JOIN leaving AS l
     ON l.node = d.node AND l.protocol = d.protocol AND l.dst_port = d.endpoint_port AND l.dst_node = p.node
@@ -31,7 +32,7 @@ SELECT
   COUNT(*) FILTER (WHERE is_local) AS local_count,
   CASE WHEN COUNT(*) FILTER (WHERE is_local) = 1 THEN MIN(endpoint_ip) FILTER (WHERE is_local) END AS local_ip,
   CASE WHEN COUNT(*) FILTER (WHERE is_local) = 1 THEN MIN(endpoint_port) FILTER (WHERE is_local) END AS local_port,
-  BOOL_AND(is_local OR is_captured) AS all_captured,
-  BOOL_AND(is_local OR is_seen) AS all_seen
+  BOOL_AND(is_captured) AS all_captured,
+  BOOL_AND(is_captured AND (is_local OR is_seen)) AS all_seen
 FROM ends
 GROUP BY node, protocol, dst_ip, dst_port, source_class

@@ -5,21 +5,13 @@ WITH judged AS (
   SELECT
     o.*,
     CASE
-      WHEN leg IN ('forward', 'delivery') THEN CASE WHEN client_hidden THEN 'hidden' ELSE 'unknown' END
+      WHEN is_after THEN CASE WHEN client_hidden THEN 'hidden' ELSE 'unknown' END
       WHEN leg = 'ingress' AND affinity_s IS NOT NULL THEN COALESCE(f.affinity, 'unknown')
       WHEN leg = 'ingress' AND COALESCE(certain, FALSE) THEN 'none'
       WHEN leg = 'ingress' THEN 'unknown'
       ELSE 'none'
     END AS affinity,
-    f.affinity_reason,
-    CASE
-      WHEN leg = 'ingress' THEN COALESCE(rules_service, object_service)
-      WHEN is_after OR to_endpoint THEN owner_service
-    END AS service,
-    CASE
-      WHEN leg = 'ingress' THEN COALESCE(rules_service_port, object_service_port)
-      WHEN is_after OR to_endpoint THEN owner_service_port
-    END AS service_port
+    f.affinity_reason
   FROM outcomes AS o
   LEFT JOIN affinities AS f ON f.connection_id = o.connection_id
 ),
@@ -28,6 +20,7 @@ labelled AS (
     j.*,
     CASE
       WHEN affinity = 'pinned' AND hop IN ('local', 'forwarded') THEN 'affinity-pinned'
+      WHEN affinity IN ('unknown', 'hidden') AND is_sticky THEN 'unlabelled'
       WHEN hop = 'forwarded' AND source_nat THEN 'snat-forwarded'
       WHEN hop = 'local' THEN 'direct'
       WHEN hop = 'forwarded' AND NOT source_nat THEN 'forwarded'
@@ -48,7 +41,7 @@ SELECT
   service,
   service_port,
   CASE
-    WHEN leg = 'ingress' THEN node
+    WHEN leg = 'ingress' THEN rules_node
     WHEN situation IN ('from-node', 'node-originated') THEN src_node
   END AS ingress_node,
   pod,
@@ -71,7 +64,9 @@ SELECT
     ELSE 'addresses'
   END AS evidence,
   CASE
-    WHEN label = 'unlabelled' AND situation IN ('joined', 'ruled', 'near') THEN
+    WHEN label = 'unlabelled' AND hop <> 'unknown' AND is_sticky AND affinity = 'hidden' THEN 'affinity-hidden'
+    WHEN label = 'unlabelled' AND hop <> 'unknown' AND is_sticky THEN 'affinity-unknown'
+    WHEN label = 'unlabelled' AND situation IN ('joined', 'ruled', 'near', 'stayed') THEN
       CASE WHEN hop = 'unknown' THEN 'endpoint-node-unknown' ELSE 'source-nat-unknown' END
     WHEN label = 'unlabelled' THEN situation
     WHEN situation = 'near' AND NOT certain THEN 'uncertain-rules'

@@ -3,19 +3,23 @@
 -- grain: endpoint
 -- key: protocol, ip, port
 -- store: no
-WITH marked AS (
+WITH stickiness AS (
+  SELECT service, MAX(affinity_s) AS affinity_s FROM services WHERE session_affinity = 'ClientIP' GROUP BY service
+),
+marked AS (
   SELECT DISTINCT trace_id FROM trace_steps WHERE text LIKE '%KUBE-MARK-MASQ%'
 ),
 claims AS (
   SELECT
-    d.protocol, d.endpoint_ip AS ip, d.endpoint_port AS port, d.service, d.service_port,
+    d.protocol, d.endpoint_ip AS ip, d.endpoint_port AS port, d.service, d.service_port, d.affinity_s,
     COALESCE(d.source_nat, m.trace_id IS NOT NULL) AS source_nat
   FROM decisions AS d
   LEFT JOIN marked AS m ON m.trace_id = d.trace_id
   WHERE d.endpoint_ip IS NOT NULL
   UNION ALL
-  SELECT protocol, ip, port, service, NULL AS service_port, NULL AS source_nat
-  FROM endpoints
+  SELECT e.protocol, e.ip, e.port, e.service, NULL AS service_port, v.affinity_s, NULL AS source_nat
+  FROM endpoints AS e
+  LEFT JOIN stickiness AS v ON v.service = e.service
 )
 SELECT
   protocol, ip, port,
@@ -23,7 +27,8 @@ SELECT
   CASE WHEN COUNT(DISTINCT service) = 1 THEN MIN(service) END AS service,
   CASE WHEN COUNT(DISTINCT service) = 1 AND COUNT(DISTINCT service_port) = 1 THEN MIN(service_port) END AS service_port,
   ARRAY_TO_STRING(LIST_SORT(LIST(DISTINCT service)), ', ') AS services,
-  COALESCE(BOOL_OR(source_nat), FALSE) AS rewrites_sources
+  COALESCE(BOOL_OR(source_nat), FALSE) AS rewrites_sources,
+  COUNT(affinity_s) > 0 AS is_sticky
 FROM claims
 WHERE ip IS NOT NULL AND port IS NOT NULL
 GROUP BY protocol, ip, port

@@ -7,36 +7,42 @@
 WITH captured_nodes AS (
   SELECT DISTINCT node FROM captures WHERE kind = 'packets' AND kept_count > 0
 ),
+stickiness AS (
+  SELECT service, MAX(affinity_s) AS affinity_s FROM services WHERE session_affinity = 'ClientIP' GROUP BY service
+),
 after_legs AS (
   SELECT stitch_key, src_ip, src_port, dst_ip, dst_port, dst_node, join_grade
   FROM stitches
-  WHERE leg IN ('forward', 'delivery') AND after_rank = 1
+  WHERE is_after AND after_rank = 1
 ),
 anchors AS (
   SELECT * FROM stitches WHERE anchor_rank = 1
 )
 SELECT
   a.flow_id AS connection_id,
-  a.stitch_key, a.protocol, a.src_ip, a.src_port, a.dst_ip, a.dst_port, a.leg, a.node, a.src_node, a.has_rules,
-  a.to_endpoint, a.start_us, a.end_us, a.flow_count, a.request_count, a.reply_packet_count,
+  a.stitch_key, a.protocol, a.src_ip, a.src_port, a.dst_ip, a.dst_port, a.leg, a.rules_node, a.src_node, a.has_rules,
+  a.to_endpoint, a.is_after, a.start_us, a.end_us, a.flow_count, a.request_count, a.reply_packet_count,
   a.packet_count + a.reply_packet_count AS packet_count,
   a.byte_count + COALESCE(a.reply_byte_count, 0) AS byte_count,
-  a.reply_packet_count > 0 OR a.syn_count IS NULL AS may_be_answered,
-  a.has_marks, a.syn_count,
+  a.reply_packet_count > 0 OR (a.protocol = 'tcp' AND COALESCE(a.payload_bytes, 0) > 0) AS is_answered,
+  a.reply_packet_count > 0 OR COALESCE(a.payload_bytes, 0) > 0 OR a.syn_count IS NULL AS may_be_answered,
   a.object_service, a.object_service_port,
   f.dst_ip AS after_dst_ip, f.dst_port AS after_dst_port, f.src_ip AS after_src_ip, f.src_port AS after_src_port,
   f.dst_node AS after_node, f.join_grade,
   c.trace_id, c.service AS rules_service, c.service_port AS rules_service_port, c.verdict, c.certain,
-  c.source_nat AS rules_source_nat, c.affinity_s, c.endpoint_count, c.endpoint_ip, c.endpoint_port,
+  c.source_nat AS rules_source_nat, CASE WHEN c.trace_id IS NULL THEN v.affinity_s ELSE c.affinity_s END AS affinity_s, c.endpoint_count, c.endpoint_ip, c.endpoint_port,
   c.hop AS rules_hop, c.candidates,
+  x.stitch_key IS NOT NULL AS has_orphan,
   b.local_count, b.local_ip, b.local_port, b.all_captured, b.all_seen
 FROM anchors AS a
 LEFT JOIN after_legs AS f ON f.stitch_key = a.stitch_key AND a.leg = 'ingress'
 LEFT JOIN choices AS c
-  ON c.node = a.node AND c.protocol = a.protocol AND c.dst_ip = a.dst_ip AND c.dst_port = a.dst_port
+  ON c.node = a.rules_node AND c.protocol = a.protocol AND c.dst_ip = a.dst_ip AND c.dst_port = a.dst_port
   AND c.source_class = a.source_class AND a.leg = 'ingress'
 LEFT JOIN absences AS b
   ON b.node = c.node AND b.protocol = c.protocol AND b.dst_ip = c.dst_ip AND b.dst_port = c.dst_port
   AND b.source_class = c.source_class
+LEFT JOIN stickiness AS v ON v.service = a.object_service AND a.leg = 'ingress'
+LEFT JOIN orphans AS x ON x.stitch_key = a.stitch_key
 LEFT JOIN captured_nodes AS n ON n.node = a.src_node
-WHERE a.leg NOT IN ('forward', 'delivery') OR a.stitch_key IS NULL OR n.node IS NULL OR a.syn_count > 0
+WHERE NOT a.is_after OR n.node IS NULL OR a.syn_count > 0

@@ -1,11 +1,10 @@
 -- about: Sightings with the part they play: ingress (to a service's address), forward or delivery (to an endpoint).
+-- about: `rules_node` is the node that translates an ingress leg: the node it was seen on, or, for a node port, the one
+-- about: that owns the address.
 -- grain: conversation at one vantage
 -- key: flow_id
 -- store: no
-WITH ruled_nodes AS (
-  SELECT DISTINCT node FROM rules
-),
-frontends AS (
+WITH frontends AS (
   SELECT protocol, ip, port, MIN(service) AS service, MIN(service_port) AS service_port
   FROM service_ports
   WHERE ip IS NOT NULL
@@ -16,33 +15,69 @@ node_ports AS (
   FROM service_ports
   WHERE kind = 'node-port'
   GROUP BY protocol, port
+),
+ruled_nodes AS (
+  SELECT DISTINCT node FROM rules
+),
+deciding AS (
+  SELECT * FROM choices WHERE NOT (certain AND verdict IN ('none', 'accept'))
+),
+seen AS (
+  SELECT
+    s.*,
+    o.owner_node AS owner,
+    r.node IS NOT NULL AS has_rules,
+    w.node IS NOT NULL AS owner_has_rules,
+    h.trace_id IS NOT NULL AS decided_here,
+    t.trace_id IS NOT NULL AS decided_there,
+    f.service AS frontend_service,
+    f.service_port AS frontend_service_port,
+    n.service AS node_port_service,
+    n.service_port AS node_port_service_port,
+    k.source_class AS class_here,
+    q.source_class AS class_there
+  FROM sightings AS s
+  LEFT JOIN addresses AS o ON o.ip = s.dst_ip
+  LEFT JOIN ruled_nodes AS r ON r.node = s.node
+  LEFT JOIN ruled_nodes AS w ON w.node = o.owner_node
+  LEFT JOIN source_classes AS k ON k.node = s.node AND k.src_ip = s.src_ip
+  LEFT JOIN source_classes AS q ON q.node = o.owner_node AND q.src_ip = s.src_ip AND o.owner_node <> s.node
+  LEFT JOIN deciding AS h
+    ON h.node = s.node AND h.protocol = s.protocol AND h.dst_ip = s.dst_ip AND h.dst_port = s.dst_port
+    AND h.source_class = k.source_class
+  LEFT JOIN deciding AS t
+    ON t.node = o.owner_node AND t.protocol = s.protocol AND t.dst_ip = s.dst_ip AND t.dst_port = s.dst_port
+    AND t.source_class = q.source_class
+  LEFT JOIN frontends AS f ON f.protocol = s.protocol AND f.ip = s.dst_ip AND f.port = s.dst_port
+  LEFT JOIN node_ports AS n ON n.protocol = s.protocol AND n.port = s.dst_port
+),
+placed AS (
+  SELECT
+    s.*,
+    CASE
+      WHEN decided_here THEN node
+      WHEN decided_there THEN owner
+      WHEN NOT has_rules AND frontend_service IS NOT NULL THEN node
+      WHEN NOT owner_has_rules AND node_port_service IS NOT NULL THEN owner
+    END AS rules_node
+  FROM seen AS s
 )
 SELECT
-  s.*,
-  r.node IS NOT NULL AS has_rules,
-  c.source_class,
-  c.trace_id,
-  COALESCE(f.service, n.service) AS object_service,
-  COALESCE(f.service_port, n.service_port) AS object_service_port,
+  s.* EXCLUDE (owner, owner_has_rules, frontend_service, frontend_service_port, node_port_service,
+    node_port_service_port, class_here, class_there, decided_here, decided_there),
+  CASE WHEN s.decided_here THEN s.class_here WHEN s.decided_there THEN s.class_there END AS source_class,
+  COALESCE(s.frontend_service, s.node_port_service) AS object_service,
+  COALESCE(s.frontend_service_port, s.node_port_service_port) AS object_service_port,
   e.ip IS NOT NULL AS to_endpoint,
   d.node AS dst_node,
   a.owner_node AS src_node,
   CASE
-    WHEN c.trace_id IS NOT NULL AND NOT (c.certain AND c.verdict IN ('none', 'accept')) THEN 'ingress'
-    WHEN r.node IS NULL AND COALESCE(f.service, n.service) IS NOT NULL THEN 'ingress'
+    WHEN s.rules_node IS NOT NULL THEN 'ingress'
     WHEN e.ip IS NOT NULL AND d.node = s.node THEN 'delivery'
     WHEN e.ip IS NOT NULL AND d.node <> s.node THEN 'forward'
     ELSE 'unknown'
   END AS leg
-FROM sightings AS s
-LEFT JOIN ruled_nodes AS r ON r.node = s.node
-LEFT JOIN source_classes AS k ON k.node = s.node AND k.src_ip = s.src_ip
-LEFT JOIN choices AS c
-  ON c.node = s.node AND c.protocol = s.protocol AND c.dst_ip = s.dst_ip AND c.dst_port = s.dst_port
-  AND c.source_class = k.source_class
-LEFT JOIN frontends AS f ON f.protocol = s.protocol AND f.ip = s.dst_ip AND f.port = s.dst_port
-LEFT JOIN addresses AS o ON o.ip = s.dst_ip
-LEFT JOIN node_ports AS n ON n.protocol = s.protocol AND n.port = s.dst_port AND o.owner_node = s.node
+FROM placed AS s
 LEFT JOIN endpoint_owners AS e ON e.protocol = s.protocol AND e.ip = s.dst_ip AND e.port = s.dst_port
 LEFT JOIN places AS d ON d.ip = s.dst_ip
 LEFT JOIN addresses AS a ON a.ip = s.src_ip

@@ -9,35 +9,40 @@ WITH known AS (
 situations AS (
   SELECT
     j.*,
-    f.node IS NOT NULL AS has_drifted,
-    o.service_count, o.service AS owner_service, o.service_port AS owner_service_port, o.services AS owner_services,
-    COALESCE(o.rewrites_sources, FALSE) AS owner_rewrites,
-    d.node AS dst_node,
-    COALESCE(s.is_private, FALSE) AS src_is_private,
-    s.in_pod_range AS src_in_pod_range,
-    COALESCE(t.in_pod_range, FALSE) OR d.pod IS NOT NULL AS to_pod,
+    f.protocol IS NOT NULL AS has_drifted,
+    o.service_count, o.services AS owner_services,
+    CASE
+      WHEN j.leg = 'ingress' THEN COALESCE(j.rules_service, j.object_service)
+      WHEN j.is_after THEN o.service
+    END AS service,
+    CASE
+      WHEN j.leg = 'ingress' THEN COALESCE(j.rules_service_port, j.object_service_port)
+      WHEN j.is_after THEN o.service_port
+    END AS service_port,
+    CASE WHEN j.leg = 'ingress' THEN j.affinity_s IS NOT NULL ELSE j.is_after AND COALESCE(o.is_sticky, FALSE) END
+      AS is_sticky,
     CASE
       WHEN j.leg = 'ingress' AND j.after_dst_ip IS NOT NULL THEN 'joined'
-      WHEN j.leg = 'ingress' AND f.node IS NOT NULL AND NOT COALESCE(j.local_count > 0 AND j.all_seen, FALSE)
+      WHEN j.leg = 'ingress' AND f.protocol IS NOT NULL AND NOT COALESCE(j.local_count > 0 AND j.all_seen, FALSE)
         THEN 'rules-drifted'
       WHEN j.leg = 'ingress' AND j.certain AND j.verdict IN ('drop', 'reject') THEN 'refused'
-      WHEN j.leg = 'ingress' AND j.certain AND j.rules_hop <> 'unknown' AND f.node IS NULL THEN 'ruled'
-      WHEN j.leg = 'ingress' AND j.rules_hop = 'local' AND f.node IS NULL AND j.may_be_answered THEN 'near'
-      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.reply_packet_count > 0 AND j.all_seen
-        AND COALESCE(j.syn_count > 0, j.protocol <> 'tcp') THEN 'stayed'
+      WHEN j.leg = 'ingress' AND j.certain AND j.rules_hop <> 'unknown' AND f.protocol IS NULL THEN 'ruled'
+      WHEN j.leg = 'ingress' AND j.rules_hop = 'local' AND f.protocol IS NULL AND j.may_be_answered THEN 'near'
+      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.is_answered AND j.all_seen
+        AND NOT j.has_orphan THEN 'stayed'
       WHEN j.leg = 'ingress' AND j.trace_id IS NULL THEN 'no-rules'
       WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND NOT j.all_captured THEN 'capture-incomplete'
-      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.reply_packet_count > 0
-        THEN 'capture-may-exclude-forward-leg'
+      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.is_answered
+        THEN CASE WHEN j.has_orphan THEN 'leg-not-joined' ELSE 'capture-may-exclude-forward-leg' END
       WHEN j.leg = 'ingress' AND j.certain AND j.endpoint_count > 1 THEN 'ambiguous-endpoint'
       WHEN j.leg = 'ingress' AND j.certain THEN 'endpoint-node-unknown'
       WHEN j.leg = 'ingress' THEN 'uncertain-rules'
-      WHEN j.leg IN ('forward', 'delivery') AND j.src_node = d.node THEN 'node-originated'
-      WHEN j.leg IN ('forward', 'delivery') AND j.src_node IS NOT NULL THEN 'from-node'
-      WHEN j.leg IN ('forward', 'delivery') AND s.is_private AND NOT s.in_pod_range AND o.rewrites_sources
+      WHEN j.is_after AND d.node IS NULL THEN 'endpoint-node-unknown'
+      WHEN j.is_after AND j.src_node = d.node THEN 'node-originated'
+      WHEN j.is_after AND j.src_node IS NOT NULL THEN 'from-node'
+      WHEN j.is_after AND s.is_private AND NOT s.in_pod_range AND o.rewrites_sources
         THEN 'from-assumed-node'
-      WHEN j.leg IN ('forward', 'delivery') THEN 'ingress-leg-not-captured'
-      WHEN j.to_endpoint THEN 'endpoint-node-unknown'
+      WHEN j.is_after THEN 'ingress-leg-not-captured'
       WHEN NOT j.has_rules AND NOT k.has_services THEN 'no-rules'
       WHEN COALESCE(t.in_pod_range, FALSE) OR d.pod IS NOT NULL THEN 'pod-dialled'
       ELSE 'no-service'
@@ -45,7 +50,7 @@ situations AS (
   FROM joined AS j
   CROSS JOIN known AS k
   LEFT JOIN drifts AS f
-    ON f.node = j.node AND f.protocol = j.protocol AND f.dst_ip = j.dst_ip AND f.dst_port = j.dst_port
+    ON f.protocol = j.protocol AND f.dst_ip = j.dst_ip AND f.dst_port = j.dst_port
   LEFT JOIN endpoint_owners AS o ON o.protocol = j.protocol AND o.ip = j.dst_ip AND o.port = j.dst_port
   LEFT JOIN places AS d ON d.ip = j.dst_ip
   LEFT JOIN addresses AS s ON s.ip = j.src_ip
@@ -54,31 +59,30 @@ situations AS (
 aimed AS (
   SELECT
     s.*,
-    s.leg IN ('forward', 'delivery') AS is_after,
     situation IN ('from-node', 'from-assumed-node', 'node-originated') AS client_hidden,
     CASE
       WHEN situation = 'joined' THEN after_dst_ip
       WHEN has_drifted AND leg = 'ingress' THEN NULL
       WHEN situation = 'stayed' THEN local_ip
       WHEN leg = 'ingress' THEN endpoint_ip
-      WHEN leg IN ('forward', 'delivery') OR situation = 'pod-dialled' OR to_endpoint THEN dst_ip
+      WHEN is_after OR situation = 'pod-dialled' THEN dst_ip
     END AS pod_ip,
     CASE
       WHEN situation = 'joined' THEN after_dst_port
       WHEN has_drifted AND leg = 'ingress' THEN NULL
       WHEN situation = 'stayed' THEN local_port
       WHEN leg = 'ingress' THEN endpoint_port
-      WHEN leg IN ('forward', 'delivery') OR situation = 'pod-dialled' OR to_endpoint THEN dst_port
+      WHEN is_after OR situation = 'pod-dialled' THEN dst_port
     END AS pod_port
   FROM situations AS s
 )
 SELECT
   a.*,
   p.pod,
-  COALESCE(p.node, CASE WHEN situation = 'stayed' OR situation IN ('ruled', 'near') AND rules_hop = 'local' THEN a.node END) AS pod_node,
+  COALESCE(p.node, CASE WHEN situation = 'stayed' OR situation IN ('ruled', 'near') AND rules_hop = 'local' THEN a.rules_node END) AS pod_node,
   CASE
-    WHEN situation = 'joined' AND p.node = a.node THEN 'local'
-    WHEN situation = 'joined' AND p.node <> a.node THEN 'forwarded'
+    WHEN situation = 'joined' AND p.node = a.rules_node THEN 'local'
+    WHEN situation = 'joined' AND p.node <> a.rules_node THEN 'forwarded'
     WHEN situation IN ('ruled', 'near') THEN rules_hop
     WHEN situation = 'stayed' THEN 'local'
     WHEN situation IN ('from-node', 'from-assumed-node') THEN 'forwarded'

@@ -8,7 +8,14 @@ WITH keyed AS (
     g.*,
     COALESCE(l.ingress_key, g.group_key) AS stitch_key,
     CASE WHEN g.has_marks THEN 'stitched' ELSE 'time' END AS join_grade,
-    CASE leg WHEN 'ingress' THEN 1 WHEN 'delivery' THEN 2 WHEN 'forward' THEN 3 ELSE 4 END AS leg_rank
+    leg IN ('forward', 'delivery') OR (leg = 'unknown' AND to_endpoint) AS is_after,
+    CASE
+      WHEN leg = 'ingress' AND rules_node = node THEN 1
+      WHEN leg = 'ingress' THEN 2
+      WHEN leg = 'delivery' THEN 3
+      WHEN leg = 'forward' THEN 4
+      ELSE 5
+    END AS leg_rank
   FROM groups AS g
   LEFT JOIN links AS l ON l.after_key = g.group_key
 )
@@ -16,7 +23,7 @@ SELECT
   k.*,
   ROW_NUMBER() OVER (PARTITION BY stitch_key ORDER BY leg_rank, start_us NULLS LAST, flow_id) AS anchor_rank,
   ROW_NUMBER() OVER (
-    PARTITION BY stitch_key, leg IN ('forward', 'delivery')
+    PARTITION BY stitch_key, is_after
     ORDER BY CASE WHEN synack_count > 0 OR payload_bytes > 0 THEN 0 ELSE 1 END, leg_rank, start_us NULLS LAST, flow_id
   ) AS after_rank,
   COUNT(*) OVER (PARTITION BY stitch_key) AS flow_count

@@ -1,0 +1,38 @@
+-- about: Ingress legs without a leg after translation, beside which a leg was seen that joined to nothing and could be
+-- about: theirs: from the same node, or with the same client socket, at the time, and not told apart by their SYNs.
+-- about: Clocks of two nodes may differ, so a leg seen only elsewhere counts within five seconds.
+-- grain: connection
+-- key: stitch_key
+-- store: no
+WITH whole AS (
+  SELECT
+    stitch_key, BOOL_OR(leg = 'ingress') AS has_ingress, BOOL_OR(is_after) AS has_after
+  FROM stitches
+  GROUP BY stitch_key
+),
+lone_afters AS (
+  SELECT s.node, s.protocol, s.src_ip, s.src_port, s.src_node, s.dst_port, s.dst_ip, s.tcp_isn, s.start_us, s.end_us
+  FROM stitches AS s
+  INNER JOIN whole AS w ON w.stitch_key = s.stitch_key AND NOT w.has_ingress
+  WHERE s.is_after
+),
+lone_ingresses AS (
+  SELECT s.stitch_key, s.rules_node, s.protocol, s.src_ip, s.src_port, s.dst_ip, s.dst_port, s.source_class, s.tcp_isn,
+    s.start_us, s.end_us
+  FROM stitches AS s
+  INNER JOIN whole AS w ON w.stitch_key = s.stitch_key AND NOT w.has_after
+  WHERE s.leg = 'ingress'
+)
+SELECT DISTINCT i.stitch_key
+FROM lone_ingresses AS i
+INNER JOIN decisions AS d
+  ON d.node = i.rules_node AND d.protocol = i.protocol AND d.dst_ip = i.dst_ip AND d.dst_port = i.dst_port
+  AND d.source_class = i.source_class
+INNER JOIN lone_afters AS a ON a.protocol = i.protocol AND a.dst_ip = d.endpoint_ip AND a.dst_port = d.endpoint_port
+WHERE (a.src_node = i.rules_node OR (a.src_ip = i.src_ip AND a.src_port = i.src_port))
+  AND COALESCE(a.tcp_isn = i.tcp_isn, TRUE)
+  AND COALESCE(
+    a.start_us <= i.end_us + CASE WHEN a.node = i.rules_node THEN 100000 ELSE 5000000 END
+    AND a.end_us >= i.start_us - CASE WHEN a.node = i.rules_node THEN 100000 ELSE 5000000 END,
+    TRUE
+  )
