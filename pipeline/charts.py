@@ -79,14 +79,12 @@ def heatmap(chart: Chart, records: Sequence[Record]) -> Figure:
     on_both = set(down) & set(across)
     if on_both:
         down.sort()
-    total = sum(cells.values())
     counts = [[cells.get((d, a), 0) for a in across] for d in down]
     trace = go.Heatmap(
         z=counts,
-        x=list(range(len(across))),
-        y=list(range(len(down))),
-        hovertext=[[_hover((d, a), cells.get((d, a), 0), total, chart) for a in across] for d in down],
-        hoverinfo="text",
+        x=_plain_all(across),
+        y=_plain_all(down),
+        hovertemplate="%{y}<br>%{x}<br>%{z:,}" + _of(sum(cells.values()), chart),
         texttemplate="%{z:,}" if len(down) * len(across) <= _MOST_NUMBERED_CELLS else None,
         colorscale=[[0, "var(--heat-low)"], [1, "var(--heat-high)"]],
         zmin=0,
@@ -108,16 +106,13 @@ def bars(chart: Chart, records: Sequence[Record]) -> Figure:
 
     cells = crosstab(records, chart.value, chart.rows)
     names = by_size(cells, 0)
-    total = sum(cells.values())
-    counts = [cells[n, ""] for n in names]
     trace = go.Bar(
         orientation="h",
-        x=counts,
-        y=list(range(len(names))),
-        text=[f"{c:,}" for c in counts],
+        x=[cells[n, ""] for n in names],
+        y=_plain_all(names),
+        texttemplate="%{x:,}",
         textposition="auto",
-        hovertext=[_hover((n,), c, total, chart) for n, c in zip(names, counts, strict=True)],
-        hoverinfo="text",
+        hovertemplate="%{y}<br>%{x:,}" + _of(sum(cells.values()), chart),
         marker={"color": "var(--bar)"},
         insidetextfont={"color": "var(--on-bar)"},
     )
@@ -130,13 +125,17 @@ def stacked(chart: Chart, records: Sequence[Record]) -> Figure:
 
     cells = crosstab(records, chart.value, chart.rows, chart.series)
     names = by_size(cells, 0)
-    totals = {n: sum(c for (name, _), c in cells.items() if name == n) for n in names}
-    traces = []
-    for label in _labels_in(cells):
-        counts = [cells.get((n, label), 0) for n in names]
-        hover = [_hover((n, label), c, totals[n], chart) for n, c in zip(names, counts, strict=True)]
-        place = list(range(len(names)))
-        traces.append(go.Bar(orientation="h", x=counts, y=place, hovertext=hover, **_of_label(label)))
+    hover = f"%{{y}}<br>%{{fullData.name}}<br>%{{x:,}} {chart.unit}<extra></extra>"
+    traces = [
+        go.Bar(
+            orientation="h",
+            x=[cells.get((n, label), 0) for n in names],
+            y=_plain_all(names),
+            hovertemplate=hover,
+            **_of_label(label),
+        )
+        for label in _labels_in(cells)
+    ]
     layout = _bar_layout(chart, names)
     layout |= {"barmode": "stack", "showlegend": True, "height": layout["height"] + 40}
     return _figure(traces, layout)
@@ -149,19 +148,18 @@ def timeline(chart: Chart, records: Sequence[Record]) -> Figure:
     width_s = float(str(records[0]["width_s"]))
     cells = crosstab(records, chart.value, chart.rows, chart.series, fold=False)
     moments = sorted({m for m, _ in cells}, key=int)
-    traces = []
-    for label in _labels_in(cells):
-        counts = [cells.get((m, label), 0) for m in moments]
-        traces.append(
-            go.Bar(
-                x=[_clock(int(m)) for m in moments],
-                y=counts,
-                width=width_s * 1000,
-                offset=0,
-                hovertext=[f"{_clock(int(m))} UTC<br>{label}: {c:,}" for m, c in zip(moments, counts, strict=True)],
-                **_of_label(label),
-            )
+    hover = f"%{{x|%Y-%m-%d %H:%M:%S.%L}} UTC<br>%{{fullData.name}}<br>%{{y:,}} {chart.unit}<extra></extra>"
+    traces = [
+        go.Bar(
+            x=[_clock(int(m)) for m in moments],
+            y=[cells.get((m, label), 0) for m in moments],
+            width=width_s * 1000,
+            offset=0,
+            hovertemplate=hover,
+            **_of_label(label),
         )
+        for label in _labels_in(cells)
+    ]
     layout = _layout(300)
     layout |= {"barmode": "stack", "showlegend": True, "bargap": 0}
     layout["xaxis"] |= {"type": "date", "title": _title("time (UTC)"), "showgrid": False}
@@ -190,7 +188,7 @@ def _of_label(label: str) -> Figure:
         "solidity": 0.2,
     }
     marker = {"color": f"var(--label-{label})", "pattern": pattern, "line": {"color": "var(--paper)", "width": 0.5}}
-    return {"name": label, "hoverinfo": "text", "marker": marker}
+    return {"name": label, "marker": marker}
 
 
 def _plain(text: str) -> str:
@@ -198,9 +196,12 @@ def _plain(text: str) -> str:
     return escape(text, quote=False)
 
 
-def _hover(names: tuple[str, ...], count: int, total: int, chart: Chart) -> str:
-    share = f" ({100 * count / total:.1f} %)" if total else ""
-    return "<br>".join([*(_plain(n) for n in names if n), f"{count:,} {_plain(chart.unit)}{share}"])
+def _plain_all(names: Sequence[str]) -> list[str]:
+    return [_plain(name) for name in names]
+
+
+def _of(total: int, chart: Chart) -> str:
+    return f" of {total:,} {chart.unit}<extra></extra>"
 
 
 def _title(text: str) -> Figure:
@@ -218,9 +219,9 @@ def _clock(us: int) -> str:
 
 
 def _names(names: Sequence[str]) -> Figure:
-    """An axis of names: places are numbers, so that no name is ever read as a number or a date."""
-    ticks = [_plain(n) for n in short_names(names)]
-    return {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": ticks, "zeroline": False}
+    """An axis of names: none is read as a number or a date, and long ones are shown in short."""
+    ticks = {"tickmode": "array", "tickvals": _plain_all(names), "ticktext": _plain_all(short_names(names))}
+    return {"type": "category", "zeroline": False, **ticks}
 
 
 def _bar_layout(chart: Chart, names: Sequence[str]) -> Figure:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.engines.duckdb import Connection
 
 PLOTLY = "plotly-cartesian-{version}.min.js"
-MOST_ROWS = 500
+MOST_ROWS = 200
 _MEANINGS = {"label": LABELS, "evidence": EVIDENCE, "reason": REASONS}
 
 

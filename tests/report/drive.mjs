@@ -87,6 +87,15 @@ await page.mouse.move(...spot, { steps: 3 });
 await page.waitForSelector("#labels .hovertext");
 seen.hover = await page.$eval("#labels .hovertext", (label) => label.textContent);
 
+await page.evaluate(() => document.querySelectorAll("#pods .chart")[2].scrollIntoView({ block: "center" }));
+const cell = await page.evaluate(() => {
+  const box = document.querySelectorAll("#pods .chart")[2].querySelector(".heatmaplayer image").getBoundingClientRect();
+  return [box.x + box.width * 0.75, box.y + box.height * 0.25];
+});
+await page.mouse.move(...cell, { steps: 3 });
+await page.waitForSelector("#pods .hovertext");
+seen.hostileHover = await page.$eval("#pods .hovertext", (label) => label.textContent);
+
 const column = (name) => page.$$eval(`#pods td:nth-child(${name})`, (cells) => cells.filter((c) => !c.parentNode.hidden).map((c) => c.dataset.raw ?? c.textContent));
 const place = 1 + await page.$$eval("#pods th", (heads) => heads.findIndex((head) => head.dataset.column === "connection_count"));
 const head = `#pods th:nth-child(${place}) button`;

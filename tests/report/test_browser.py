@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.report import sections, write_report
 
-from .conftest import database, usual_tables
+from .conftest import NASTY, database, usual_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +104,8 @@ def test_a_phone_need_not_scroll_sideways(seen: dict[str, Any]) -> None:
 def test_hovering_tells_names_and_count(seen: dict[str, Any]) -> None:
     assert "snat-forwarded" in seen["hover"]
     assert "392 connections" in seen["hover"]
+    assert NASTY in seen["hostileHover"], "letter by letter, with nothing put in or taken out"
+    assert "15 of 20 connections" in seen["hostileHover"]
 
 
 def test_tables_sort_both_ways(seen: dict[str, Any]) -> None:
