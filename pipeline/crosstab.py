@@ -1,4 +1,4 @@
-"""Counts of one or two columns: summed, the smallest folded together, put in order, and named in short."""
+"""Counts of one or two columns: summed, put in order, and named in short."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 Record = dict[str, object]
 Cells = dict[tuple[str, str], int]
 
-MOST = 20
-_OTHERS = " others"
 _LONGEST = 20
 _SHORTEST = 5
 _LONG_BEGINNING = 8
@@ -25,23 +23,22 @@ def number(value: object) -> int:
     return int(str(value or 0))
 
 
-def crosstab(records: Iterable[Record], value: str, first: str, second: str = "", *, fold: bool = True) -> Cells:
-    """`value` summed by one or two columns; what is not among the largest of a column is folded into `n others`."""
+def crosstab(records: Iterable[Record], value: str, first: str, second: str = "") -> Cells:
+    """`value` summed by one or two columns."""
     cells: Cells = defaultdict(int)
     for record in records:
         cells[str(record[first]), str(record[second]) if second else ""] += number(record[value])
-    return _folded(_folded(cells, 0), 1) if fold else dict(cells)
+    return dict(cells)
 
 
-def by_size(cells: Cells, place: int) -> list[str]:
-    """The names of one column, the largest first and the folded rest last."""
-    sizes = _sizes(cells, place)
-    return sorted(sizes, key=lambda n: (n.endswith(_OTHERS), -sizes[n], n))
+def sizes_of(records: Iterable[Record], value: str, column: str) -> dict[str, int]:
+    """`value` summed by one column."""
+    return {name: count for (name, _), count in crosstab(records, value, column).items()}
 
 
-def largest(sizes: Mapping[str, int]) -> list[str]:
-    """The names with the largest sizes, as many as one picture takes."""
-    return sorted(sizes, key=lambda n: (-sizes[n], n))[:MOST]
+def by_size(sizes: Mapping[str, int]) -> list[str]:
+    """Names, the largest first."""
+    return sorted(sizes, key=lambda n: (-sizes[n], n))
 
 
 def short_names(names: Sequence[str]) -> list[str]:
@@ -65,21 +62,3 @@ def _without(name: str, cut: int) -> str:
         marks = [at + 1 for at in range(len(name) - _LONGEST - 1, len(name) - _SHORTEST) if name[at] in _MARKS]
         cut = marks[0] if marks else len(name) - _LONGEST
     return "…" + name[cut:] if cut else name
-
-
-def _folded(cells: Cells, place: int) -> Cells:
-    sizes = _sizes(cells, place)
-    kept = set(largest(sizes))
-    rest = f"{len(sizes) - len(kept):,}{_OTHERS}"
-    folded: Cells = defaultdict(int)
-    for key, count in cells.items():
-        first, second = (k if i != place or k in kept else rest for i, k in enumerate(key))
-        folded[first, second] += count
-    return dict(folded)
-
-
-def _sizes(cells: Cells, place: int) -> dict[str, int]:
-    sizes: dict[str, int] = defaultdict(int)
-    for key, count in cells.items():
-        sizes[key[place]] += count
-    return sizes

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import numbers
-from pipeline.charts import Chart, draw
-from pipeline.crosstab import MOST, by_size, crosstab, short_names
+from pipeline.charts import MOST, MOST_GROUPS, Chart, draw
+from pipeline.crosstab import by_size, crosstab, short_names, sizes_of
 
 
 @pytest.mark.parametrize(
@@ -66,18 +66,28 @@ names = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1,
 
 
 @given(st.lists(st.tuples(names, names, st.integers(0, 1000)), max_size=300))
-def test_folding_loses_no_count_and_keeps_the_largest(rows: list[tuple[str, str, int]]) -> None:
+def test_summing_loses_no_count(rows: list[tuple[str, str, int]]) -> None:
     records: list[dict[str, object]] = [{"a": a, "b": b, "n": n} for a, b, n in rows]
-    cells = crosstab(records, "n", "a", "b")
-    assert sum(cells.values()) == sum(n for *_, n in rows)
-    for place, key in enumerate("ab"):
-        kept = by_size(cells, place)
-        assert len(kept) <= MOST + 1
-        if kept:
-            sums = {str(r[key]): 0 for r in records}
-            for r in records:
-                sums[str(r[key])] += int(str(r["n"]))
-            assert max(sums.values()) in [sums.get(name) for name in kept]
+    assert sum(crosstab(records, "n", "a", "b").values()) == sum(n for *_, n in rows)
+    sizes = sizes_of(records, "n", "a")
+    ordered = [sizes[name] for name in by_size(sizes)]
+    assert ordered == sorted(ordered, reverse=True)
+    assert sum(ordered) == sum(n for *_, n in rows)
+
+
+def test_what_is_not_drawn_is_counted() -> None:
+    records: list[dict[str, object]] = [{"pod": f"pod-{n:03}", "connection_count": 100 - n} for n in range(MOST + 3)]
+    (drawing,) = draw(Chart("bars", "t", rows="pod"), records, "x")
+    assert list(drawing.figure["data"][0]["x"]) == [100 - n for n in range(MOST)]
+    assert drawing.left_out == f"3 others with {80 + 79 + 78} connections are not drawn"
+
+
+def test_groups_beyond_the_largest_are_left_to_the_table() -> None:
+    records: list[dict[str, object]] = [
+        {"service": f"s{n}", "pod": "p", "connection_count": 50 + n} for n in range(MOST_GROUPS + 3)
+    ]
+    drawings = draw(Chart("bars", "t", rows="pod", each="service"), records, "x")
+    assert [d.group for d in drawings] == [f"s{n}" for n in reversed(range(3, MOST_GROUPS + 3))]
 
 
 @pytest.mark.parametrize(

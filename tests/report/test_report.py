@@ -15,7 +15,8 @@ import sqlglot
 from sqlglot import exp
 
 from pipeline import resources
-from pipeline.charts import KINDS, LABEL_PATTERNS
+from pipeline.chart_style import LABEL_PATTERNS
+from pipeline.charts import KINDS, MOST, MOST_GROUPS
 from pipeline.report import MOST_ROWS, sections, summary, write_report
 from pipeline.schema import LABELS
 
@@ -223,9 +224,10 @@ def test_sixty_services_and_five_hundred_pods_stay_readable(tmp_path: Path) -> N
         text = rendered(con, tmp_path)
     page = Reader(text)
     assert len(text.encode()) < 2_000_000
-    assert len([name for name in page.figures if name.startswith("pods-1-")]) == 20
-    assert len(page.figures["labels-1-1"]["layout"]["yaxis"]["ticktext"]) == 21
-    assert page.figures["labels-1-1"]["layout"]["yaxis"]["ticktext"][-1] == "40 others"
+    assert len([name for name in page.figures if name.startswith("pods-1-")]) == MOST_GROUPS
+    assert len(page.figures["labels-1-1"]["layout"]["yaxis"]["ticktext"]) == MOST
+    assert "40 others with 4,000 connections are not drawn" in page.texts["labels"]
+    assert "largest of 60 services are drawn" in page.texts["pods"]
 
 
 def test_summary_names_labels_reasons_and_counts(usual: duckdb.DuckDBPyConnection) -> None:

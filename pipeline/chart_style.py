@@ -1,0 +1,95 @@
+"""How every chart looks. Colours are names of CSS variables; the page puts in what they stand for in its theme."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from pipeline.crosstab import short_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Figure = dict[str, Any]
+
+LABEL_PATTERNS: dict[str, str] = {
+    "affinity-pinned": "x",
+    "snat-forwarded": "/",
+    "direct": "",
+    "forwarded": "\\",
+    "pod-to-pod": "-",
+    "dropped": "+",
+    "other": ".",
+    "unlabelled": "|",
+}
+
+
+def base_layout(height: int) -> Figure:
+    """The layout of every chart."""
+    axis: Figure = {
+        "automargin": True,
+        "fixedrange": True,
+        "ticks": "",
+        "ticklabeloverflow": "allow",
+        "gridcolor": "var(--line)",
+        "linecolor": "var(--line)",
+    }
+    return {
+        "template": "none",
+        "height": height,
+        "minreducedheight": 20,
+        "minreducedwidth": 20,
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": "var(--ink)"},
+        "hoverlabel": {"bgcolor": "var(--paper)", "bordercolor": "var(--line)", "font": {"color": "var(--ink)"}},
+        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
+        "showlegend": False,
+        "dragmode": False,
+        "bargap": 0.3,
+        "xaxis": dict(axis),
+        "yaxis": dict(axis),
+    }
+
+
+def bar_layout(names: Sequence[str], unit: str) -> Figure:
+    """The layout of one bar a name."""
+    layout = base_layout(76 + 34 * len(names))
+    layout["xaxis"] |= count_axis(unit)
+    layout["yaxis"] |= name_axis(names) | {"autorange": "reversed"}
+    return layout
+
+
+def count_axis(title: str) -> Figure:
+    """An axis of counts, from zero."""
+    return {"title": axis_title(title), "rangemode": "tozero", "tickformat": ","}
+
+
+def name_axis(names: Sequence[str]) -> Figure:
+    """An axis of names: none is read as a number or a date, and long ones are shown in short."""
+    ticks = {"tickmode": "array", "tickvals": plain(names), "ticktext": plain(short_names(names))}
+    return {"type": "category", "zeroline": False, "showgrid": False, **ticks}
+
+
+def axis_title(text: str) -> Figure:
+    """The title of an axis."""
+    return {"text": text, "font": {"size": 13, "color": "var(--quiet)"}, "standoff": 8}
+
+
+def label_mark(label: str) -> Figure:
+    """Name, colour and pattern of a trace that shows one label."""
+    pattern = {"shape": LABEL_PATTERNS[label], "fillmode": "overlay", "fgcolor": "var(--paper)", "solidity": 0.2}
+    line = {"color": "var(--paper)", "width": 0.5}
+    return {"name": label, "marker": {"color": f"var(--label-{label})", "pattern": pattern | {"size": 7}, "line": line}}
+
+
+def frame(column: int, row: int) -> Figure:
+    """A frame round one cell of a heatmap."""
+    line = {"color": "var(--frame)", "width": 2, "dash": "dot"}
+    return {"type": "rect", "x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5, "line": line}
+
+
+def plain(names: Sequence[str]) -> list[str]:
+    """Names as plotly shows them letter by letter: it reads a few HTML tags."""
+    return [escape(name, quote=False) for name in names]
