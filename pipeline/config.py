@@ -51,3 +51,11 @@ class StoryForm(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class Origin(StrEnum):
+    """Where a packet comes from, seen from the node that translates it."""
+
+    POD = "pod"
+    NODE = "node"
+    EXTERNAL = "external"

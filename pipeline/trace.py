@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import csv
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, UsageError
 from pipeline.formats import recognise
 from pipeline.formats.source import Source
 from pipeline.rules import RuleSet
@@ -14,7 +15,7 @@ from pipeline.rules.state import Scene
 from pipeline.rules.trace import trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.rules.trace import Trace
@@ -27,6 +28,59 @@ class Packet(NamedTuple):
     protocol: str
     dst_ip: str
     dst_port: int
+
+
+def packet(src_ip: str, protocol: str, dst_ip: str, dst_port: int | None) -> Packet:
+    """A packet from the words of the command line.
+
+    Raises:
+        UsageError: a port is missing that the protocol has.
+    """
+    if dst_port is None:
+        raise UsageError(f"--dport is missing: {protocol} packets have a port", hint="e.g. --dport 80")
+    return Packet(src_ip, protocol, dst_ip, dst_port)
+
+
+def read_packets(path: Path) -> list[Packet]:
+    """Packets from a CSV file with the columns src_ip, protocol, dst_ip, dst_port.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, or holds a port that is no number.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as f:
+            rows = list(csv.DictReader(f))
+    except OSError as e:
+        raise InputError(f"cannot be read: {e.strerror}", where=str(path)) from e
+    found = []
+    for line, row in enumerate(rows, start=2):
+        try:
+            found.append(Packet(row["src_ip"], row["protocol"] or "tcp", row["dst_ip"], int(row["dst_port"])))
+        except (KeyError, TypeError, ValueError) as e:
+            message = f"is no packet: {e}"
+            hint = "the header must be src_ip,protocol,dst_ip,dst_port"
+            raise InputError(message, where=f"{path}:{line}", hint=hint) from e
+    return found
+
+
+def render_text(answer: Mapping[str, Any]) -> str:
+    """One answer in words: the verdict, the endpoints with their shares, the rules that were followed."""
+    nat = {
+        True: "its source is rewritten",
+        False: "its source is kept",
+        None: "whether its source is kept is not known",
+    }
+    lines = [f"{answer['protocol']} {answer['src_ip']} -> {answer['dst_ip']}:{answer['dst_port']}: {answer['verdict']}"]
+    if answer["verdict"] == "dnat":
+        lines[0] += f", {nat[answer['source_nat']]}"
+    for end in answer["endpoints"]:
+        share = "share not known" if end["probability"] is None else f"{end['probability']:.2%}"
+        lines.append(f"  {end['ip']}:{end['port']}  {share}")
+    if answer["affinity_s"]:
+        lines.append(f"  the choice is remembered by client address for {answer['affinity_s']} s")
+    lines += [] if answer["certain"] else [f"  not certain: {why}" for why in answer["uncertain_because"]]
+    lines += [f"  {s['table']} {s['chain']}, line {s['line_number']}: {s['text']}" for s in answer["steps"]]
+    return "\n".join(lines) + "\n"
 
 
 def trace_file(
