@@ -53,7 +53,7 @@ def short_names(names: Sequence[str]) -> list[str]:
 def _cut(names: Sequence[str]) -> int:
     """How many letters up to a mark the names share."""
     shared = "".join(a for a, *_ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
-    return max(shared.rfind(mark) for mark in _MARKS) + 1 if len(names) > 1 else 0
+    return max(shared.rfind(mark) for mark in _MARKS) + 1 if len(names) > 1 and max(map(len, names)) > _LONGEST else 0
 
 
 def _without(name: str, cut: int) -> str:

@@ -100,6 +100,7 @@ def test_groups_beyond_the_largest_are_left_to_the_table() -> None:
         ),
         (["default/testapp-6f7947bc4b-x7427"], ["…6f7947bc4b-x7427"]),
         (["node-a", "node-b"], ["node-a", "node-b"]),
+        (["ns0/service-00", "ns0/service-01"], ["ns0/service-00", "ns0/service-01"]),
         (["x" * 40], ["…" + "x" * 20]),
         (["x" * 40 + "-0"], ["…" + "x" * 18 + "-0"]),
         ([], []),
