@@ -12,7 +12,7 @@ from pipeline.rules import RuleSet
 from pipeline.rules.addresses import family_of, number, written
 from pipeline.rules.iptables import PROTOCOLS
 from pipeline.rules.state import Scene
-from pipeline.rules.trace import trace
+from pipeline.rules.trace import Tracer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -116,7 +116,7 @@ def answer(rules: RuleSet, packet: Packet, node_ips: Sequence[str], origin: str 
         origin = "node"
     protocol = PROTOCOLS.get(packet.protocol.lower(), packet.protocol.lower())
     scene = Scene(family, protocol, [source], origin, own)
-    return packet._asdict() | _answer(rules, trace(rules, scene, destination, packet.dst_port)[0], family)
+    return packet._asdict() | _answer(rules, Tracer(rules, scene).trace(destination, packet.dst_port)[0], family)
 
 
 def _answer(rules: RuleSet, found: Trace, family: str) -> dict[str, object]:

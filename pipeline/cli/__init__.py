@@ -1,0 +1,46 @@
+"""The verbs: parse, call, print. Nothing heavy is imported before a verb runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from pipeline.cli import jobs, questions
+from pipeline.cli.app import app
+from pipeline.diagnostics import TALK, fail
+from pipeline.errors import ExitCode, HopscopeError, UsageError
+
+__all__ = ["app", "jobs", "questions", "run_app"]
+
+
+def run_app() -> int:
+    """Run the command line; its exit code."""
+    try:
+        app(standalone_mode=False)
+    except HopscopeError as e:
+        if TALK.debug:
+            raise
+        return fail(e)
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return ExitCode.OK
+    except Exception as e:
+        if TALK.debug:
+            raise
+        return _other_error(e)
+    return ExitCode.OK
+
+
+def _other_error(error: Exception) -> int:
+    """What click found wrong with the command line, in our words; anything else is a defect."""
+    if isinstance(error, typer.Exit):
+        return error.exit_code
+    if not hasattr(error, "format_message"):
+        hint = "this is a defect of hopscope: please report it with what --debug shows"
+        return fail(HopscopeError(f"{type(error).__name__}: {error}", hint=hint))
+    if not error.format_message():
+        return ExitCode.USAGE
+    return fail(UsageError(error.format_message(), hint="see hopscope --help"))

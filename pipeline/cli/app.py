@@ -1,0 +1,36 @@
+"""The application that verbs register with."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version as installed
+from typing import Annotated
+
+import typer
+
+from pipeline import __version__
+
+app = typer.Typer(
+    name="hopscope",
+    help="Who got the traffic of a Kubernetes load test: traced through each node's own rules, with proof.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        with_them = ", ".join(f"{name} {installed(name)}" for name in ("duckdb", "polars", "pyarrow", "plotly"))
+        sys.stdout.write(f"hopscope {__version__} ({with_them})\n")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show versions and stop.")
+    ] = False,
+) -> None:
+    """Who got the traffic of a Kubernetes load test: traced through each node's own rules, with proof."""

@@ -1,0 +1,167 @@
+"""Verbs that make runs, and reports of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.app import app
+from pipeline.cli.options import Common, node_paths, window, with_common
+from pipeline.config import Keep, Window
+from pipeline.diagnostics import note
+from pipeline.errors import RejectedError
+
+if TYPE_CHECKING:
+    from pipeline.run import Job
+
+Capture = Annotated[Path, typer.Argument(metavar="CAPTURE", help="Folder with nodes/NODE/ and cluster/.")]
+Services = Annotated[
+    list[str] | None, typer.Option("--service", metavar="NS/NAME", help="Keep this Service's connections only.")
+]
+Since = Annotated[str | None, typer.Option(metavar="T", help="Keep connections that start at or after T (ISO 8601).")]
+Until = Annotated[str | None, typer.Option(metavar="T", help="Keep connections that start before T (ISO 8601).")]
+Packets = Annotated[Keep, typer.Option("--keep-packets", help="How much of the packets to keep.")]
+Fields = Annotated[str, typer.Option(metavar="A,B,C", help="Field names of an export without a header line.")]
+Nodes = Annotated[
+    list[str] | None, typer.Option("--node", metavar="NAME=PATH", help="A file or folder that is from this node.")
+]
+Cluster = Annotated[list[Path] | None, typer.Option("--cluster", help="A file or folder of kubectl output.")]
+Report = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write the report.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 if any input line was rejected.")]
+REPORT = Path("report.html")
+
+
+@app.command()
+@with_common
+def demo(common: Common) -> None:
+    """Run the packaged sample from capture to report; the newcomer's first command."""
+    from pipeline import resources
+    from pipeline.lake import Lake
+    from pipeline.run import Job, run_whole
+
+    sample = resources.folder("samples") / "single-pod"
+    job = Job(sample, Lake(common.lake), common.run or "single-pod", limits=common.limits)
+    run_whole(job, Window(), Keep.SLIM)
+    _report(common, job.run, REPORT)
+
+
+@app.command()
+@with_common
+def run(
+    common: Common,
+    capture: Capture,
+    output: Report = REPORT,
+    keep_packets: Packets = Keep.SLIM,
+    service: Services = None,
+    since: Since = None,
+    until: Until = None,
+    fields: Fields = "",
+    node: Nodes = None,
+    cluster: Cluster = None,
+    strict: Strict = False,
+) -> None:
+    """The main job: ingest, trace, label, report.
+
+    Example: `hopscope run ./peak-2 --lake ./lake -o peak-2.html`
+    """
+    from pipeline.run import run_whole
+
+    manifest = run_whole(_job(common, capture, fields, node, cluster), window(service, since, until), keep_packets)
+    _report(common, manifest.run, output)
+    _stop_if_rejected(common, manifest.run, strict)
+
+
+@app.command()
+@with_common
+def ingest(
+    common: Common,
+    capture: Capture,
+    fields: Fields = "",
+    node: Nodes = None,
+    cluster: Cluster = None,
+    strict: Strict = False,
+) -> None:
+    """Read a capture into the lake; `label` and `report` do the rest."""
+    from pipeline.run import ingest_only
+
+    manifest = ingest_only(_job(common, capture, fields, node, cluster))
+    note(f"run {manifest.run}: {len(manifest.inputs)} files read into {common.lake}")
+    _stop_if_rejected(common, manifest.run, strict)
+
+
+@app.command()
+@with_common
+def label(
+    common: Common,
+    keep_packets: Packets = Keep.SLIM,
+    service: Services = None,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """Trace and label a run that is in the lake."""
+    from pipeline.lake import Lake
+    from pipeline.run import label_again
+
+    chosen = window(service, since, until)
+    manifest = label_again(Lake(common.lake), common.run, chosen, keep_packets, common.limits)
+    note(f"run {manifest.run}: labelled")
+
+
+@app.command()
+@with_common
+def report(common: Common, output: Report = REPORT) -> None:
+    """Write the HTML report of a run, and its summary to stdout."""
+    _report(common, common.run, output)
+
+
+@app.command()
+@with_common
+def runs(
+    common: Common,
+    delete: Annotated[str | None, typer.Option("--delete", metavar="NAME", help="Remove this run.")] = None,
+) -> None:
+    """List the runs of a lake."""
+    from pipeline.lake import Lake
+
+    lake = Lake(common.lake)
+    if delete:
+        lake.delete(delete)
+        note(f"run {delete}: removed")
+        return
+    for manifest in lake.runs():
+        sys.stdout.write(f"{manifest.run}\n")
+
+
+def _job(common: Common, capture: Path, fields: str, node: list[str] | None, cluster: list[Path] | None) -> Job:
+    from pipeline.lake import Lake
+    from pipeline.run import Job
+
+    names = tuple(f.strip() for f in fields.split(",") if f.strip())
+    return Job(capture, Lake(common.lake), common.run, names, node_paths(node or []), cluster or [], common.limits)
+
+
+def _report(common: Common, run: str | None, output: Path) -> None:
+    from pipeline.lake import Lake
+    from pipeline.query import open_lake
+    from pipeline.report import summary, write_report
+
+    lake = Lake(common.lake)
+    name = lake.run(run).run
+    con = open_lake(lake, common.limits, name)
+    write_report(con, name, output)
+    sys.stdout.write(f"{summary(con)}\nreport: {output.resolve()}\n")
+
+
+def _stop_if_rejected(common: Common, run: str, strict: bool) -> None:
+    if not strict:
+        return
+    from pipeline.lake import Lake
+    from pipeline.query import open_lake
+
+    count = open_lake(Lake(common.lake), common.limits, run).sql("SELECT COUNT(*) FROM rejects").fetchall()[0][0]
+    if count:
+        hint = "hopscope sql 'SELECT file, line_number, reason, text FROM rejects'"
+        raise RejectedError(f"{count} input lines were rejected", hint=hint)

@@ -1,0 +1,107 @@
+"""Verbs that answer questions: of a lake, of one connection, of one dump."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import app
+from pipeline.cli.options import Common, with_common
+from pipeline.config import Form, Origin, StoryForm
+from pipeline.errors import UsageError
+
+
+@app.command()
+@with_common
+def sql(
+    common: Common,
+    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="One SELECT; `-` reads it from stdin.")] = None,
+    file: Annotated[Path | None, typer.Option("-f", "--file", help="File that holds the query.")] = None,
+    form: Annotated[Form, typer.Option("--format", help="How to print the result.")] = Form.TABLE,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the result here.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print every table and column, and stop.")] = False,
+) -> None:
+    """Read-only SQL over the lake; every table is in `--schema`.
+
+    Example: `hopscope sql "SELECT label, count(*) FROM connections GROUP BY label" --format csv`
+    """
+    from pipeline.schema import schema_text
+
+    if schema:
+        sys.stdout.write(schema_text())
+        return
+    from pipeline.lake import Lake
+    from pipeline.query import open_lake, run_query
+
+    text = _query_text(query, file)
+    lake = Lake(common.lake)
+    lake.run(common.run)
+    run_query(open_lake(lake, common.limits, common.run), lake, text, form, output)
+
+
+@app.command()
+@with_common
+def explain(
+    common: Common,
+    connection_id: Annotated[str, typer.Argument(metavar="CONNECTION_ID", help="As in the table connections.")],
+    form: Annotated[StoryForm, typer.Option("--format", help="How to print it.")] = StoryForm.TEXT,
+) -> None:
+    """The story of one connection: legs, rules followed, what was missing, display filters for tshark."""
+    from pipeline.explain import explain as tell
+    from pipeline.explain import render_text
+    from pipeline.lake import Lake
+    from pipeline.query import open_lake
+
+    lake = Lake(common.lake)
+    story = tell(open_lake(lake, common.limits, lake.run(common.run).run), connection_id)
+    sys.stdout.write(render_text(story) if form is StoryForm.TEXT else json.dumps(story, indent=1) + "\n")
+
+
+@app.command()
+def trace(
+    rules: Annotated[Path, typer.Option("--rules", metavar="FILE", help="One dump, in any form that is read.")],
+    src: Annotated[str | None, typer.Option("--src", metavar="IP", help="Source address.")] = None,
+    dst: Annotated[str | None, typer.Option("--dst", metavar="IP", help="Destination address.")] = None,
+    dport: Annotated[int | None, typer.Option("--dport", metavar="N", help="Destination port.")] = None,
+    proto: Annotated[str, typer.Option("--proto", help="tcp, udp or sctp.")] = "tcp",
+    packets: Annotated[
+        Path | None,
+        typer.Option("--packets", metavar="FILE.csv", help="Many packets: src_ip,protocol,dst_ip,dst_port."),
+    ] = None,
+    node_ip: Annotated[
+        list[str] | None, typer.Option("--node-ip", metavar="IP", help="An address of the node the dump is from.")
+    ] = None,
+    origin: Annotated[Origin | None, typer.Option("--from", help="Where the packet comes from.")] = None,
+    form: Annotated[StoryForm, typer.Option("--format", help="How to print it; many packets: one JSON line each.")] = (
+        StoryForm.TEXT
+    ),
+) -> None:
+    """What one dump does with a packet, and by which rules.
+
+    Example: `hopscope trace --rules iptables-save.txt --src 71.246.124.116 --dst 20.185.96.169 --dport 80`
+    """
+    from pipeline.trace import packet, read_packets, render_text, trace_file
+
+    if (packets is None) == (src is None or dst is None):
+        raise UsageError("give either --src and --dst, or --packets", hint="see hopscope trace --help")
+    asked = read_packets(packets) if packets else [packet(src or "", proto, dst or "", dport)]
+    for answer in trace_file(rules, asked, node_ip or [], origin):
+        as_text = form is StoryForm.TEXT and packets is None
+        sys.stdout.write(render_text(answer) if as_text else json.dumps(answer) + "\n")
+
+
+def _query_text(query: str | None, file: Path | None) -> str:
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8")
+        except OSError as e:
+            raise UsageError(f"cannot be read: {e.strerror}", where=str(file)) from e
+    if query == "-" or (query is None and not sys.stdin.isatty()):
+        return sys.stdin.read()
+    if query is None:
+        raise UsageError("no query given", hint='e.g. hopscope sql "SELECT * FROM connections LIMIT 5"')
+    return query
