@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from pipeline import resources
 from pipeline.diagnostics import detail, warn
-from pipeline.engines.delimited import DelimitedFile
 from pipeline.engines.duckdb import literal
 from pipeline.errors import HopscopeError
 from pipeline.formats.base import POLARS_TYPES, Finding, Parsed, Reject, clip, frame
-from pipeline.formats.source import look_over
-from pipeline.formats.tshark_fields import FIELD_TYPES, TsharkFields
+from pipeline.packets import PacketFile
 from pipeline.schema import TABLES, Row
 
 if TYPE_CHECKING:
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
 
     from pipeline.discover import Input
     from pipeline.engines.duckdb import Connection
-    from pipeline.formats.base import Parser
+    from pipeline.formats.base import Format, Parser
     from pipeline.formats.source import Source
 
 
@@ -46,7 +43,7 @@ class Ingest:
         """Read one input."""
         detail(f"reading {one.source.name} as {one.form.name if one.form else 'nothing known'}")
         row: Row = {"row_count": 0, "kept_count": 0, "rejected_count": 0}
-        if isinstance(one.form, TsharkFields):
+        if one.form is not None and one.form.kind == "packets":
             row |= self._packets(one, one.form)
         elif one.form is not None:
             row |= self._parsed(one, cast("Parser", one.form).parse(one.source))
@@ -62,30 +59,29 @@ class Ingest:
         for table, frames in self.frames.items():
             write_frames(self.folder, table, frames)
 
-    def _packets(self, one: Input, form: TsharkFields) -> Row:
-        source = one.source
-        with tempfile.TemporaryDirectory(prefix="hopscope-") as spare:
-            survey = look_over(source, Path(spare))
-            layout = form.layout(source.head(), self.fields)
-            file = DelimitedFile(self.con, survey, layout, one.capture_id, FIELD_TYPES)
-            out = self.folder / "packets" / f"node={quote(source.node or 'unknown')}" / f"{one.capture_id}.parquet"
-            out.parent.mkdir(parents=True, exist_ok=True)
-            scan = file.copy((resources.folder("sql") / "packets.sql").read_text(), out)
-            file.write_rejects(source.name, self.folder / "rejects" / f"{one.capture_id}.parquet")
-        if survey.cut:
-            self.rejects.append(_reject_row(one, survey.cut))
-        if source.broken:
-            one.findings.append(_truncated(source))
-        first, last = self.con.sql(f"SELECT min(ts_us), max(ts_us) FROM read_parquet({literal(str(out))})").fetchall()[
-            0
-        ]
+    def _packets(self, one: Input, form: Format) -> Row:
+        folder = self.folder / "packets" / f"node={quote(one.source.node or 'unknown')}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="spare-", dir=self.folder) as spare:
+            file = PacketFile(self.con, one.source, one.capture_id, folder, self.folder / "rejects", Path(spare))
+            tally = file.read(form, self.fields)
+        one.findings += tally.findings
+        if one.source.broken:
+            one.findings.append(_truncated(one.source))
+        first, last = self._times(folder, one.capture_id)
         return {
-            "row_count": survey.line_count - len(survey.blank_lines) - layout.header_lines,
-            "kept_count": scan.kept_count,
-            "rejected_count": scan.rejected_count + (survey.cut is not None),
+            "row_count": tally.read_count,
+            "kept_count": tally.kept_count,
+            "rejected_count": tally.rejected_count,
             "first_us": first,
             "last_us": last,
         }
+
+    def _times(self, folder: Path, capture_id: str) -> tuple[object, object]:
+        """When the first and the last packet of a file were captured."""
+        files = literal(f"{folder}/{capture_id}*.parquet")
+        first, last = self.con.sql(f"SELECT min(ts_us), max(ts_us) FROM read_parquet({files})").fetchall()[0]
+        return first, last
 
     def _parsed(self, one: Input, parsed: Parsed) -> Row:
         import polars as pl

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.engines.duckdb import create_view, identifier, literal, write_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pipeline.engines.duckdb import Connection
     from pipeline.formats.source import Survey
-    from pipeline.formats.tshark_fields import Layout
+    from pipeline.formats.tshark_layout import Layout
 
-_REASON = """CASE CAST(error_type AS VARCHAR)
-  WHEN 'CAST' THEN 'cell ' || column_idx || ' (' || column_name || ') holds no single number of its kind'
-  WHEN 'MISSING COLUMNS' THEN 'too few cells: ' || lower(error_message)
-  WHEN 'TOO MANY COLUMNS' THEN 'too many cells: ' || lower(error_message)
-  ELSE lower(replace(CAST(error_type AS VARCHAR), '_', ' '))
-END"""
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What a scan did: rows kept, lines rejected."""
-
-    kept_count: int
-    rejected_count: int
+_BATCH = 10_000
 
 
 class DelimitedFile:
@@ -45,29 +31,42 @@ class DelimitedFile:
         self.types = types
         self.rejects_table = f"rejects_{capture_id}"
 
-    def copy(self, select: str, out: Path) -> Scan:
-        """Write what `select` makes of the view `export_lines` to `out`, line numbers as in the file."""
-        create_view(self.con, "export_lines", self._scan())
+    def copy(self, select: str, doubt: str, out: Path) -> int:
+        """Write what `select` makes of the view `export_lines` to `out`, line numbers as in the file; how many rows.
+
+        Rows for which the condition `doubt` holds are left out.
+        """
+        create_view(self.con, "export_lines", f"SELECT * FROM ({self._scan()}) WHERE NOT COALESCE({doubt}, FALSE)")
         draft = out.with_suffix(".draft")
         kept = write_parquet(self.con, select, draft)
-        lost = self._lost_lines()
+        lost = sorted({*self._rejected(), *self.survey.blank_lines})
         if lost:
             write_parquet(self.con, self._renumbered(draft, lost), out)
             draft.unlink()
         else:
             draft.rename(out)
-        return Scan(kept, len(lost) - len(self.survey.blank_lines))
+        return kept
 
-    def write_rejects(self, file: str, out: Path) -> None:
-        """Write the rejected lines to `out`, one row a line, in the columns of `rejects`."""
-        text = "ltrim(csv_line, chr(10) || chr(13))"
-        write_parquet(
-            self.con,
-            f"""SELECT {literal(self.capture_id)} AS capture_id, {literal(file)} AS file,
-              CAST(line AS BIGINT) AS line_number, min({_REASON}) AS reason, left(min({text}), 500) AS text
-            FROM {self.rejects_table} GROUP BY line ORDER BY line""",
-            out,
-        )
+    def rejected_lines(self) -> Iterator[tuple[int, str]]:
+        """Number and text of the lines that have a cell of another type, or another number of cells."""
+        text = "min(ltrim(csv_line, chr(10) || chr(13)))"
+        lines = self.con.execute(f"SELECT line, {text} FROM {self.rejects_table} GROUP BY line ORDER BY line")
+        while batch := lines.fetchmany(_BATCH):
+            yield from ((int(line), str(text)) for line, text in batch)
+
+    def doubtful_lines(self, out: Path) -> set[int]:
+        """Numbers of the lines that `copy` left out of `out` though their cells could be read."""
+        lines = self.con.sql(
+            f"""SELECT range FROM range({self.layout.header_lines + 1}, {self.survey.line_count + 1})
+            ANTI JOIN read_parquet({literal(str(out))}) ON range = line_number ORDER BY 1"""
+        ).fetchall()
+        cut = {self.survey.cut[0]} if self.survey.cut else set()
+        return {int(line) for (line,) in lines} - {*self._rejected(), *self.survey.blank_lines, *cut}
+
+    def forget(self) -> None:
+        """Drop what the scan left in the database."""
+        for table in (self.rejects_table, f"scan_{self.capture_id}"):
+            self.con.execute(f"DROP TABLE IF EXISTS {table}")
 
     def _scan(self) -> str:
         names = _unique(self.layout.fields)
@@ -84,9 +83,9 @@ class DelimitedFile:
           skip = {self.layout.header_lines}, auto_detect = false, columns = {{{columns}}},
           store_rejects = true, rejects_table = '{self.rejects_table}', rejects_scan = 'scan_{self.capture_id}')"""
 
-    def _lost_lines(self) -> list[int]:
-        rejected = self.con.sql(f"SELECT DISTINCT line FROM {self.rejects_table}").fetchall()
-        return sorted({*(int(r[0]) for r in rejected), *self.survey.blank_lines})
+    def _rejected(self) -> list[int]:
+        rows = self.con.sql(f"SELECT DISTINCT line FROM {self.rejects_table}").fetchall()
+        return [int(line) for (line,) in rows]
 
     def _renumbered(self, draft: Path, lost: list[int]) -> str:
         """Rows of `draft`, each line number raised by the lost lines before it."""
@@ -95,6 +94,14 @@ class DelimitedFile:
         return f"""SELECT p.* REPLACE (p.line_number + COALESCE(s.raised, 0) AS line_number)
         FROM read_parquet({literal(str(draft))}) AS p
         ASOF LEFT JOIN (VALUES {values}) AS s(before, raised) ON p.line_number > s.before"""
+
+
+def prepared_rows(path: Path, capture_id: str, types: Mapping[str, str]) -> str:
+    """A SELECT over a file of our own making: tabs, no header, a line number before the cells of `types`."""
+    columns = ", ".join(f"'{name.replace('.', '_')}': '{kind}'" for name, kind in types.items())
+    return f"""SELECT *, {literal(capture_id)} AS capture_id FROM read_csv({literal(str(path))},
+      delim = '\t', quote = '', escape = '', header = false, auto_detect = false,
+      columns = {{'line_number': 'BIGINT', {columns}}})"""
 
 
 def _unique(names: tuple[str, ...]) -> list[str]:

@@ -111,7 +111,7 @@ class Survey:
     compression: str | None
     line_count: int
     blank_lines: list[int]
-    cut: Reject | None = None
+    cut: tuple[int, str] | None = None
 
 
 def look_over(source: Source, spare: Path) -> Survey:
@@ -132,7 +132,7 @@ def _salvage(source: Source, path: Path) -> Survey:
     whole, _, rest = data.rpartition(b"\n")
     path.write_bytes(whole + b"\n")
     survey = look_over(Source(path, source.name), path.parent)
-    cut = Reject(survey.line_count + 1, "cut off where the compressed data ends", _text(rest)) if rest else None
+    cut = (survey.line_count + 1, _text(rest)) if rest else None
     return Survey(path, None, survey.line_count + bool(rest), survey.blank_lines, cut)
 
 

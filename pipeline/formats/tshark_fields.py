@@ -1,114 +1,94 @@
-"""`tshark -T fields`: one line a packet, one cell a field. DuckDB reads the lines; this tells it how."""
+"""`tshark -T fields`: one line a packet, one cell a field, in any of the ways it can be told to write them.
+
+DuckDB reads a clean file by its `Layout`; `lines` reads any, line by line.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from ipaddress import ip_address
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
+from pipeline.formats.base import Finding, Reject
+from pipeline.formats.tshark_cells import packet_row
+from pipeline.formats.tshark_layout import Layout, header, read_layout
+from pipeline.formats.tshark_noise import is_noise, plain
+from pipeline.formats.tshark_summary import column_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.formats.base import Kind
+    from pipeline.formats.tshark_cells import Line
 
-# Fields that become columns of `packets`, with the type a cell is read as; other fields are left out.
-FIELD_TYPES: dict[str, str] = {
-    "frame.time_epoch": "DECIMAL(19,9)",
-    "frame.interface_name": "VARCHAR",
-    "frame.len": "INTEGER",
-    "ip.src": "VARCHAR",
-    "ip.dst": "VARCHAR",
-    "ipv6.src": "VARCHAR",
-    "ipv6.dst": "VARCHAR",
-    "ip.proto": "USMALLINT",
-    "ipv6.nxt": "USMALLINT",
-    "ip.id": "USMALLINT",
-    "ip.ttl": "USMALLINT",
-    "ipv6.hlim": "USMALLINT",
-    "tcp.srcport": "USMALLINT",
-    "tcp.dstport": "USMALLINT",
-    "udp.srcport": "USMALLINT",
-    "udp.dstport": "USMALLINT",
-    "sctp.srcport": "USMALLINT",
-    "sctp.dstport": "USMALLINT",
-    "tcp.flags": "USMALLINT",
-    "tcp.seq_raw": "UINTEGER",
-    "tcp.ack_raw": "UINTEGER",
-    "tcp.len": "INTEGER",
-    "tcp.options.timestamp.tsval": "UINTEGER",
-    "tcp.stream": "UINTEGER",
-    "http.request.method": "VARCHAR",
-}
-CLASSIC = ("ip.src", "tcp.srcport", "ip.dst", "tcp.dstport", "ip.proto")
-_NAME = re.compile(r"^(_ws\.col\.)?[a-z][a-z0-9_-]*(\.[A-Za-z0-9_-]+)*$")
-_DELIMITERS = ("\t", ";", "|", ",", " ")
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How to read an export: what separates cells, how many lines to skip, the field in each place."""
-
-    delimiter: str
-    header_lines: int
-    fields: tuple[str, ...]
+_SOURCE_PORTS = ("tcp.srcport", "udp.srcport", "sctp.srcport")
+_ADDRESSES = ("ip.src", "ipv6.src", "ip.dst", "ipv6.dst")
+_NO_ADDRESS = re.compile(r"[^0-9A-Fa-f.:]+")
 
 
 class TsharkFields:
-    """`tshark -T fields -e ...`, with a header line or the classic five columns without one."""
+    """`tshark -T fields -e ...`, with a header line, or without one where the columns are clear from what they hold."""
 
     name = "tshark-fields"
     kind: Kind = "packets"
 
     def recognise(self, head: str) -> int:
-        """Sure where the first line names fields, nearly so where lines are address, port, address, port, protocol."""
-        lines = head.splitlines()
-        if not lines:
+        """Sure where a line names fields, nearly so where the columns are clear from what they hold."""
+        layout = read_layout(head)
+        if layout is None:
             return 0
-        if _header(lines[0]):
-            return 95
-        return 80 if _classic(lines[: -1 if len(lines) > 1 else None]) else 0
+        return 95 if header(plain(head.split("\n")[layout.header_lines - 1])) else 80
 
     def layout(self, head: str, fields: Sequence[str] = ()) -> Layout:
         """The layout of an export that starts with `head`; `fields` names the columns of one without a header."""
-        lines = head.splitlines()
-        first = lines[0] if lines else ""
-        header = _header(first)
-        if header:
-            return Layout(header[0], 1, header[1])
-        delimiter = next((d for d in _DELIMITERS if d in first), "\t")
-        if fields:
-            if (cells := len(first.split(delimiter))) != len(fields):
-                message = f"the line has {cells} cells, --fields names {len(fields)}"
-                raise InputError(message, hint="name every column of the export, in its order")
-            return Layout(delimiter, 0, tuple(fields))
-        return Layout(delimiter, 0, CLASSIC)
+        layout = read_layout(head, fields)
+        if layout is None:
+            message = f"no line has the {len(fields)} cells that --fields names" if fields else "no columns are clear"
+            raise InputError(message, hint="name every column of the export, in its order")
+        return layout
+
+    def lines(self, numbered: Iterable[tuple[int, str]], layout: Layout) -> Iterator[Line]:
+        """What each line is; a header in between holds for the lines that follow."""
+        trapped = 0
+        for number, raw in numbered:
+            line = plain(raw)
+            if is_noise(line):
+                continue
+            if named := header(line):
+                layout = replace(named, quote=named.quote or layout.quote)
+                continue
+            try:
+                cells = _cells(line, layout)
+                row = packet_row(cells, joint=_joint(cells))
+            except ValueError as e:
+                yield Reject(number, str(e), line)
+            else:
+                trapped += any(cells.get(p) for p in _SOURCE_PORTS) and not any("port" in name for name in row)
+                yield number, row
+        if trapped:
+            message = f"{trapped} packets show an outer header and the ports of an inner one; kept without ports"
+            yield Finding("occurrence-trap", "warning", message, "export with -E occurrence=a")
 
 
-def _header(line: str) -> tuple[str, tuple[str, ...]] | None:
-    """Separator and field names, if the line is a header."""
-    for delimiter in _DELIMITERS:
-        cells = tuple(cell.strip('"') for cell in line.rstrip("\r").split(delimiter))
-        if all(_NAME.match(c) for c in cells) and any(c in FIELD_TYPES for c in cells):
-            return delimiter, cells
-    return None
+def _cells(line: str, layout: Layout) -> dict[str, str]:
+    """Text by field name; of two columns with one name, the one with something in it."""
+    cells = layout.cells(line)
+    if (found := len(cells)) != (wanted := len(layout.fields)):
+        kind = "few" if found < wanted else "many"
+        why = "; a comma both separates cells and joins values" if layout.delimiter == "," and found > wanted else ""
+        raise ValueError(f"too {kind} cells: expected {wanted} and found {found}{why}")
+    named: dict[str, str] = {}
+    for name, cell in zip(layout.fields, cells, strict=True):
+        if cell or name not in named:
+            named[name] = cell
+    return named | column_cells(named) if any(n.startswith("_ws.col.") for n in named) else named
 
 
-def _classic(lines: Sequence[str]) -> bool:
-    """Whether most lines with anything in them are the classic five columns."""
-    rows = [line.split("\t") for line in lines[:200] if line.strip()]
-    good = sum(len(r) == len(CLASSIC) and _address(r[0]) and _address(r[2]) and r[1].isdigit() for r in rows)
-    return good > 0 and good * 2 >= len(rows)
-
-
-def _address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
+def _joint(cells: dict[str, str]) -> str:
+    """What stands between several values in one cell (`-E aggregator`), as the addresses show it."""
+    found = (m[0] for name in _ADDRESSES if (m := _NO_ADDRESS.search(cells.get(name, ""))))
+    return next(found, ",")
 
 
 FORMAT = TsharkFields()

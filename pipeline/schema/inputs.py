@@ -71,7 +71,15 @@ tcp_tsval BIGINT TCP timestamp value.
 tcp_stream BIGINT tshark's conversation number within its file.
 ip_id INTEGER IP identification.
 ip_ttl INTEGER IP time to live or hop limit.
-request_count INTEGER HTTP requests in the packet, where the export says so.""",
+request_count INTEGER HTTP requests in the packet, where the export says so.
+outer_src_ip VARCHAR Source of the header around it, where it came through a tunnel.
+outer_dst_ip VARCHAR Destination of the header around it.
+outer_protocol VARCHAR What carried it: udp (VXLAN, GENEVE), 47 (GRE), 4 or 41 (IP in IP).
+quoted_src_ip VARCHAR Source of the packet that an ICMP error quotes; it is counted in no flow.
+quoted_dst_ip VARCHAR Destination of the packet that an ICMP error quotes.
+quoted_protocol VARCHAR Protocol of the packet that an ICMP error quotes.
+quoted_src_port INTEGER Source port of the packet that an ICMP error quotes.
+quoted_dst_port INTEGER Destination port of the packet that an ICMP error quotes.""",
         "run node",
     ),
     table(

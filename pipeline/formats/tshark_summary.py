@@ -1,0 +1,111 @@
+"""What tshark prints when it is told nothing, one line of columns a packet; and the same columns as fields.
+
+Ports stand in the last column, and only for plain TCP and UDP; lines of higher protocols give no ports.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from pipeline.formats.source import Reject
+from pipeline.formats.tshark_cells import packet_row
+from pipeline.formats.tshark_noise import is_noise, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pipeline.formats.base import Kind
+    from pipeline.formats.tshark_cells import Line
+
+_LINE = re.compile(
+    r"\s*(?:\d+\s+)?(?P<time>-?\d+\.\d+|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+(?:Z| UTC)?)\s+"
+    r"(?P<source>\S+)\s+(?:→|->)"
+    r"\s+(?P<destination>\S+)\s+(?P<protocol>\S+)\s+(?P<length>\d+)(?:\s+(?P<info>.*))?"
+)
+_PORTS = re.compile(r"(?:\[[^]]*\] ?)*(\d+)(?:\(\w+\))? (?:→|->|>) (\d+)\b")
+_FLAGS = re.compile(r"\[((?:(?:FIN|SYN|RST|PSH|ACK|URG|ECE|CWR)(?:, )?)+)\]")
+_LENGTH = re.compile(r"\bLen=(\d+)\b")
+_METHOD = re.compile(r"(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH) \S")
+_NUMBERS = {"TCP": "6", "UDP": "17", "ICMP": "1", "ICMPv6": "58"}
+_LETTERS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ECE": 64, "CWR": 128}
+_COLUMNS = {
+    "time": ("_ws.col.Time", "_ws.col.time", "_ws.col.cls_time"),
+    "source": ("_ws.col.Source", "_ws.col.def_src"),
+    "destination": ("_ws.col.Destination", "_ws.col.def_dst"),
+    "protocol": ("_ws.col.Protocol", "_ws.col.protocol"),
+    "length": ("_ws.col.Length", "_ws.col.packet_length"),
+    "info": ("_ws.col.Info", "_ws.col.info"),
+}
+
+
+class TsharkSummary:
+    """tshark's own columns as text, blank-aligned or by tabs (`-T tabs`)."""
+
+    name = "tshark-summary"
+    kind: Kind = "packets"
+
+    def recognise(self, head: str) -> int:
+        """Sure where most lines are number, time, source, an arrow, destination, protocol, length."""
+        lines = [line for raw in head.split("\n")[:200] if not is_noise(line := plain(raw.rstrip("\r")))]
+        return 85 if lines and 2 * sum(bool(_LINE.match(line)) for line in lines) >= len(lines) else 0
+
+    def lines(self, numbered: Iterable[tuple[int, str]]) -> Iterator[Line]:
+        """What each line is."""
+        for number, raw in numbered:
+            line = plain(raw)
+            if is_noise(line):
+                continue
+            try:
+                if not (m := _LINE.fullmatch(line)):
+                    raise ValueError("is no line of number, time, source, destination, protocol and length")
+                yield number, packet_row(_cells({k: v or "" for k, v in m.groupdict().items()}), "UTC")
+            except ValueError as e:
+                yield Reject(number, str(e), line)
+
+
+def column_cells(cells: Mapping[str, str]) -> dict[str, str]:
+    """What tshark's columns among the cells of a field export say, by field name."""
+    found = {name: next((cells[f] for f in fields if f in cells), "") for name, fields in _COLUMNS.items()}
+    return {k: v for k, v in _cells(found).items() if v and not cells.get(k)}
+
+
+def _cells(found: Mapping[str, str]) -> dict[str, str]:
+    number, info = _NUMBERS.get(found["protocol"], ""), found["info"]
+    source, target = _address(found["source"]), _address(found["destination"])
+    family, proto = ("ipv6", "ipv6.nxt") if ":" in source else ("ip", "ip.proto")
+    cells = {f"{family}.src": source, f"{family}.dst": target, proto: number, "frame.len": found["length"]}
+    if time := _absolute(found["time"]):
+        cells["frame.time_epoch"] = time
+    if m := _METHOD.match(info):
+        cells["http.request.method"] = m[1]
+    if number in ("6", "17") and (m := _PORTS.match(info)):
+        name = "tcp" if number == "6" else "udp"
+        cells |= {f"{name}.srcport": m[1], f"{name}.dstport": m[2]}
+    return cells | _tcp(info) if number == "6" else cells
+
+
+def _tcp(info: str) -> dict[str, str]:
+    flags, length = _FLAGS.search(info), _LENGTH.search(info)
+    cells = {"tcp.len": length[1]} if length else {}
+    return cells | {"tcp.flags": str(sum(_LETTERS[f] for f in flags[1].split(", ")))} if flags else cells
+
+
+def _absolute(time: str) -> str:
+    """A time that does not count from the start of the capture; without a zone it is taken for UTC."""
+    return "" if re.fullmatch(r"-?\d{1,8}\.\d+", time) else time
+
+
+def _address(text: str) -> str:
+    """An IP address; nothing for an Ethernet address."""
+    try:
+        ip_address(text)
+    except ValueError:
+        if ":" in text or text in ("Broadcast", ""):
+            return ""
+        raise ValueError(f"{text!r} is a name, not an address; run tshark with -n") from None
+    return text
+
+
+FORMAT = TsharkSummary()
