@@ -1,4 +1,4 @@
--- about: Which way connections to a service went: where they entered, who served them, and how much they carried.
+-- about: Which way connections to services went: where they entered, who served them, and how much they carried.
 -- about: Where the node's name is not known, the address that it rewrote clients to stands for it.
 -- grain: service, way in and pod
 -- key: service, entered_at, served_by, pod_node, hop
@@ -12,7 +12,7 @@ WITH paths AS (
     byte_count,
     request_count
   FROM connections
-  WHERE service IS NOT NULL
+  WHERE service IS NOT NULL OR hop IN ('local', 'forwarded')
 )
 SELECT
   service,

@@ -23,7 +23,7 @@ connection_count BIGINT Connections.""",
         "service, way in and pod",
         "run service entered_at served_by pod_node hop",
         """
-service VARCHAR namespace/name.
+service VARCHAR namespace/name; NULL if not known.
 entered_at VARCHAR Ingress node; the address it rewrote clients to where its name is not known; NULL if neither is.
 served_by VARCHAR namespace/name of the pod; its address where its name is not known; NULL if neither is.
 pod_node VARCHAR Node of the pod.

@@ -5,9 +5,10 @@ WITH counted AS (
     CAST(SUM(connection_count) AS BIGINT) AS connection_count,
     COALESCE(CAST(SUM(CASE WHEN hop = 'forwarded' THEN connection_count END) AS BIGINT), 0) AS forwarded_count,
     COALESCE(CAST(SUM(CASE WHEN hop IN ('local', 'forwarded') THEN connection_count END) AS BIGINT), 0) AS hop_count,
-    COALESCE(CAST(SUM(CASE WHEN NOT source_nat THEN connection_count END) AS BIGINT), 0) AS client_kept_count,
-    COALESCE(CAST(SUM(CASE WHEN source_nat IS NOT NULL THEN connection_count END) AS BIGINT), 0)
-      AS source_nat_known_count,
+    COALESCE(CAST(SUM(CASE WHEN NOT source_nat AND hop IN ('local', 'forwarded') THEN connection_count END) AS BIGINT), 0) AS client_kept_count,
+    COALESCE(
+      CAST(SUM(CASE WHEN source_nat IS NOT NULL AND hop IN ('local', 'forwarded') THEN connection_count END) AS BIGINT), 0
+    ) AS source_nat_known_count,
     COALESCE(CAST(SUM(CASE WHEN label = 'unlabelled' THEN connection_count END) AS BIGINT), 0) AS unlabelled_count,
     COALESCE(CAST(SUM(CASE WHEN evidence = 'assumed' THEN connection_count END) AS BIGINT), 0) AS assumed_count,
     COALESCE(CAST(SUM(CASE WHEN affinity = 'pinned' THEN connection_count END) AS BIGINT), 0) AS pinned_count,

@@ -15,12 +15,12 @@ flags AS (
     connection_count,
     label = 'unlabelled' AS is_unlabelled,
     service IS NOT NULL AS has_service,
-    COALESCE(service IS NOT NULL AND hop = 'forwarded', FALSE) AS is_forwarded,
-    COALESCE(service IS NOT NULL AND hop IN ('local', 'forwarded'), FALSE) AS has_hop,
-    COALESCE(service IS NOT NULL AND NOT source_nat, FALSE) AS keeps_client,
-    COALESCE(service IS NOT NULL AND source_nat IS NOT NULL, FALSE) AS has_source_nat,
+    COALESCE(hop = 'forwarded', FALSE) AS is_forwarded,
+    COALESCE(hop IN ('local', 'forwarded'), FALSE) AS has_hop,
+    COALESCE(hop IN ('local', 'forwarded') AND NOT source_nat, FALSE) AS keeps_client,
+    COALESCE(hop IN ('local', 'forwarded') AND source_nat IS NOT NULL, FALSE) AS has_source_nat,
     COALESCE(affinity = 'pinned', FALSE) AS is_pinned,
-    COALESCE(service IS NOT NULL AND affinity NOT IN ('none', 'unknown', 'hidden'), FALSE) AS has_affinity,
+    COALESCE(affinity NOT IN ('none', 'unknown', 'hidden'), FALSE) AS has_affinity,
     COALESCE(evidence = 'assumed', FALSE) AS is_assumed
   FROM distribution_labels
 ),

@@ -208,6 +208,15 @@ def test_shares_of_forwarding_do_not_rest_on_the_label(tmp_path: Path) -> None:
     assert "(75\u202f%)" in page.texts["hops"]
 
 
+def test_a_way_counts_even_where_the_service_is_not_known(tmp_path: Path) -> None:
+    rows = [connection(n, pod="a/b", ingress_node=NODES[0], hop="forwarded", label="forwarded") for n in range(3)]
+    with database({"connections": rows}) as con:
+        page = Reader(rendered(con, tmp_path))
+    assert "3 of 3 connections" in page.texts["hops"]
+    assert "None of them belongs to a service that is known" in page.texts["pods"]
+    assert page.table("pods") == [["a/b", NODES[0], "3", "1.0", "3", "3702"]]
+
+
 def test_what_is_assumed_is_counted_apart(page: Reader, usual: duckdb.DuckDBPyConnection) -> None:
     assert "for 4 of them this is assumed" in page.texts["hops"]
     assert "4 assumed" in summary(usual)

@@ -10,23 +10,29 @@ WITH counted AS (
   GROUP BY service, served_by, entered_at
 ),
 sized AS (
-  SELECT service, CAST(SUM(connection_count) AS BIGINT) AS service_count
+  SELECT
+    service,
+    served_by,
+    entered_at,
+    connection_count,
+    request_count,
+    byte_count,
+    CAST(SUM(connection_count) OVER (PARTITION BY service) AS BIGINT) AS service_count
   FROM counted
-  GROUP BY service
 )
 SELECT
-  c.service,
-  c.served_by,
-  c.entered_at,
-  c.connection_count,
-  CAST(c.connection_count AS DOUBLE) / s.service_count AS connection_share,
-  c.request_count,
-  c.byte_count
-FROM counted AS c
-INNER JOIN sized AS s ON s.service = c.service
+  service,
+  served_by,
+  entered_at,
+  connection_count,
+  CAST(connection_count AS DOUBLE) / service_count AS connection_share,
+  request_count,
+  byte_count
+FROM sized
 ORDER BY
-  s.service_count DESC NULLS LAST,
-  c.service NULLS LAST,
-  c.connection_count DESC NULLS LAST,
-  c.served_by NULLS LAST,
-  c.entered_at NULLS LAST
+  CASE WHEN service IS NULL THEN 1 ELSE 0 END,
+  service_count DESC NULLS LAST,
+  service NULLS LAST,
+  connection_count DESC NULLS LAST,
+  served_by NULLS LAST,
+  entered_at NULLS LAST
