@@ -103,7 +103,7 @@ def heatmap(chart: Chart, records: Sequence[Record]) -> Figure:
         xgap=2,
         ygap=2,
     )
-    layout = base_layout(120 + 34 * len(down))
+    layout = base_layout(130 + 34 * max(2, len(down)))
     layout["xaxis"] |= name_axis(across) | {"title": axis_title(chart.across)}
     layout["yaxis"] |= name_axis(down) | {"autorange": "reversed"}
     layout["shapes"] = [frame(across.index(name), down.index(name)) for name in across if name in on_both]

@@ -222,21 +222,37 @@ def test_what_is_assumed_is_counted_apart(page: Reader, usual: duckdb.DuckDBPyCo
     assert "4 assumed" in summary(usual)
 
 
-def test_sixty_services_and_five_hundred_pods_stay_readable(tmp_path: Path) -> None:
-    rows = [
+def test_a_large_run_stays_readable_and_below_two_megabytes(tmp_path: Path) -> None:
+    connections = [
         connection(
-            n, service=f"ns/service-{n % 60:02}", ingress_node=NODES[n % 3], pod=f"ns/pod-{n % 500:03}", hop="local"
+            n * 100,
+            service=f"ns/service-{n % 60:02}",
+            ingress_node=f"aks-nodepool1-23454376-vmss{n % 12:06}",
+            pod=f"ns/service-{n % 60:02}-6f7947bc4b-{n % 500:05}",
+            hop="local",
+            label="direct",
         )
         for n in range(6000)
     ]
-    with database({"connections": rows}) as con:
+    lost = [
+        {
+            "capture_id": "a",
+            "file": f"nodes/{n}/eth0.tsv",
+            "line_number": n,
+            "reason": "too few cells",
+            "text": "x" * 500,
+        }
+        for n in range(1000)
+    ]
+    rules = [{**row, "dst_ip": f"10.0.{n}.1"} for n in range(60) for row in usual_tables()["decisions"]]
+    with database({"connections": connections, "rejects": lost, "decisions": rules}) as con:
         text = rendered(con, tmp_path)
     page = Reader(text)
     assert len(text.encode()) < 2_000_000
     assert len([name for name in page.figures if name.startswith("pods-1-")]) == MOST_GROUPS
     assert len(page.figures["labels-1-1"]["layout"]["yaxis"]["ticktext"]) == MOST
     assert "40 others with 4,000 connections are not drawn" in page.texts["labels"]
-    assert "largest of 60 services are drawn" in page.texts["pods"]
+    assert "There are 60 services in all" in page.texts["pods"]
 
 
 def test_summary_names_labels_reasons_and_counts(usual: duckdb.DuckDBPyConnection) -> None:
