@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,12 +11,21 @@ from typing import TYPE_CHECKING
 from pipeline.errors import InputError
 from pipeline.formats import recognise
 from pipeline.formats.base import Finding, Source
+from pipeline.formats.tshark_noise import is_noise, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.formats.base import Format
+
+_REFUSED = (
+    (r"^<(?:pdml|psml)\b", "is a PDML or PSML export, which is not read"),
+    (r"^%!PS", "is a PostScript print of packets, which is not read"),
+    (r"^Frame \d+: \d+ bytes on wire", "is tshark -V output, which is not read"),
+    (r"^0000  (?:[0-9a-f]{2} ){8}", "is a hex dump of packets, which is not read"),
+    (r"^(?:IPv[46]|TCP|UDP) Conversations$|^\| IO Statistics", "is a tshark statistic, which has no packets in it"),
+)
 
 
 @dataclass(slots=True)
@@ -111,7 +121,12 @@ def _nothing_known(head: str, broken: str | None) -> Finding:
     if not head:
         remedy = "tshark loses what it buffered when it is killed; capture again with -l"
         return Finding("empty-file", "warning", "is empty", remedy)
+    if all(is_noise(plain(line)) for line in head.splitlines()):
+        remedy = "tshark loses what it buffered when it is killed; capture again with -l"
+        return Finding("empty-export", "warning", "holds what tshark says, and no packet", remedy)
     first = head.splitlines()[0][:60]
+    if why := next((why for pattern, why in _REFUSED if re.search(pattern, head[:2000], re.MULTILINE)), None):
+        return Finding("refused-export", "warning", why, "export again with -T fields; the README has the command")
     return Finding(
         "unrecognised-file",
         "warning",

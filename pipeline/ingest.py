@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from pipeline.diagnostics import detail, warn
 from pipeline.engines.duckdb import literal
-from pipeline.errors import HopscopeError
+from pipeline.errors import HopscopeError, InputError
 from pipeline.formats.base import POLARS_TYPES, Finding, Parsed, Reject, clip, frame
 from pipeline.packets import PacketFile
 from pipeline.schema import TABLES, Row
@@ -44,7 +44,10 @@ class Ingest:
         detail(f"reading {one.source.name} as {one.form.name if one.form else 'nothing known'}")
         row: Row = {"row_count": 0, "kept_count": 0, "rejected_count": 0}
         if one.form is not None and one.form.kind == "packets":
-            row |= self._packets(one, one.form)
+            try:
+                row |= self._packets(one, one.form)
+            except InputError as e:
+                one.findings.append(Finding("unreadable-file", "error", str(e), e.hint or ""))
         elif one.form is not None:
             row |= self._parsed(one, cast("Parser", one.form).parse(one.source))
         self._note_findings(one)
@@ -66,6 +69,9 @@ class Ingest:
             file = PacketFile(self.con, one.source, one.capture_id, folder, self.folder / "rejects", Path(spare))
             tally = file.read(form, self.fields)
         one.findings += tally.findings
+        if not tally.read_count:
+            remedy = "tshark loses what it buffered when it is killed; capture again with -l"
+            one.findings.append(Finding("empty-export", "warning", "holds no packet", remedy))
         if one.source.broken:
             one.findings.append(_truncated(one.source))
         first, last = self._times(folder, one.capture_id)

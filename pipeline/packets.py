@@ -6,8 +6,8 @@ Lines that the fast road cannot read take the careful one. Both end in sql/packe
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, cast
 
 import duckdb
 
@@ -16,9 +16,11 @@ from pipeline.engines.delimited import DelimitedFile, prepared_rows
 from pipeline.engines.duckdb import create_view, literal, write_parquet
 from pipeline.formats.base import Finding, Format, Reject, clip
 from pipeline.formats.source import look_over
+from pipeline.formats.tshark_fields import FORMAT as FIELDS
 from pipeline.formats.tshark_fields import TsharkFields
 from pipeline.formats.tshark_layout import header
 from pipeline.formats.tshark_names import FIELD_TYPES, NESTED_TYPES, doubt
+from pipeline.formats.tshark_pcap import TsharkPcap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from pipeline.formats.tshark_layout import Layout
 
 TYPES = FIELD_TYPES | NESTED_TYPES
+_UNIT = "\x1f"
+_PLAIN = str.maketrans({"\n": " ", "\r": " ", "\x00": "\ufffd", _UNIT: "\ufffd"})
 
 
 class PacketForm(Format, Protocol):
@@ -65,7 +69,12 @@ class PacketFile:
         """Read it by the road that its form allows."""
         if isinstance(form, TsharkFields):
             return self._fields(form, form.layout(self.source.head(), fields))
-        return self._careful(form.lines(self.source.lines()))  # type: ignore[attr-defined]
+        if isinstance(form, TsharkPcap):
+            export, layout, findings = form.export(self.source, self.spare)
+            tally = replace(self, source=export)._fields(FIELDS, layout)
+            tally.findings += findings
+            return tally
+        return self._careful(cast("PacketForm", form).lines(self.source.lines()))
 
     def out(self, part: str = "") -> Path:
         """Where its packets go."""
@@ -98,9 +107,9 @@ class PacketFile:
     def _careful(self, lines: Iterable[Line], part: str = "") -> Tally:
         """Write rows and rejects of `lines`, which are read one by one."""
         tally = Tally()
-        rows, rejects = self.spare / f"rows{part}.tsv", self.spare / f"rejects{part}.csv"
+        rows, rejects = self.spare / f"rows{part}", self.spare / f"rejects{part}"
         with rows.open("w", newline="") as f, rejects.open("w", newline="") as g:
-            cells, bad = csv.writer(f, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None), csv.writer(g)
+            cells, bad = (csv.writer(h, delimiter=_UNIT, quoting=csv.QUOTE_NONE, quotechar=None) for h in (f, g))
             for line in lines:
                 if isinstance(line, Finding):
                     tally.findings.append(line)
@@ -108,11 +117,11 @@ class PacketFile:
                 tally.read_count += 1
                 if isinstance(line, Reject):
                     tally.rejected_count += 1
-                    bad.writerow([line.line_number, line.reason, clip(line.text).replace("\x00", "\ufffd")])
+                    bad.writerow([line.line_number, line.reason.translate(_PLAIN), clip(line.text).translate(_PLAIN)])
                 else:
                     cells.writerow([line[0], *map(line[1].get, TYPES)])
         if tally.rejected_count < tally.read_count or not part:
-            create_view(self.con, "export_lines", prepared_rows(rows, self.capture_id, TYPES))
+            create_view(self.con, "export_lines", prepared_rows(rows, _UNIT, self.capture_id, TYPES))
             tally.kept_count = write_parquet(self.con, _select(), self.out(part))
         if tally.rejected_count:
             name = f"{self.capture_id}{part}.parquet"
@@ -121,7 +130,7 @@ class PacketFile:
 
     def _reject_rows(self, path: Path) -> str:
         return f"""SELECT {literal(self.capture_id)} AS capture_id, {literal(self.source.name)} AS file, *
-        FROM read_csv({literal(str(path))}, delim = ',', quote = '"', escape = '"', header = false,
+        FROM read_csv({literal(str(path))}, delim = {literal(_UNIT)}, quote = '', escape = '', header = false,
           auto_detect = false, columns = {{'line_number': 'BIGINT', 'reason': 'VARCHAR', 'text': 'VARCHAR'}})"""
 
 

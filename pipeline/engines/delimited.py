@@ -96,11 +96,11 @@ class DelimitedFile:
         ASOF LEFT JOIN (VALUES {values}) AS s(before, raised) ON p.line_number > s.before"""
 
 
-def prepared_rows(path: Path, capture_id: str, types: Mapping[str, str]) -> str:
-    """A SELECT over a file of our own making: tabs, no header, a line number before the cells of `types`."""
+def prepared_rows(path: Path, delimiter: str, capture_id: str, types: Mapping[str, str]) -> str:
+    """A SELECT over a file of our own making: no header, a line number before the cells of `types`."""
     columns = ", ".join(f"'{name.replace('.', '_')}': '{kind}'" for name, kind in types.items())
     return f"""SELECT *, {literal(capture_id)} AS capture_id FROM read_csv({literal(str(path))},
-      delim = '\t', quote = '', escape = '', header = false, auto_detect = false,
+      delim = {literal(delimiter)}, quote = '', escape = '', header = false, auto_detect = false,
       columns = {{'line_number': 'BIGINT', {columns}}})"""
 
 

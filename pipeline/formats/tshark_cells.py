@@ -76,7 +76,7 @@ def _plain(name: str, text: str) -> str:
     """One value, checked against its type and written as DuckDB reads it."""
     kind = (FIELD_TYPES | NESTED_TYPES)[name]
     if kind == "VARCHAR":
-        return text.replace("\t", " ")
+        return "".join(c if c.isprintable() else " " for c in text)
     try:
         number = int(text, 16 if text[:2].lower() == "0x" else 10)
     except ValueError:

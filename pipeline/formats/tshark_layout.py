@@ -129,7 +129,7 @@ def _roles(rows: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
 
 def _kind(cells: Sequence[str]) -> str:
     """What a column holds: nothing, 4 or 6 (addresses), protocol, port, flags, epoch, time or text."""
-    sample = [c.split(",")[0] for c in cells[:200]]
+    sample = [re.split(r"[,;|]", c)[0] for c in cells[:200]]
     tests = {
         "empty": not sample,
         "4": _most(sample, lambda c: _version(c) == 4),

@@ -60,6 +60,8 @@ EXTENSIONS = (0, 43, 44, 51, 60)
 TCP = ("tcp.flags", "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "tcp.options.timestamp.tsval", "tcp.stream")
 BITS = {"tcp.flags.fin": 1, "tcp.flags.syn": 2, "tcp.flags.reset": 4, "tcp.flags.push": 8, "tcp.flags.ack": 16}
 IN_HEADERS = [n for n in FIELD_TYPES if n.split(".")[0] in ("ip", "ipv6", "tcp", "udp", "sctp")]
+# Every field that a row can be made of.
+ALL_FIELDS = {*FIELD_TYPES, "frame.protocols", *(w for words in OTHER_WORDS.values() for w in words)}
 
 
 def fast(fields: Collection[str]) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _LINE = re.compile(
     r"\s*(?:\d+\s+)?(?P<time>-?\d+\.\d+|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+(?:Z| UTC)?)\s+"
     r"(?P<source>\S+)\s+(?:→|->)"
-    r"\s+(?P<destination>\S+)\s+(?P<protocol>\S+)\s+(?P<length>\d+)(?:\s+(?P<info>.*))?"
+    r"\s+(?P<destination>\S+)\s+(?P<protocol>[A-Za-z]\S*)\s+(?P<length>\d+)(?:\s+(?P<info>.*))?"
 )
 _PORTS = re.compile(r"(?:\[[^]]*\] ?)*(\d+)(?:\(\w+\))? (?:→|->|>) (\d+)\b")
 _FLAGS = re.compile(r"\[((?:(?:FIN|SYN|RST|PSH|ACK|URG|ECE|CWR)(?:, )?)+)\]")

@@ -1,0 +1,75 @@
+"""`tshark -T ek`: one line of JSON a packet, after a line for the index of a search engine."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pipeline.formats.source import Reject
+from pipeline.formats.tshark_cells import packet_row
+from pipeline.formats.tshark_names import ALL_FIELDS
+from pipeline.formats.tshark_noise import is_noise, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pipeline.formats.base import Kind
+    from pipeline.formats.tshark_cells import Line
+
+# With -e a field is `ip_src`; without, `ip_ip_src`: the name of its layer stands before it.
+_NAMES = {name.replace(".", "_"): name for name in ALL_FIELDS}
+_NAMES |= {f"{name.partition('.')[0]}_{short}": name for short, name in _NAMES.items()}
+
+
+class TsharkEk:
+    """`tshark -T ek`, of all fields or of some."""
+
+    name = "tshark-ek"
+    kind: Kind = "packets"
+
+    def recognise(self, head: str) -> int:
+        """Sure where a line is an index of packets, or layers with a timestamp."""
+        lines = (line for line in head.split("\n") if not is_noise(line))
+        first = next(lines, "")
+        return 95 if first.startswith(('{"index":{"_index":"packets-', '{"timestamp":"')) else 0
+
+    def lines(self, numbered: Iterable[tuple[int, str]]) -> Iterator[Line]:
+        """What each line is; index lines are no rows."""
+        for number, raw in numbered:
+            line = plain(raw)
+            if is_noise(line) or line.startswith('{"index"'):
+                continue
+            try:
+                yield number, packet_row(_cells(line))
+            except (ValueError, RecursionError) as e:
+                yield Reject(number, _reason(e), line)
+
+
+def _reason(error: Exception) -> str:
+    return f"no JSON: {error}" if isinstance(error, json.JSONDecodeError | RecursionError) else str(error)
+
+
+def _cells(line: str) -> dict[str, str]:
+    whole = json.loads(line)
+    layers = whole.get("layers") if isinstance(whole, dict) else None
+    if not isinstance(layers, dict):
+        raise ValueError("holds no layers of a packet")
+    cells: dict[str, list[str]] = {}
+    for key, value in layers.items():
+        _gather(key, value, cells)
+    return {name: ",".join(values) for name, values in cells.items()}
+
+
+def _gather(key: str, value: object, cells: dict[str, list[str]]) -> None:
+    """Add the text of known fields under `key`, however deep, in the order they stand."""
+    if isinstance(value, dict):
+        for inner, one in value.items():
+            _gather(inner, one, cells)
+    elif isinstance(value, list):
+        for one in value:
+            _gather(key, one, cells)
+    elif (name := _NAMES.get(key)) and value is not None:
+        cells.setdefault(name, []).append(str(value))
+
+
+FORMAT = TsharkEk()
