@@ -20,7 +20,7 @@ from pipeline.charts import KINDS, MOST, MOST_GROUPS
 from pipeline.report import MOST_ROWS, sections, summary, write_report
 from pipeline.schema import LABELS
 
-from .conftest import NASTY, NODES, connection, database, usual_tables
+from .conftest import NASTY, NODES, START_US, connection, database, usual_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,8 +162,9 @@ def test_hostile_names_stay_text(usual: duckdb.DuckDBPyConnection, tmp_path: Pat
     assert "<script>alert" not in text
     assert "onerror=alert(1)>" not in text
     assert NASTY in page.texts["labels"]
-    ticks = str(page.figures)
-    assert "<b>" not in ticks, "plotly would read it as bold"
+    assert "<b>" not in str(page.figures), "plotly would read it as bold"
+    assert "<" not in next(text for kind, text in page.scripts if kind), "it could end the script"
+    assert "<strong>" not in "".join(page.texts.values()), "our own marks are not escaped"
 
 
 def test_charts_hold_no_id_of_chance_and_no_template(page: Reader) -> None:
@@ -196,6 +197,21 @@ def test_captures_without_times_say_why_there_is_no_timeline(tmp_path: Path) -> 
     assert "carry no times" in page.texts["times"]
     assert "times-1-1" not in page.figures
     assert "labels-1-1" in page.figures
+
+
+@pytest.mark.parametrize(
+    ("span_s", "width_s"),
+    [(0, 0.1), (12, 0.1), (13, 1), (120, 1), (1200, 10), (7200, 60), (72_000, 600), (90_000, 3600)],
+)
+def test_time_buckets_are_about_a_hundred_and_hold_every_connection(span_s: int, width_s: float) -> None:
+    rows = [connection(n, start_us=START_US + span_s * n * 10_000 - (n > 0)) for n in range(101)]
+    rows.append(connection(200, start_us=START_US + span_s * 1_000_000))
+    with database({"connections": rows}) as con:
+        found = con.sql("SELECT bucket_us, width_us, connection_count FROM distribution_times").fetchall()
+    assert {width for _, width, _ in found} == {width_s * 1e6}
+    assert all(bucket % width == 0 for bucket, width, _ in found)
+    assert sum(count for *_, count in found) == len(rows)
+    assert len(found) <= 122
 
 
 def test_shares_of_forwarding_do_not_rest_on_the_label(tmp_path: Path) -> None:
