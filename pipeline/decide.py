@@ -12,7 +12,7 @@ from pipeline.rules.front import Frontend
 from pipeline.rules.names import chain_hashes, hash_of, is_service_chain, service_in_chain, service_in_comment
 from pipeline.rules.sources import atoms, class_words
 from pipeline.rules.state import NodeFacts, Scene
-from pipeline.rules.trace import NO_FILTER, NO_NAT, Trace, trace
+from pipeline.rules.trace import NO_FILTER, NO_NAT, Trace, Tracer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -92,6 +92,7 @@ class _Node:
         self.rules = rules
         self.facts = facts
         self.names = names
+        self.tracers: dict[tuple[str, str], list[tuple[Tracer, list[int]]]] = {}
         self.own = {
             family: frozenset(number(a) for a in facts.addresses if family_of(a) == family) or None
             for family in ("ip", "ip6")
@@ -139,15 +140,24 @@ class _Node:
         protocol, address, port = frontend
         result: dict[int, Trace] = {}
         same: dict[tuple[object, ...], Trace] = {}
-        for origin in ("external", "pod", "node"):
-            members = sorted((a.address, i) for i, a in enumerate(found) if a.origin == origin)
-            if not members:
-                continue
-            scene = self._scene(family, protocol, [a for a, _ in members], origin)
-            for one in trace(self.rules, scene, number(address), port):
+        for tracer, members in self._tracers(family, protocol, found):
+            for one in tracer.trace(number(address), port):
                 alike = same.setdefault((one.verdict, one.endpoints, one.uncertain_because, one.rows), one)
-                result |= {i: alike for bit, (_, i) in enumerate(members) if one.sources >> bit & 1}
+                result |= {i: alike for bit, i in enumerate(members) if one.sources >> bit & 1}
         return result
+
+    def _tracers(self, family: str, protocol: str, found: list[Atom]) -> list[tuple[Tracer, list[int]]]:
+        """A tracer for each origin of packets, with the atoms its sources are."""
+        if (family, protocol) not in self.tracers:
+            self.tracers[family, protocol] = [
+                (
+                    Tracer(self.rules, self._scene(family, protocol, [a for a, _ in members], origin)),
+                    [i for _, i in members],
+                )
+                for origin in ("external", "pod", "node")
+                if (members := sorted((a.address, i) for i, a in enumerate(found) if a.origin == origin))
+            ]
+        return self.tracers[family, protocol]
 
     def _scene(self, family: str, protocol: str, addresses: list[int], origin: str) -> Scene:
         pods = tuple(range_of(p) for p in self.facts.pod_ranges if family_of(p) == family)

@@ -101,7 +101,7 @@ def read_rules(path: Path) -> RuleSet:
     rows = form.parse(source).tables.get("rules")  # type: ignore[attr-defined]
     if rows is None:
         raise InputError("no rule could be read", where=str(path), hint="look at it with `hopscope inputs`")
-    return RuleSet.from_columns({**rows.to_dict(as_series=False), "file": [path.name] * len(rows)})
+    return RuleSet.from_columns({**rows.to_dict(as_series=True), "file": [path.name] * len(rows)})
 
 
 def answer(rules: RuleSet, packet: Packet, node_ips: Sequence[str], origin: str | None) -> dict[str, object]:

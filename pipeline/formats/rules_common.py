@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pipeline.formats.base import Finding
 from pipeline.rules.faults import faults
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
 
 BUILTINS = frozenset({"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"})
@@ -108,8 +110,8 @@ def command_section(line: str) -> Section | None:
 def rule_findings(rows: pl.DataFrame, text_has: set[str]) -> list[Finding]:
     """What a dump of rules lacks or warns of."""
     found = fault_findings(rows)
-    names = set(rows["chain"]) | set(rows["target"]) if len(rows) else set()
-    if not any(_KUBE.match(name) for name in names if name):
+    names = (name for column in ("chain", "target") for name in (rows[column] if len(rows) else ()))
+    if not any(name and _KUBE.match(name) for name in names):
         found.append(
             Finding(
                 "no-kube-chains",
@@ -129,9 +131,7 @@ def fault_findings(rows: pl.DataFrame) -> list[Finding]:
     """The faults of a dump, with their lines; of many chains that are missing, the first few."""
     if not len(rows):
         return []
-    columns = {
-        name: rows[name].to_list() for name in ("family", "table_name", "chain", "rule_number", "target", "spec")
-    }
+    columns = cast("dict[str, Sequence[object]]", rows.to_dict())
     shown, more = list[Finding](), Counter[str]()
     for fault in faults(columns):
         more[fault.name] += 1

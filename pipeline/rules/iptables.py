@@ -26,7 +26,12 @@ RATEEST IDLETIMER LED TEE SYNPROXY
 HARMLESS = frozenset(_WORDS.split())
 SERVICE_PORTS = {"http": 80, "https": 443, "domain": 53, "ssh": 22, "http-alt": 8080, "mysql": 3306, "webcache": 8080}
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"?|(\S+)')
-_FIRST_PACKET = {"NEW", "DNAT", "SNAT", "UNTRACKED"}
+_PLAIN = re.compile(
+    r"(?:(! )?-s ([\d.]+(?:/\d+)?) )?(?:-d ([\d.]+(?:/\d+)?) )?(?:-p (tcp|udp|sctp) )?"
+    r'(?:-m comment --comment (?:"[^"\\]*"|[^\s"]+) )?(?:-m statistic --mode random --probability ([\d.]+) )?'
+    r"(?:-m (?:tcp|udp|sctp) )?(?:--dport (\d+) )?-j (?:(KUBE-[\w-]+)|DNAT --to-destination ([\d.]+:\d+))$"
+)
+_PROTOCOL_STEPS = {name: s.ProtocolIs(frozenset({name})) for name in ("tcp", "udp", "sctp")}
 
 
 def words(spec: str) -> list[str]:
@@ -39,7 +44,36 @@ def words(spec: str) -> list[str]:
 
 def compile_rule(row: int, spec: str) -> Rule:
     """One rule, `-s 10.0.0.0/8 -p tcp ... -j TARGET`."""
+    if plain := _PLAIN.match(spec):
+        return _plain(row, *plain.groups())
     return _Compiler(words(spec)).rule(row)
+
+
+def _plain(
+    row: int,
+    negation: str | None,
+    source: str | None,
+    destination: str | None,
+    protocol: str | None,
+    share: str | None,
+    port: str | None,
+    chain: str | None,
+    to: str | None,
+) -> Rule:
+    """A rule in the words that kube-proxy writes by the hundred thousand: the compiler's answer, sooner."""
+    found: list[s.Step] = []
+    if source:
+        test = s.Source((range_of(source),))
+        found.append(s.Not(test) if negation else test)
+    if destination:
+        found.append(s.Destination((range_of(destination),)))
+    if protocol:
+        found.append(_PROTOCOL_STEPS[protocol])
+    if share:
+        found.append(s.Chance(float(share)))
+    if port:
+        found.append(s.Port(((int(port), int(port)),)))
+    return Rule(row, tuple(found), Jump(chain) if chain else dnat(to))
 
 
 class _Compiler:

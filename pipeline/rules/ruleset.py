@@ -14,6 +14,7 @@ from pipeline.rules.faults import faults
 from pipeline.rules.front import Front, Frontend, exact, protocol_of
 from pipeline.rules.hooks import BaseChain, assumed, builtin, declared
 from pipeline.rules.iptables import endpoint_of
+from pipeline.rules.sight import Sight
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -61,9 +62,11 @@ class RuleSet:
     def __init__(self, columns: Mapping[str, Sequence[object]]) -> None:
         """Columns as named in COLUMNS; use `from_columns` or `from_rows`."""
         self.columns = columns
+        self._specs = [str(spec or "") for spec in columns["spec"]]
         self._rows: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._declarations: dict[tuple[str, str, str], int] = {}
         self._compiled: dict[tuple[str, str, str], Chain] = {}
+        self._sights: dict[str, Sight] = {}
         self._sort()
         self.hooks = {family: self._hooks(family) for family in ("ip", "ip6")}
 
@@ -71,7 +74,7 @@ class RuleSet:
     def from_columns(cls, columns: Mapping[str, Sequence[object]]) -> RuleSet:
         """From column lists, as a frame gives them."""
         size = len(columns.get("chain", ()))
-        return cls({name: columns.get(name) or [None] * size for name in COLUMNS})
+        return cls({name: columns[name] if name in columns else [None] * size for name in COLUMNS})
 
     @classmethod
     def from_rows(cls, rows: Iterable[Mapping[str, object]]) -> RuleSet:
@@ -107,7 +110,7 @@ class RuleSet:
             row = self._declarations.get((family, table, chain))
             spec, policy = (self.columns["spec"][row], self.columns["target"][row]) if row is not None else ("", "")
             yield from declared(table, chain, str(spec)) or builtin(table, chain, str(policy or "accept"))
-        if not any(str(self.columns["spec"][i]).startswith("type ") for i in self._declared_in(family, table)):
+        if not any(self._specs[i].startswith("type ") for i in self._declared_in(family, table)):
             yield from assumed(table, set(chains))
 
     def _declared_in(self, family: str, table: str) -> Iterable[int]:
@@ -127,7 +130,7 @@ class RuleSet:
 
     def _compile(self, row: int, family: str, table: str) -> Rule:
         """A rule in the grammar it is written in: iptables' options start with a dash."""
-        spec = str(self.columns["spec"][row] or "")
+        spec = self._specs[row]
         if not spec or spec[0] in "-!":
             return iptables.compile_rule(row, spec)
         return nft.compile_rule(row, spec, lambda name: self._elements(family, table, name))
@@ -138,13 +141,19 @@ class RuleSet:
         if rows is None:
             return None
         declaration = self._declarations.get((family, table, f"@{name}"))
-        spec = "" if declaration is None else str(self.columns["spec"][declaration])
-        return nft.Elements(spec, [(i, str(self.columns["spec"][i])) for i in rows])
+        spec = "" if declaration is None else self._specs[declaration]
+        return nft.Elements(spec, [(i, self._specs[i]) for i in rows])
 
     @cached_property
     def front(self) -> Front:
         """The service addresses these rules know."""
         return Front(self)
+
+    def sight(self, family: str) -> Sight:
+        """What the rules after the choice of an endpoint can see of it."""
+        if family not in self._sights:
+            self._sights[family] = Sight(self, family)
+        return self._sights[family]
 
     @property
     def frontends(self) -> tuple[Frontend, ...]:

@@ -11,7 +11,7 @@ from pipeline.rules.addresses import Range, is_loopback, range_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Trail = tuple[int, "Trail"] | None  # the rules followed, last one first
+Trail = tuple[tuple[int, ...], "Trail"] | None  # the rules followed, last ones first
 Assumption = tuple[str, bool]
 
 

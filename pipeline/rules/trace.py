@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.rules.tracer import End, TooManyBranchesError, Walk
+from pipeline.rules.tracer import End, TooManyBranchesError, Walk, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 VERDICTS = ("dnat", "reject", "drop", "accept", "none")  # the first that any branch has is the trace's
 _WORLD_LIMIT = 64
 NO_FILTER = "the filter table is not in the dump: it may drop or reject"
+TOO_MANY = "too many rules depend on what the dump does not show"
 NO_NAT = "no nat rules are in the dump that packets would enter"
 
 Result = tuple[str, int | None, int | None, bool]  # verdict, endpoint address and port, source NAT
@@ -61,13 +62,23 @@ class Trace:
         return answers.pop() if answers else False
 
 
-def trace(rules: RuleSet, scene: Scene, dst: int, port: int) -> list[Trace]:
-    """One trace for each set of sources that the rules treat differently on the way to this destination."""
-    try:
-        ends = Walk(rules, scene).ends(dst, port)
-    except TooManyBranchesError:
-        return [Trace(scene.everyone, "none", (), None, ("too many rules depend on what the dump does not show",), ())]
-    return [_answer(part, [e for e in ends if e.state.sources & part], rules, scene) for part in _parts(ends, scene)]
+class Tracer:
+    """Traces packets of one scene to any number of destinations."""
+
+    def __init__(self, rules: RuleSet, scene: Scene) -> None:
+        """What one destination's trace finds out of later rules serves the next."""
+        self.rules = rules
+        self.scene = scene
+        self.walk = Walk(rules, scene)
+
+    def trace(self, dst: int, port: int) -> list[Trace]:
+        """One trace for each set of sources that the rules treat differently on the way to this destination."""
+        try:
+            ends = self.walk.ends(dst, port)
+        except TooManyBranchesError:
+            return [Trace(self.scene.everyone, "none", (), None, (TOO_MANY,), ())]
+        parts = _parts(ends, self.scene)
+        return [_answer(p, [e for e in ends if e.state.sources & p], self.rules, self.scene) for p in parts]
 
 
 def _parts(ends: Iterable[End], scene: Scene) -> list[int]:
@@ -143,14 +154,18 @@ def _equal(yes: list[World], no: list[World]) -> bool:
 
 def _endpoints(worlds: list[World], *, known_shares: bool, known_nat: bool) -> tuple[Endpoint, ...]:
     """Every endpoint of any world, with what all worlds agree on."""
-    places = {(r[1], r[2]): None for world in worlds for r in world if r[0] == "dnat"}
+    shares: dict[tuple[int | None, int | None], list[float]] = {}
+    nats: dict[tuple[int | None, int | None], set[bool]] = {}
+    for i, world in enumerate(worlds):
+        for (verdict, address, port, nat), share in world.items():
+            if verdict == "dnat":
+                shares.setdefault((address, port), [0.0] * len(worlds))[i] += share
+                nats.setdefault((address, port), set()).add(nat)
     found = []
-    for address, port in places:
-        shares = {sum(s for r, s in w.items() if r[1:3] == (address, port)) for w in worlds}
-        nats = {r[3] for w in worlds for r in w if r[1:3] == (address, port)}
-        share = shares.pop() if known_shares and len(shares) == 1 else None
-        nat = nats.pop() if known_nat and len(nats) == 1 else None
-        found.append(Endpoint(address or 0, port or 0, share, nat))
+    for place, by_world in shares.items():
+        share_ = by_world[0] if known_shares and len(set(by_world)) == 1 else None
+        nat_ = next(iter(nats[place])) if known_nat and len(nats[place]) == 1 else None
+        found.append(Endpoint(place[0] or 0, place[1] or 0, share_, nat_))
     return tuple(found)
 
 
@@ -158,9 +173,5 @@ def _rows(ends: Iterable[End]) -> tuple[int, ...]:
     """The rules followed by any branch, in the order of following."""
     rows: dict[int, None] = {}
     for end in ends:
-        trail, own = end.state.trail, []
-        while trail:
-            own.append(trail[0])
-            trail = trail[1]
-        rows.update(dict.fromkeys(reversed(own)))
+        rows.update(dict.fromkeys(rows_of(end)))
     return tuple(rows)

@@ -18,7 +18,7 @@ from pipeline.rules.steps import key
 if TYPE_CHECKING:
     from pipeline.rules.hooks import BaseChain
     from pipeline.rules.ruleset import RuleSet
-    from pipeline.rules.state import Scene
+    from pipeline.rules.state import Scene, Trail
 
 MASQUERADE_MARK = 0x4000
 BRANCH_LIMIT = 20_000
@@ -58,6 +58,7 @@ class Walk:
         self.table = ""
         self.calls: list[str] = []
         self.budget = BRANCH_LIMIT
+        self.onward: dict[object, list[End]] = {}
         self.policies_skipped = False
 
     def ends(self, dst: int, port: int) -> list[End]:
@@ -65,12 +66,32 @@ class Walk:
         start = State(self.scene.everyone, 1.0, dst, port)
         first = "output" if self.scene.origin == "node" else "prerouting"
         done: list[End] = []
+        self.budget = BRANCH_LIMIT
         for state in self._hook(first, [start], done):
-            for hooks, branch in self._routes(state):
-                live = [branch]
-                for hook in hooks:
-                    live = self._hook(hook, live, done)
-                done += [End(s, "dnat" if s.translated else "none") for s in live]
+            done += self._onward(state)
+        return done
+
+    def _onward(self, state: State) -> list[End]:
+        """The rest of the way, walked once for all packets that the rules cannot tell apart any more."""
+        local = self.scene.is_local(state.dst)
+        seen = self.rules.sight(self.scene.family).of(state, self.scene), local, apart_from_answers(state, whole=False)
+        known = self.onward.get((seen, state.assumed))
+        if known is None:
+            walker = state.copy()
+            walker.share, walker.trail = 1.0, None
+            known = self.onward[seen, state.assumed] = self._walk_on(walker)
+            for end in known:
+                end.state.trail = (_rows(end.state.trail), None)
+        return [End(_continued(state, end.state), end.verdict) for end in known]
+
+    def _walk_on(self, state: State) -> list[End]:
+        """Filter and postrouting, the long way."""
+        done: list[End] = []
+        for hooks, branch in self._routes(state):
+            live = [branch]
+            for hook in hooks:
+                live = self._hook(hook, live, done)
+            done += [End(s, "dnat" if s.translated else "none") for s in live]
         return done
 
     def _routes(self, state: State) -> list[tuple[tuple[str, ...], State]]:
@@ -166,7 +187,7 @@ class Walk:
                 if on is not None:
                     self._count()
         if on is not None:
-            on.trail = (rule.row, on.trail)
+            on.trail = ((rule.row,), on.trail)
             self._act(rule.outcome, on, flow)
 
     def _act(self, outcome: o.Outcome, state: State, flow: _Flow) -> None:
@@ -211,7 +232,7 @@ class Walk:
             flow.going.append(state)
             return
         outcome, row = found
-        state.trail = (row, state.trail)
+        state.trail = ((row,), state.trail)
         self._act(outcome, state, flow)
 
     def _translated(self, state: State, outcome: o.Dnat | o.Redirect) -> State:
@@ -260,7 +281,7 @@ def joined(states: list[State]) -> list[State]:
         return states
     kept: dict[tuple[object, ...], list[State]] = {}
     for state in states:
-        alike = kept.setdefault(_apart_from_answers(state), [])
+        alike = kept.setdefault(apart_from_answers(state), [])
         if not any(_merged(other, state) for other in alike):
             alike.append(state)
     return [state for alike in kept.values() for state in alike]
@@ -277,6 +298,30 @@ def _merged(one: State, other: State) -> bool:
     return True
 
 
-def _apart_from_answers(s: State) -> tuple[object, ...]:
-    nat = (s.translated, s.source_nat, s.untracked)
-    return s.sources, s.share, s.dst, s.port, s.mark, s.ct_mark, nat, s.affinity_s, s.doubts
+def apart_from_answers(s: State, *, whole: bool = True) -> tuple[object, ...]:
+    """All that tells branches apart but their open questions; not `whole`: but where they go, too."""
+    rest = (s.sources, s.mark, s.ct_mark, s.translated, s.source_nat, s.untracked, s.doubts)
+    return (*rest, s.share, s.dst, s.port, s.affinity_s) if whole else rest
+
+
+def _continued(state: State, end: State) -> State:
+    """`end` is how a branch like `state` went on; here for `state` itself."""
+    branch = end.copy()
+    branch.share, branch.dst, branch.port = state.share * end.share, state.dst, state.port
+    branch.affinity_s = state.affinity_s
+    branch.trail = (end.trail[0], state.trail) if end.trail else state.trail
+    return branch
+
+
+def _rows(trail: Trail) -> tuple[int, ...]:
+    """The rows of a trail, first one first."""
+    parts = []
+    while trail:
+        parts.append(trail[0])
+        trail = trail[1]
+    return tuple(row for part in reversed(parts) for row in part)
+
+
+def rows_of(end: End) -> tuple[int, ...]:
+    """The rules a branch followed, in order."""
+    return _rows(end.state.trail)
