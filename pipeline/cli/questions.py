@@ -94,6 +94,17 @@ def trace(
         sys.stdout.write(render_text(answer) if as_text else json.dumps(answer) + "\n")
 
 
+@app.command("capture-kit")
+def capture_kit() -> None:
+    """Print the script that captures what hopscope reads best, on nodes and from the cluster.
+
+    Example: `hopscope capture-kit > kit.sh`
+    """
+    from pipeline.capture_kit import script
+
+    sys.stdout.write(script())
+
+
 def _query_text(query: str | None, file: Path | None) -> str:
     if file is not None:
         try:
