@@ -233,6 +233,27 @@ def test_a_way_counts_even_where_the_service_is_not_known(tmp_path: Path) -> Non
     assert page.table("pods") == [["a/b", NODES[0], "3", "1.0", "3", "3702"]]
 
 
+def test_the_busiest_come_first(tmp_path: Path) -> None:
+    known = {"service": "zz/busy", "hop": "local"}
+    rows = [connection(n, **known, label="forwarded" if n else "direct") for n in range(5)]
+    rows.append(connection(9, service="aa/idle", hop="local", label="direct"))
+    with database({"connections": rows}) as con:
+        text = rendered(con, tmp_path)
+        assert summary(con).index("zz/busy") < summary(con).index("aa/idle")
+    page = Reader(text)
+    assert re.findall(r'<p class="verdict"><strong>([^<]+)', text) == ["zz/busy", "aa/idle"]
+    assert [row[:2] for row in page.table("labels")] == [
+        ["zz/busy", "forwarded"],
+        ["zz/busy", "direct"],
+        ["aa/idle", "direct"],
+    ]
+
+
+def test_an_address_stands_for_a_node_that_is_not_known(page: Reader) -> None:
+    assert ["10.220.1.4", NODES[0], "forwarded", "4"] in page.table("hops")
+    assert "10.220.1.4" in [row[2] for row in page.table("pods")]
+
+
 def test_what_is_assumed_is_counted_apart(page: Reader, usual: duckdb.DuckDBPyConnection) -> None:
     assert "for 4 of them this is assumed" in page.texts["hops"]
     assert "4 assumed" in summary(usual)
