@@ -59,3 +59,10 @@ class Origin(StrEnum):
     POD = "pod"
     NODE = "node"
     EXTERNAL = "external"
+
+
+class ListForm(StrEnum):
+    """How a list of inputs is written."""
+
+    TABLE = "table"
+    JSON = "json"

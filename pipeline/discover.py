@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pipeline.errors import InputError
 from pipeline.formats import recognise
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.formats.base import Format
+    from pipeline.formats.base import Format, Parser
 
 _REFUSED = (
     (r"^<(?:pdml|psml)\b", "is a PDML or PSML export, which is not read"),
@@ -25,6 +25,11 @@ _REFUSED = (
     (r"^Frame \d+: \d+ bytes on wire", "is tshark -V output, which is not read"),
     (r"^0000  (?:[0-9a-f]{2} ){8}", "is a hex dump of packets, which is not read"),
     (r"^(?:IPv[46]|TCP|UDP) Conversations$|^\| IO Statistics", "is a tshark statistic, which has no packets in it"),
+)
+# What people put after a node's name in a file name.
+_CONTENT = re.compile(
+    r"\.|[_-](?:eth|ens|enp|any|cbr|cni|bond|ip6?tables|nft|nat|rules|ip-?addr|tshark|tcpdump|capture|packets|dump|conntrack|ipvs)",
+    re.IGNORECASE,
 )
 
 
@@ -59,7 +64,9 @@ def discover(capture: Path, nodes: Mapping[str, Path], cluster: Sequence[Path]) 
             where=str(capture),
             hint="put tshark exports and rule dumps in nodes/<node>/, kubectl output in cluster/",
         )
-    return _without_copies([_look(source) for source in sources])
+    inputs = [_look(source) for source in sources]
+    _name_nodes(inputs)
+    return _without_copies(inputs)
 
 
 def run_name(capture: Path) -> str:
@@ -87,13 +94,45 @@ def _files(path: Path) -> list[Path]:
 
 
 def _node_of(name: str) -> str | None:
-    """Node by place: nodes/<node>/..., any other folder's name, or the file name up to its first dot."""
+    """Node by place: nodes/<node>/..., or any other folder's name; a file in no folder has its own name, cut short."""
     parts = name.split("/")
     if parts[0] == "cluster":
         return None
     if parts[0] == "nodes" and len(parts) > 2:
         return parts[1]
-    return parts[-2] if len(parts) > 1 and parts[-2] != "nodes" else parts[-1].split(".")[0]
+    return parts[-2] if len(parts) > 1 and parts[-2] != "nodes" else _CONTENT.split(parts[-1])[0]
+
+
+def _name_nodes(inputs: list[Input]) -> None:
+    """Name the nodes of files that lie in no node's folder: by a known node in the file name, or as the one capture."""
+    loose = [i for i in inputs if _is_loose(i)]
+    if not loose:
+        return
+    known = {i.source.node for i in inputs if i.source.node and not _is_loose(i)} | _cluster_nodes(inputs)
+    for one in loose:
+        name = one.source.name.rpartition("/")[2]
+        found = [n for n in known if re.search(rf"(?<![a-zA-Z0-9]){re.escape(n)}(?![a-zA-Z0-9])", name)]
+        one.source.node = max(found, key=len, default=one.source.node)
+    captured = {i.source.node for i in loose if i.form and i.form.kind == "packets"}
+    for one in loose if len(captured) == 1 else []:
+        if one.source.node not in known:
+            one.source.node = next(iter(captured))
+
+
+def _is_loose(one: Input) -> bool:
+    *folders, _ = one.source.name.split("/")
+    return (
+        one.form is not None
+        and one.form.kind != "objects"
+        and folders in ([], ["nodes"])
+        and ":" not in one.source.name
+    )
+
+
+def _cluster_nodes(inputs: list[Input]) -> set[str]:
+    """Names of the Node objects among the inputs."""
+    parsed = (cast("Parser", i.form).parse(i.source) for i in inputs if i.form and i.form.kind == "objects")
+    return {str(name) for p in parsed if "nodes" in p.tables for name in p.tables["nodes"]["node"]}
 
 
 def _look(source: Source) -> Input:

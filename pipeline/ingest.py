@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
+from pipeline import audit
 from pipeline.diagnostics import detail, warn
 from pipeline.engines.duckdb import literal
 from pipeline.errors import HopscopeError, InputError
@@ -17,7 +18,7 @@ from pipeline.packets import PacketFile
 from pipeline.schema import TABLES, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import polars as pl
 
@@ -29,11 +30,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Ingest:
-    """Takes inputs one by one into `folder` (the run's own), and writes the small tables at the end."""
+    """Takes inputs one by one into `folder` (the run's own), and writes the small tables at the end.
+
+    Findings are told as they are found, unless `silent`.
+    """
 
     con: Connection
     folder: Path
     fields: Sequence[str] = ()
+    silent: bool = False
     captures: list[Row] = field(default_factory=list)
     rejects: list[Row] = field(default_factory=list)
     findings: list[Row] = field(default_factory=list)
@@ -55,7 +60,10 @@ class Ingest:
         self.captures.append(row | _identity(one))
 
     def finish(self) -> None:
-        """Write the tables that are gathered over all inputs."""
+        """Look at the capture as a whole, and write the tables that are gathered over all inputs."""
+        self._leave_out_repeats()
+        known = [str(n) for f in self.frames["nodes"] for n in f["node"].to_list()] if "nodes" in self.frames else []
+        self._note_all(audit.gaps(self.captures, known))
         self.frames["captures"].append(frame("captures", self.captures))
         self.frames["rejects"].append(frame("rejects", self.rejects))
         self.frames["findings"].append(frame("findings", self.findings))
@@ -74,7 +82,9 @@ class Ingest:
             one.findings.append(Finding("empty-export", "warning", "holds no packet", remedy))
         if one.source.broken:
             one.findings.append(_truncated(one.source))
-        first, last = self._times(folder, one.capture_id)
+        files = f"{folder}/{one.capture_id}*.parquet"
+        first, last = self._times(files)
+        self._note_all(audit.tunnels(self.con, files, one.source.name, one.source.node))
         return {
             "row_count": tally.read_count,
             "kept_count": tally.kept_count,
@@ -83,11 +93,26 @@ class Ingest:
             "last_us": last,
         }
 
-    def _times(self, folder: Path, capture_id: str) -> tuple[object, object]:
+    def _times(self, files: str) -> tuple[object, object]:
         """When the first and the last packet of a file were captured."""
-        files = literal(f"{folder}/{capture_id}*.parquet")
-        first, last = self.con.sql(f"SELECT min(ts_us), max(ts_us) FROM read_parquet({files})").fetchall()[0]
+        first, last = self.con.sql(f"SELECT min(ts_us), max(ts_us) FROM read_parquet({literal(files)})").fetchall()[0]
         return first, last
+
+    def _leave_out_repeats(self) -> None:
+        """Of two exports of the same packets, keep the richer."""
+        for poorer, finding in audit.repeated(self.con, self.folder, self.captures):
+            rejects = (self.folder / "rejects").glob(f"{poorer['capture_id']}*.parquet")
+            for path in (*audit.packet_files(self.folder, poorer["capture_id"]), *rejects):
+                path.unlink()
+            poorer |= {"row_count": 0, "kept_count": 0, "rejected_count": 0}
+            self._note_all([finding])
+
+    def _note_all(self, findings: Iterable[Row]) -> None:
+        for f in findings:
+            if f["severity"] != "note" and not self.silent:
+                where = ":".join(str(f[k]) for k in ("file", "line_number") if f[k])
+                warn(str(f["message"]), where=where or None, hint=str(f["remedy"]))
+            self.findings.append(f)
 
     def _parsed(self, one: Input, parsed: Parsed) -> Row:
         import polars as pl
@@ -108,21 +133,9 @@ class Ingest:
         }
 
     def _note_findings(self, one: Input) -> None:
+        place = {"node": one.source.node, "file": one.source.name}
         for f in one.findings:
-            where = one.source.name + (f":{f.line_number}" if f.line_number else "")
-            if f.severity != "note":
-                warn(f.message, where=where, hint=f.remedy)
-            self.findings.append(
-                {
-                    "finding": f.finding,
-                    "severity": f.severity,
-                    "node": one.source.node,
-                    "file": one.source.name,
-                    "line_number": f.line_number,
-                    "message": f.message,
-                    "remedy": f.remedy,
-                }
-            )
+            self._note_all([asdict(f) | place])
 
 
 def write_frames(folder: Path, table: str, frames: Sequence[pl.DataFrame]) -> None:

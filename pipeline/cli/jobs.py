@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +12,7 @@ import typer
 
 from pipeline.cli.app import app
 from pipeline.cli.options import Common, node_paths, window, with_common
-from pipeline.config import Keep, Window
+from pipeline.config import Keep, ListForm, Window
 from pipeline.diagnostics import note
 from pipeline.errors import RejectedError
 
@@ -90,6 +92,27 @@ def ingest(
     manifest = ingest_only(_job(common, capture, fields, node, cluster))
     note(f"run {manifest.run}: {len(manifest.inputs)} files read into {common.lake}")
     _stop_if_rejected(common, manifest.run, strict)
+
+
+@app.command()
+@with_common
+def inputs(
+    common: Common,
+    capture: Capture,
+    fields: Fields = "",
+    node: Nodes = None,
+    cluster: Cluster = None,
+    form: Annotated[ListForm, typer.Option("--format", help="How to print it.")] = ListForm.TABLE,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 if anything is wrong.")] = False,
+) -> None:
+    """What was found, taken for what, and what is wrong with it; nothing is kept."""
+    from pipeline.inputs import as_text, look_at
+
+    names = tuple(f.strip() for f in fields.split(",") if f.strip())
+    found = look_at(capture, common.limits, names, node_paths(node or []), cluster or [])
+    sys.stdout.write(as_text(found) if form is ListForm.TABLE else json.dumps(asdict(found), indent=1) + "\n")
+    if strict and found.faulty:
+        raise RejectedError("something is wrong with the inputs", hint="see the findings")
 
 
 @app.command()

@@ -92,7 +92,7 @@ def _said(text: str, source: Source) -> str:
 
 def _version(tshark: str) -> str:
     done = subprocess.run([tshark, "--version"], capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
-    return done.stdout.splitlines()[0].split(" (")[0] if done.stdout else "tshark"
+    return f"tshark {m[0]}" if (m := re.search(r"\d+\.\d+\.\d+", done.stdout)) else "tshark"
 
 
 FORMAT = TsharkPcap()
