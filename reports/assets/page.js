@@ -35,14 +35,14 @@
     if (state.theme) root.dataset.theme = state.theme;
     all(".chart.js-plotly-plot").forEach(draw);
   };
-  const drawn = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
-    drawn.unobserve(entry.target);
-    draw(entry.target);
-  }), { rootMargin: "800px" });
-  all(".chart").forEach((place) => {
-    place.style.minHeight = `${figures[place.dataset.figure].layout.height}px`;
-    drawn.observe(place);
-  });
+  const waiting = all(".chart");
+  waiting.forEach((place) => { place.style.minHeight = `${figures[place.dataset.figure].layout.height}px`; });
+  const drawNext = () => {
+    if (!waiting.length) return;
+    draw(waiting.shift());
+    setTimeout(drawNext); // one at a time, so that the page answers in between
+  };
+  drawNext();
   document.getElementById("theme").addEventListener("click", () => {
     state.theme = isDark() ? "light" : "dark";
     remember();
