@@ -19,7 +19,7 @@ ends AS (
     h.node IS NOT NULL AND (n.node IS NOT NULL OR p.node = d.node) AS is_captured,
     l.node IS NOT NULL AND a.node IS NOT NULL AS is_seen
   FROM decisions AS d
-  LEFT JOIN places AS p ON p.ip = d.endpoint_ip
+  LEFT JOIN places AS p ON p.ip = d.endpoint_ip AND p.since_us = -1
   LEFT JOIN captured_nodes AS h ON h.node = d.node
   LEFT JOIN captured_nodes AS n ON n.node = p.node
   LEFT JOIN leaving AS l

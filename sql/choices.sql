@@ -27,5 +27,5 @@ SELECT
     || COALESCE(' ' || CAST(ROUND(d.probability, 4) AS VARCHAR), '')
   )), ', ') END AS candidates
 FROM decisions AS d
-LEFT JOIN places AS p ON p.ip = d.endpoint_ip
+LEFT JOIN places AS p ON p.ip = d.endpoint_ip AND p.since_us = -1
 GROUP BY d.node, d.protocol, d.dst_ip, d.dst_port, d.source_class

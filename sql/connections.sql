@@ -71,9 +71,11 @@ SELECT
     WHEN label = 'unlabelled' THEN situation
     WHEN situation = 'near' AND NOT certain THEN 'uncertain-rules'
     WHEN situation = 'from-assumed-node' THEN 'source-is-no-known-node'
+    WHEN pod_owners IS NOT NULL THEN 'ambiguous-pod'
   END AS reason,
   CASE
     WHEN leg = 'ingress' AND pod_ip IS NULL THEN candidates
+    WHEN pod_owners IS NOT NULL THEN pod_owners
     WHEN is_after AND service_count > 1 THEN owner_services
   END AS candidates,
   trace_id,

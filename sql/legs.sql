@@ -1,20 +1,22 @@
 -- about: Sightings with the part they play: ingress (to a service's address), forward or delivery (to an endpoint).
 -- about: `rules_node` is the node that translates an ingress leg: the node it was seen on, or, for a node port, the one
--- about: that owns the address.
+-- about: that owns the address. A Service counts if it was there during the capture; of two, none is named.
 -- grain: conversation at one vantage
 -- key: flow_id
 -- store: no
-WITH frontends AS (
-  SELECT protocol, ip, port, MIN(service) AS service, MIN(service_port) AS service_port
-  FROM service_ports
-  WHERE ip IS NOT NULL
-  GROUP BY protocol, ip, port
+WITH captured AS (
+  SELECT MIN(first_us) AS first_us, MAX(last_us) AS last_us FROM captures
 ),
-node_ports AS (
-  SELECT protocol, port, MIN(service) AS service, MIN(service_port) AS service_port
+frontends AS (
+  SELECT
+    protocol, ip, port,
+    CASE WHEN COUNT(DISTINCT service) = 1 THEN MIN(service) END AS service,
+    CASE WHEN COUNT(DISTINCT service) = 1 THEN MIN(service_port) END AS service_port
   FROM service_ports
-  WHERE kind = 'node-port'
-  GROUP BY protocol, port
+  CROSS JOIN captured
+  WHERE (ip IS NOT NULL OR kind = 'node-port')
+    AND COALESCE(valid_from_us <= last_us, TRUE) AND COALESCE(valid_to_us + 1000000 > first_us, TRUE)
+  GROUP BY protocol, ip, port
 ),
 ruled_nodes AS (
   SELECT DISTINCT node FROM rules
@@ -30,6 +32,8 @@ seen AS (
     w.node IS NOT NULL AS owner_has_rules,
     h.trace_id IS NOT NULL AS decided_here,
     t.trace_id IS NOT NULL AS decided_there,
+    f.protocol IS NOT NULL AS is_frontend,
+    n.protocol IS NOT NULL AS is_node_port,
     f.service AS frontend_service,
     f.service_port AS frontend_service_port,
     n.service AS node_port_service,
@@ -49,7 +53,7 @@ seen AS (
     ON t.node = o.owner_node AND t.protocol = s.protocol AND t.dst_ip = s.dst_ip AND t.dst_port = s.dst_port
     AND t.source_class = q.source_class
   LEFT JOIN frontends AS f ON f.protocol = s.protocol AND f.ip = s.dst_ip AND f.port = s.dst_port
-  LEFT JOIN node_ports AS n ON n.protocol = s.protocol AND n.port = s.dst_port
+  LEFT JOIN frontends AS n ON n.protocol = s.protocol AND n.ip IS NULL AND n.port = s.dst_port
 ),
 placed AS (
   SELECT
@@ -57,13 +61,13 @@ placed AS (
     CASE
       WHEN decided_here THEN node
       WHEN decided_there THEN owner
-      WHEN NOT has_rules AND frontend_service IS NOT NULL THEN node
-      WHEN NOT owner_has_rules AND node_port_service IS NOT NULL THEN owner
+      WHEN NOT has_rules AND is_frontend THEN node
+      WHEN NOT owner_has_rules AND is_node_port THEN owner
     END AS rules_node
   FROM seen AS s
 )
 SELECT
-  s.* EXCLUDE (owner, owner_has_rules, frontend_service, frontend_service_port, node_port_service,
+  s.* EXCLUDE (owner, owner_has_rules, is_frontend, is_node_port, frontend_service, frontend_service_port, node_port_service,
     node_port_service_port, class_here, class_there, decided_here, decided_there),
   CASE WHEN s.decided_here THEN s.class_here WHEN s.decided_there THEN s.class_there END AS source_class,
   COALESCE(s.frontend_service, s.node_port_service) AS object_service,
@@ -79,5 +83,6 @@ SELECT
   END AS leg
 FROM placed AS s
 LEFT JOIN endpoint_owners AS e ON e.protocol = s.protocol AND e.ip = s.dst_ip AND e.port = s.dst_port
-LEFT JOIN places AS d ON d.ip = s.dst_ip
+LEFT JOIN places AS d
+  ON d.ip = s.dst_ip AND COALESCE(s.start_us, -1) >= d.since_us AND COALESCE(s.start_us, -1) < d.until_us
 LEFT JOIN addresses AS a ON a.ip = s.src_ip

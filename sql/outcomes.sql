@@ -44,7 +44,7 @@ situations AS (
         THEN 'from-assumed-node'
       WHEN j.is_after THEN 'ingress-leg-not-captured'
       WHEN NOT j.has_rules AND NOT k.has_services THEN 'no-rules'
-      WHEN COALESCE(t.in_pod_range, FALSE) OR d.pod IS NOT NULL THEN 'pod-dialled'
+      WHEN COALESCE(t.in_pod_range, FALSE) OR d.pod IS NOT NULL OR d.owners IS NOT NULL THEN 'pod-dialled'
       ELSE 'no-service'
     END AS situation
   FROM joined AS j
@@ -52,7 +52,8 @@ situations AS (
   LEFT JOIN drifts AS f
     ON f.protocol = j.protocol AND f.dst_ip = j.dst_ip AND f.dst_port = j.dst_port
   LEFT JOIN endpoint_owners AS o ON o.protocol = j.protocol AND o.ip = j.dst_ip AND o.port = j.dst_port
-  LEFT JOIN places AS d ON d.ip = j.dst_ip
+  LEFT JOIN places AS d
+    ON d.ip = j.dst_ip AND COALESCE(j.start_us, -1) >= d.since_us AND COALESCE(j.start_us, -1) < d.until_us
   LEFT JOIN addresses AS s ON s.ip = j.src_ip
   LEFT JOIN addresses AS t ON t.ip = j.dst_ip
 ),
@@ -78,7 +79,8 @@ aimed AS (
 )
 SELECT
   a.*,
-  p.pod,
+  COALESCE(p.pod, h.pod) AS pod,
+  p.owners AS pod_owners,
   COALESCE(p.node, CASE WHEN situation = 'stayed' OR situation IN ('ruled', 'near') AND rules_hop = 'local' THEN a.rules_node END) AS pod_node,
   CASE
     WHEN situation = 'joined' AND p.node = a.rules_node THEN 'local'
@@ -97,4 +99,6 @@ SELECT
     WHEN leg = 'ingress' THEN rules_source_nat
   END AS source_nat
 FROM aimed AS a
-LEFT JOIN places AS p ON p.ip = a.pod_ip
+LEFT JOIN places AS p
+  ON p.ip = a.pod_ip AND COALESCE(a.start_us, -1) >= p.since_us AND COALESCE(a.start_us, -1) < p.until_us
+LEFT JOIN host_pods AS h ON h.protocol = a.protocol AND h.ip = a.pod_ip AND h.port = a.pod_port AND COALESCE(a.start_us >= h.since_us, TRUE)

@@ -29,6 +29,7 @@ REASONS: dict[str, str] = {
     "no-rules": "There is no rule dump of the node it entered at.",
     "rules-drifted": "Joined connections reached endpoints that the rule dump does not have: it is older or newer than the traffic.",
     "ambiguous-endpoint": "The rules allow endpoints on this node and on others, and nothing else decides.",
+    "ambiguous-pod": "Two pods claim the endpoint's address at that time.",
     "endpoint-node-unknown": "It is not known on which node the endpoint lives; pods, EndpointSlices or `ip -j addr` would tell.",
     "source-nat-unknown": "Whether the client's address was replaced is not known.",
     "capture-incomplete": "A node that could have received it was not captured.",
@@ -40,5 +41,8 @@ REASONS: dict[str, str] = {
     "ingress-leg-not-captured": "Only the leg to the endpoint was seen; who was dialled, and through which node, is not known.",
     "node-originated": "It comes from the endpoint's own node: by that node itself, or a client it hides; the two look the same.",
     "source-is-no-known-node": "Its private source is taken for a node that no input names; a list of nodes would prove it.",
+    "endpoint-gone": "The endpoint its client had before was gone: from the rules, the Service's endpoints or the pods.",
+    "list-overflow": "The node remembers 100 clients an endpoint, and 100 others had come to it since.",
+    "unexplained": "Nothing that was captured tells why its client was sent to another endpoint.",
     "other-node": "The same client was seen before on another node, which keeps a list of its own.",
 }

@@ -1,0 +1,81 @@
+"""Whose address is it, and when: a pod owns it while it has it, and two at one time leave it open."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.labels.database import Row, built
+
+S = 1_000_000
+CAPTURE = {"first_us": 100 * S, "last_us": 200 * S}
+
+
+def pod(name: str, since: int | None, until: int | None = None, phase: str = "Running", **more: object) -> Row:
+    times = {"valid_from_us": since and since * S, "valid_to_us": until and until * S}
+    return {"pod": name, "ip": "10.1.0.5", "node": "a", "phase": phase} | times | more
+
+
+def owner(second: int | None, *pods: Row, endpoints: tuple[Row, ...] = (), owner_node: str | None = None) -> Row:
+    """Who has the address at that second; None for no second in particular."""
+    moment = -1 if second is None else second * S
+    addresses = [{"ip": "10.1.0.5", "owner_node": owner_node, "host_node": "h"}]
+    spans = built("places", {"pods": pods, "endpoints": endpoints, "addresses": addresses, "captures": [CAPTURE]})
+    found = [s for s in spans if s["since_us"] <= moment < s["until_us"]]
+    assert len(found) == 1, "spans of one address neither overlap nor leave a gap"
+    return found[0]
+
+
+@pytest.mark.parametrize(("second", "expected"), [(50, "old"), (90, "old"), (92, None), (110, "new"), (900, "new")])
+    ("second", "expected"), [(50, "n/old"), (90, "n/old"), (92, None), (110, "n/new"), (900, "n/new")]
+)
+def test_a_finished_pod_never_owns_what_came_later(second, expected):
+    pods = pod("old", 10, 90, "Succeeded"), pod("new", 110)
+    assert owner(second, *pods)["pod"] == expected
+
+
+def test_two_pods_at_one_time_leave_it_open_and_are_named():
+    pods = pod("n/x", 10, 150, "Failed"), pod("n/y", 140, node="b")
+    both = owner(145, *pods)
+    assert (both["pod"], both["node"], both["owners"]) == (None, None, "n/x, n/y")
+    assert owner(139, *pods)["pod"] == "n/x"
+    assert owner(160, *pods)["pod"] == "n/y"
+
+
+def test_without_a_moment_whoever_had_it_during_the_capture_counts():
+    assert owner(None, pod("n/old", 10, 90, "Succeeded"), pod("n/new", 95))["pod"] == "n/new"
+    assert owner(None, pod("n/old", 10, 120, "Succeeded"), pod("n/new", 130))["owners"] == "n/new, n/old"
+    assert owner(None, pod("n/now", 10), pod("n/later", 300))["pod"] == "n/now"
+
+
+def test_a_pod_that_should_be_gone_and_runs_has_its_address_until_another_takes_it():
+    draining = pod("n/draining", 10, 90)
+    assert owner(150, draining)["pod"] == "n/draining"
+    assert owner(150, draining, pod("n/new", 120))["pod"] == "n/new"
+    assert owner(100, draining, pod("n/new", 120))["pod"] == "n/draining"
+
+
+def test_an_address_nobody_claims_is_its_ranges_nodes():
+    assert owner(150)["node"] == "h"
+    assert owner(150, pod("n/old", 10, 90, "Succeeded"))["node"] == "h"
+
+
+def test_a_slice_names_a_pod_that_the_pods_do_not():
+    listed = {"ip": "10.1.0.5", "pod": "n/z", "node": "c", "protocol": "tcp", "port": 80}
+    assert owner(150, endpoints=(listed,))["pod"] == "n/z"
+    assert owner(150, pod("n/z", 10, 90, "Failed"), endpoints=(listed,))["pod"] is None
+
+
+def test_a_node_s_own_address_is_no_pod_s():
+    listed = {"ip": "10.1.0.5", "pod": "n/proxy", "node": "c", "protocol": "tcp", "port": 80}
+    at_node = owner(150, pod("n/proxy", 10, host_network=True), endpoints=(listed,), owner_node="c")
+    assert (at_node["pod"], at_node["node"]) == (None, "c")
+    assert owner(150, endpoints=(listed,), owner_node="c")["pod"] is None
+
+
+def test_pods_on_a_node_s_address_are_told_apart_by_their_port():
+    shared = [pod("n/one", 10, host_network=True), pod("n/two", 20, host_network=True)]
+    listed = [
+        {"ip": "10.1.0.5", "pod": p, "protocol": "tcp", "port": port} for p, port in (("n/one", 80), ("n/two", 443))
+    ]
+    rows = built("host_pods", {"pods": shared, "endpoints": listed})
+    assert [(r["port"], r["pod"], r["since_us"]) for r in rows] == [(80, "n/one", 10 * S), (443, "n/two", 20 * S)]
