@@ -108,7 +108,8 @@ def test_a_second_copy_of_a_file_is_read_once(tmp_path):
     data = (HEADER + ROW.format(1)).encode()
     con = ingest(tmp_path, {"a.tsv": data, "copy of a.tsv": data})
     assert rows(con, "SELECT count(*) FROM packets") == [(1,)]
-    assert rows(con, "SELECT finding, file FROM findings WHERE file IS NOT NULL") == [("copy-of-a-file", "nodes/node-a/a.tsv")]
+    found = rows(con, "SELECT finding, file FROM findings WHERE file IS NOT NULL")
+    assert found == [("copy-of-a-file", "nodes/node-a/a.tsv")]
 
 
 @pytest.mark.parametrize(("make", "message"), [(False, "no such folder"), (True, "no file in it")])

@@ -122,7 +122,9 @@ def _headers(lists: Mapping[str, Sequence[str]], protocols: str) -> list[_Header
     headers = _in_order(four, six, protocols) if four and six else four or six
     for header in headers:
         if header.proto in EXTENSIONS or (header.proto is None and header is headers[-1]):
-            header.proto = next((p for p, n in PORTS.items() if f"{n}.srcport" in lists), header.proto)
+            header.proto = next(
+                (p for p, n in PORTS.items() if any(f.startswith(f"{n}.") for f in lists)), header.proto
+            )
     for proto, name in PORTS.items():
         ends = zip(lists.get(f"{name}.srcport", []), lists.get(f"{name}.dstport", []), strict=False)
         places = [h for h in headers if h.proto == proto]

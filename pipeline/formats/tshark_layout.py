@@ -110,13 +110,16 @@ def _inferred(rows: Sequence[str], start: int) -> Layout | None:
             if quote and not delimiter:
                 continue
             layout = Layout(delimiter, start, (), quote)
-            if fields := _roles([layout.cells(r) for r in rows if quote in r]):
+            if fields := _roles([layout.cells(r) for r in rows if quote in r], sparse=delimiter != " "):
                 return Layout(delimiter, start, fields, quote)
     return None
 
 
-def _roles(rows: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
-    """The field of each column, by what most of its cells are; None where that is not clear."""
+def _roles(rows: Sequence[Sequence[str]], *, sparse: bool) -> tuple[str, ...] | None:
+    """The field of each column, by what most of its cells are; None where that is not clear.
+
+    A column with nothing in it is one only where `sparse`.
+    """
     if not rows:
         return None
     ((width, count),) = Counter(map(len, rows)).most_common(1)
@@ -124,7 +127,7 @@ def _roles(rows: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
     if width < 4 or width > 12 or count * 2 < len(rows):
         return None
     kinds = [_kind([r[n] for r in rows if r[n]]) for n in range(width)]
-    return _names(kinds, rows)
+    return _names(kinds, rows) if sparse or "empty" not in kinds else None
 
 
 def _kind(cells: Sequence[str]) -> str:
