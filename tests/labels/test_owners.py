@@ -26,8 +26,6 @@ def owner(second: int | None, *pods: Row, endpoints: tuple[Row, ...] = (), owner
 
 
 @pytest.mark.parametrize(("second", "expected"), [(50, "old"), (90, "old"), (92, None), (110, "new"), (900, "new")])
-    ("second", "expected"), [(50, "n/old"), (90, "n/old"), (92, None), (110, "n/new"), (900, "n/new")]
-)
 def test_a_finished_pod_never_owns_what_came_later(second, expected):
     pods = pod("old", 10, 90, "Succeeded"), pod("new", 110)
     assert owner(second, *pods)["pod"] == expected
