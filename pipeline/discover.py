@@ -90,7 +90,10 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise InputError("no such file or folder", where=str(path), hint="check the path")
-    return sorted(p for p in path.rglob("*") if p.is_file() and not any(x.startswith(".") for x in p.parts[-2:]))
+    files = (
+        p for p in path.rglob("*") if p.is_file() or (p.is_symlink() and not p.exists())
+    )  # a dangling link is told
+    return sorted(p for p in files if not any(x.startswith(".") for x in p.parts[-2:]))
 
 
 def _node_of(name: str) -> str | None:

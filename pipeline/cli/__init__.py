@@ -38,6 +38,9 @@ def _other_error(error: Exception) -> int:
     """What click found wrong with the command line, in our words; anything else is a defect."""
     if isinstance(error, typer.Exit):
         return error.exit_code
+    if isinstance(error, OSError) and error.filename:
+        hint = "check that the place exists, has room, and may be written"
+        return fail(UsageError(str(error.strerror), where=str(error.filename), hint=hint))
     if not hasattr(error, "format_message"):
         hint = "this is a defect of hopscope: please report it with what --debug shows"
         return fail(HopscopeError(f"{type(error).__name__}: {error}", hint=hint))
