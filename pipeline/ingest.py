@@ -170,7 +170,7 @@ def _identity(one: Input) -> Row:
         "file": one.source.name,
         "kind": one.form.kind if one.form else "unknown",
         "format": one.form.name if one.form else "unknown",
-        "file_bytes": path.stat().st_size,
+        "file_bytes": path.lstat().st_size,
         "sha256": one.sha256 or None,
     }
 
