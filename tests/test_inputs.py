@@ -1,0 +1,139 @@
+"""`hopscope inputs`: what each file is taken for, whose it is, and what is wrong with a capture as a whole."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import resources
+from pipeline.config import Limits
+from pipeline.inputs import as_text, look_at
+
+NAMES = "frame.time_epoch\tframe.interface_name\tip.src\ttcp.srcport\tip.dst\ttcp.dstport\tip.proto"
+RULES = "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-SERVICES - [0:0]\n-A PREROUTING -j KUBE-SERVICES\nCOMMIT\n"
+NODES = {
+    "apiVersion": "v1",
+    "kind": "List",
+    "items": [
+        {"kind": "Node", "metadata": {"name": n}, "status": {"addresses": [{"type": "InternalIP", "address": ip}]}}
+        for n, ip in (("node-a", "10.220.1.4"), ("node-b", "10.220.1.5"))
+    ],
+}
+
+
+def export(*, interface: str = "eth0", first: int = 0, count: int = 40, names: str = NAMES) -> str:
+    """An export of `count` packets, one a millisecond."""
+    cells = ({
+        "frame.time_epoch": f"17000{first + n:05}.000001000", "frame.interface_name": interface, "ip.src": "10.0.0.1",
+        "tcp.srcport": f"{5000 + n}", "ip.dst": "10.0.0.2", "tcp.dstport": "80", "ip.proto": "6",
+    } for n in range(count))  # fmt: skip
+    return "\n".join([names, *("\t".join(c[n] for n in names.split("\t")) for c in cells)]) + "\n"
+
+
+@pytest.fixture
+def look(tmp_path):
+    """Write files and look at them."""
+
+    def look_in(files: dict[str, str]):
+        for name, text in files.items():
+            path = tmp_path / "capture" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return look_at(tmp_path / "capture", Limits())
+
+    return look_in
+
+
+def findings(found) -> list[tuple[str, str | None]]:
+    """Names of findings with the file or the node they are about, of files first."""
+    of_files = [(f["finding"], file["file"]) for file in found.files for f in file["findings"]]
+    return of_files + [(f["finding"], f["node"]) for f in found.findings]
+
+
+def test_a_whole_capture_has_nothing_wrong(look):
+    files = {f"nodes/{n}/{k}": t for n in ("node-a", "node-b") for k, t in (("e", export()), ("r", RULES))}
+    found = look(files | {"cluster/nodes.json": json.dumps(NODES)})
+    assert findings(found) == []
+    assert not found.faulty
+    one = found.files[1]
+    assert (one["format"], one["node"], one["interfaces"]) == ("tshark-fields", "node-a", ["eth0"])
+    assert (one["row_count"], one["rejected_count"], one["first_us"]) == (40, 0, 1_700_000_000_000_001)
+
+
+def test_nodes_without_rules_or_capture_are_named(look):
+    found = look({"nodes/node-a/e": export(), "cluster/nodes.json": json.dumps(NODES)})
+    assert findings(found) == [("no-rules", "node-a"), ("no-capture", "node-b")]
+    assert found.faulty
+    assert "iptables-save" in as_text(found)
+
+
+def test_of_two_exports_of_the_same_packets_the_richer_is_used(look):
+    few = export(names="frame.time_epoch\tip.src\tip.dst\tip.proto")
+    found = look({"nodes/node-a/few.tsv": few, "nodes/node-a/many.tsv": export(), "nodes/node-a/r": RULES})
+    assert findings(found) == [("same-packets", "nodes/node-a/few.tsv")]
+    assert {f["file"]: f["kept_count"] for f in found.files if f["kind"] == "packets"} == {
+        "nodes/node-a/few.tsv": 0,
+        "nodes/node-a/many.tsv": 40,
+    }
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"first": 40}, id="the next file of a rotated capture"),
+        pytest.param({"interface": "cbr0"}, id="the same packets on another interface"),
+    ],
+)
+def test_files_that_are_not_the_same_capture_are_both_used(other, look):
+    found = look({"nodes/node-a/1": export(), "nodes/node-a/2": export(**other), "nodes/node-a/r": RULES})
+    assert findings(found) == []
+    assert [f["kept_count"] for f in found.files if f["kind"] == "packets"] == [40, 40]
+
+
+@pytest.mark.parametrize(
+    ("files", "nodes"),
+    [
+        (("node-a.eth0.tsv", "node-a.iptables.txt"), {"node-a"}),
+        (("node-a-eth0.tsv", "node-a_iptables-save.txt"), {"node-a"}),
+        (("capture-of-node-a.tsv", "rules-node-a.txt", "cluster/nodes.json"), {"node-a"}),
+        (("capture.tsv", "rules.txt"), {"capture"}),
+        (("nodes/node-a.tsv", "nodes/node-a.rules"), {"node-a"}),
+    ],
+)
+def test_files_in_no_nodes_folder_are_matched_to_nodes(files, nodes, look):
+    kinds = {"packets": export(), "rules": RULES, "objects": json.dumps(NODES)}
+    found = look(dict(zip(files, kinds.values(), strict=False)))
+    assert {f["node"] for f in found.files if f["kind"] in ("packets", "rules")} == nodes
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("", "empty-file"),
+        ("Capturing on 'eth0'\n0 packets captured\n", "empty-export"),
+        (NAMES + "\n", "empty-export"),
+        ("<?xml version='1.0'?>\n<pdml version='0'>\n", "refused-export"),
+        ("Frame 1: 54 bytes on wire (432 bits), 54 bytes captured (432 bits)\n", "refused-export"),
+        ("hello\n", "unrecognised-file"),
+        (NAMES.replace("tcp", "udp") + "\n17.5\te\t10.0.0.1\t5\t10.0.0.2\t8472\t17\n", "tunnel-not-decoded"),
+    ],
+)
+def test_what_is_wrong_with_a_file_has_a_name(text, finding, look):
+    found = look({"nodes/node-a/x": text, "nodes/node-a/e": export(), "nodes/node-a/r": RULES})
+    assert (finding, "nodes/node-a/x") in findings(found)
+
+
+@pytest.mark.parametrize(("sample", "code"), [("single-pod", 0), ("origin", 4)])
+def test_the_verb_prints_json_and_is_strict_when_told(sample, code, tmp_path):
+    words = ["inputs", str(resources.folder("samples") / sample), "--format", "json", "--strict"]
+    command = [sys.executable, "-m", "pipeline", *words]
+    root = Path(__file__).parent.parent
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == code, done.stderr
+    told = json.loads(done.stdout)
+    assert told.keys() == {"files", "findings"}
+    assert {f["kind"] for f in told["files"]} >= {"packets", "rules", "objects"}
