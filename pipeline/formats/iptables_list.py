@@ -33,6 +33,7 @@ _ROW = re.compile(
     rf"(?P<prot>!?[\w-]+)\s+(?:(?P<opt>--|-f|!f)\s+)?(?:(?P<in>!?[\w.*+@-]+)\s+(?P<out>!?[\w.*+@-]+)\s+)?"
     rf"(?P<src>{_ADDRESS})\s+(?P<dst>{_ADDRESS})(?:\s+(?P<rest>.*))?$"
 )
+LONGEST = 20_000
 _NUMBERS = {"0": "all", "1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "132": "sctp"}
 _UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
 _ANY = {"all", "0.0.0.0/0", "::/0", "anywhere", "*", "any"}
@@ -50,7 +51,9 @@ class _Reader:
 
     def line(self, number: int, line: str) -> None:
         self.marks |= {mark for mark in WARNING_MARKS if mark in line}
-        if found := _CHAIN.match(line):
+        if len(line) > LONGEST:
+            self.rejects.append(Reject(number, "too long for a row of a listing", clip(line)))
+        elif found := _CHAIN.match(line):
             self.open_chain(number, line, found["chain"], found["policy"])
         elif found := APPENDED.match(line):
             self.appended(number, line, found)
@@ -172,6 +175,7 @@ class IptablesList:
 
     def recognise(self, head: str) -> int:
         """Sure where there is a `Chain X (` line followed by the header of a listing."""
+        head = "\n".join(line[:LONGEST] for line in head.splitlines())
         chains = re.search(r"^[\s#>|+]*Chain \S+ \((policy|[\d-]+ references?)", head, re.MULTILINE)
         header = re.search(r"^[\s#>|+]*(num\s+)?(pkts\s+bytes\s+)?target\s+prot\s", head, re.MULTILINE)
         if chains:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.formats.base import Kind, Source
     from pipeline.schema import Row
 
-_HANDLE = re.compile(r"\s*# handle \d+\s*$")
+_HANDLE = re.compile(r" # handle \d+$")
 _TABLE = re.compile(r"^\s*table (ip|ip6|inet|bridge|arp|netdev) (\S+) \{")
 _OBJECT = re.compile(r"^\s*(set|map|chain) (\S+) \{\s*(\}?)$")
 _DECLARES = re.compile(r"^(type|typeof|flags|timeout|size|gc-interval|comment|auto-merge|policy|counter$)\b")
@@ -36,7 +36,9 @@ class _Reader:
     in_elements: bool = False
 
     def line(self, number: int, line: str) -> None:
-        bare = _HANDLE.sub("", line).strip()
+        bare = line.strip()
+        if " # handle " in bare:
+            bare = _HANDLE.sub("", bare)
         if self.in_elements:
             self.elements(number, bare, line)
         elif found := _TABLE.match(bare):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.rules.state import Scene, Trail
 
 MASQUERADE_MARK = 0x4000
-BRANCH_LIMIT = 20_000
+BRANCH_LIMIT = 4096
 _DEPTH_LIMIT = 60
 _SERVICE_CHAIN = re.compile(r"^KUBE-(?:FW|EXT|XLB|SVL)-(\w+)$")
 _MARKING = {"KUBE-MARK-MASQ": MASQUERADE_MARK, "KUBE-MARK-DROP": 0x8000}
@@ -184,7 +184,7 @@ class Walk:
             on, off = step.split(on, self.scene)
             if off is not None:
                 flow.going.append(off)
-                if on is not None:
+                if on is not None and on.assumed:
                     self._count()
         if on is not None:
             on.trail = ((rule.row,), on.trail)
@@ -219,7 +219,6 @@ class Walk:
 
     def _choose(self, options: tuple[tuple[float, o.Outcome], ...], state: State, flow: _Flow) -> None:
         for share, option in options:
-            self._count()
             self._act(option, state.part(share), flow)
         rest = 1 - sum(share for share, _ in options)
         if rest > 1e-9:

@@ -144,7 +144,9 @@ def module(match):
 
 
 # The kernel tracks connections in a namespace only once a rule asks for it, and a reset would make it forget them.
-TRACKING = "*raw\n-A OUTPUT -p tcp -j DROP\nCOMMIT\n*mangle\n-A PREROUTING -m conntrack --ctstate INVALID -j RETURN\nCOMMIT\n"
+TRACKING = (
+    "*raw\n-A OUTPUT -p tcp -j DROP\nCOMMIT\n*mangle\n-A PREROUTING -m conntrack --ctstate INVALID -j RETURN\nCOMMIT\n"
+)
 
 
 @st.composite

@@ -1,0 +1,52 @@
+"""Rubbish given to the readers of rules: bounded time and memory, a reject or nothing, never an exception."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+
+from pipeline.formats.source import Source
+
+FORMS = {
+    name: import_module(f"pipeline.formats.{name}").FORMAT
+    for name in ("iptables_save", "iptables_list", "nft_list", "nft_json", "ipvsadm")
+}
+HEADS = {
+    "iptables_save": "*nat\n:PREROUTING ACCEPT [0:0]\n",
+    "iptables_list": "Chain KUBE-SERVICES (2 references)\ntarget     prot opt source               destination\n",
+    "nft_list": "table ip kube-proxy {\n\tchain services {\n",
+    "nft_json": '{"nftables": [',
+    "ipvsadm": "IP Virtual Server version 1.2.1 (size=4096)\n",
+}
+RUBBISH = {
+    "binary": bytes(range(256)) * 40,
+    "one long line": b"-A KUBE-SERVICES " + b"x" * 3_000_000,
+    "a long listing row": b"KUBE-SVC-A tcp -- " + b"1.2.3.4 " * 300_000,
+    "many blanks": b" " * 1_000_000 + b"x\n",
+    "many dashes": b"-" * 1_000_000,
+    "bad utf-8": b"-A KUBE-\xff\xfe -j \xc3\x28\n",
+    "backslashes": b"-A X \\\n" * 20_000,
+    "open quote": b'-A X -m comment --comment "' + b'\\"' * 100_000,
+    "deep json": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("rubbish", RUBBISH)
+@pytest.mark.parametrize("name", FORMS)
+def test_rubbish_is_survived(name, rubbish, tmp_path):
+    path = tmp_path / "rules.txt"
+    path.write_bytes(HEADS[name].encode() + RUBBISH[rubbish])
+    FORMS[name].recognise(Source(path, path.name).head())
+    parsed = FORMS[name].parse(Source(path, path.name))
+    kept = len(parsed.tables["rules"]) if parsed.tables else 0
+    assert parsed.row_count == kept + len(parsed.rejects)
+    assert all(r.reason and len(r.text) <= 700 for r in parsed.rejects)
+
+
+@pytest.mark.parametrize("counter", ["2147483648", "18446744073709551615", "9" * 40])
+def test_counters_beyond_an_integer_do_not_lose_the_rule(counter, tmp_path):
+    path = tmp_path / "rules.txt"
+    path.write_text(f"*nat\n:KUBE-SERVICES - [{counter}:1]\n[{counter}:1] -A KUBE-SERVICES -j RETURN\nCOMMIT\n")
+    rows = FORMS["iptables_save"].parse(Source(path, path.name)).tables["rules"]
+    assert rows["packet_count"].to_list() == [min(int(counter), 2**63 - 1)] * 2
