@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, cast
 from pipeline.errors import InputError
 from pipeline.formats import recognise
 from pipeline.formats.base import Finding, Source
+from pipeline.formats.tshark_fields import FORMAT as FIELDS
+from pipeline.formats.tshark_layout import read_layout
 from pipeline.formats.tshark_noise import is_noise, plain
 
 if TYPE_CHECKING:
@@ -48,8 +50,12 @@ class Input:
         return hashlib.sha256(f"{self.source.node}\n{self.sha256}".encode()).hexdigest()[:8]
 
 
-def discover(capture: Path, nodes: Mapping[str, Path], cluster: Sequence[Path]) -> list[Input]:
+def discover(
+    capture: Path, nodes: Mapping[str, Path], cluster: Sequence[Path], fields: Sequence[str] = ()
+) -> list[Input]:
     """Every file of `capture`, and of the folders or files told explicitly, in order of their names.
+
+    A text that nothing knows, but whose lines have as many cells as `fields`, is an export with these.
 
     Raises:
         InputError: the folder is missing, is no folder, or has no file in it.
@@ -64,7 +70,7 @@ def discover(capture: Path, nodes: Mapping[str, Path], cluster: Sequence[Path]) 
             where=str(capture),
             hint="put tshark exports and rule dumps in nodes/<node>/, kubectl output in cluster/",
         )
-    inputs = [_look(source) for source in sources]
+    inputs = [_look(source, fields) for source in sources]
     _name_nodes(inputs)
     return _without_copies(inputs)
 
@@ -138,19 +144,21 @@ def _cluster_nodes(inputs: list[Input]) -> set[str]:
     return {str(name) for p in parsed if "nodes" in p.tables for name in p.tables["nodes"]["node"]}
 
 
-def _look(source: Source) -> Input:
+def _look(source: Source, fields: Sequence[str]) -> Input:
     try:
-        return _recognised(source)
+        return _recognised(source, fields)
     except OSError as e:
         finding = Finding("unreadable-file", "error", f"cannot be read: {e.strerror}", "check its permissions")
         return Input(source, None, "", [finding])
 
 
-def _recognised(source: Source) -> Input:
+def _recognised(source: Source, fields: Sequence[str]) -> Input:
     with source.path.open("rb") as f:
         digest = hashlib.file_digest(f, "sha256").hexdigest()
     head = source.head()
     form = recognise(head)
+    if form is None and fields and read_layout(head, fields):
+        form = FIELDS
     if form is not None and form.kind == "objects":
         source.node = None
     return Input(source, form, digest, [] if form else [_nothing_known(head, source.broken)])

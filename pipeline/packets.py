@@ -19,7 +19,7 @@ from pipeline.formats.source import look_over
 from pipeline.formats.tshark_fields import FORMAT as FIELDS
 from pipeline.formats.tshark_fields import TsharkFields
 from pipeline.formats.tshark_layout import header
-from pipeline.formats.tshark_names import FIELD_TYPES, NESTED_TYPES, doubt
+from pipeline.formats.tshark_names import TYPES, doubt
 from pipeline.formats.tshark_pcap import TsharkPcap
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pipeline.formats.tshark_cells import Line
     from pipeline.formats.tshark_layout import Layout
 
-TYPES = FIELD_TYPES | NESTED_TYPES
 _UNIT = "\x1f"
 _PLAIN = str.maketrans({"\n": " ", "\r": " ", "\x00": "\ufffd", _UNIT: "\ufffd"})
 

@@ -127,6 +127,16 @@ def test_what_is_wrong_with_a_file_has_a_name(text, finding, look):
     assert (finding, "nodes/node-a/x") in findings(found)
 
 
+def test_told_fields_make_an_export_of_what_nothing_knows(tmp_path):
+    path = tmp_path / "capture" / "nodes" / "node-a" / "x"
+    path.parent.mkdir(parents=True)
+    path.write_text("10.0.0.1 50001 10.0.0.2 80 6 60 54 0\n" * 3)
+    names = ("ip.src", "tcp.srcport", "ip.dst", "tcp.dstport", "ip.proto", "frame.len", "ip.ttl", "tcp.len")
+    assert [f["format"] for f in look_at(tmp_path / "capture", Limits()).files] == ["unknown"]
+    (file,) = look_at(tmp_path / "capture", Limits(), names).files
+    assert (file["format"], file["kept_count"]) == ("tshark-fields", 3)
+
+
 @pytest.mark.parametrize(("sample", "code"), [("single-pod", 0), ("origin", 4)])
 def test_the_verb_prints_json_and_is_strict_when_told(sample, code, tmp_path):
     words = ["inputs", str(resources.folder("samples") / sample), "--format", "json", "--strict"]

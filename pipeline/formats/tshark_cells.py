@@ -15,13 +15,12 @@ from pipeline.formats.base import Finding, Reject
 from pipeline.formats.tshark_names import (
     BITS,
     EXTENSIONS,
-    FIELD_TYPES,
     ICMP,
     IN_HEADERS,
     LIMITS,
-    NESTED_TYPES,
     PORTS,
     TCP,
+    TYPES,
 )
 from pipeline.formats.tshark_times import epoch
 
@@ -72,9 +71,10 @@ def _values(cell: str, joint: str) -> list[str]:
     return cell.split(joint) if joint in cell else [cell]
 
 
+@lru_cache(maxsize=1 << 16)
 def _plain(name: str, text: str) -> str:
     """One value, checked against its type and written as DuckDB reads it."""
-    kind = (FIELD_TYPES | NESTED_TYPES)[name]
+    kind = TYPES[name]
     if kind == "VARCHAR":
         return "".join(c if c.isprintable() else " " for c in text)
     try:

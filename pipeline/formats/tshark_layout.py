@@ -75,6 +75,8 @@ def read_layout(head: str, fields: Sequence[str] = ()) -> Layout | None:
 
 def header(line: str) -> Layout | None:
     """The layout that a header line tells, if it is one."""
+    if not line.lstrip("\ufeff\"'_ \t")[:1].isalpha():
+        return None
     for delimiter in (*_DELIMITERS, BLANKS):
         cells = tuple(line.rstrip("\r").removeprefix("\ufeff").split(delimiter or None))
         quote = next((q for q in "\"'" if cells and all(c[:1] == c[-1:] == q for c in cells)), "")

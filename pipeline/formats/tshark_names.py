@@ -46,6 +46,7 @@ NESTED_TYPES: dict[str, str] = {
     "quoted.srcport": "USMALLINT",
     "quoted.dstport": "USMALLINT",
 }
+TYPES = FIELD_TYPES | NESTED_TYPES
 # Fields that say what a field above says, in other words; a file that has them is read line by line.
 OTHER_WORDS: dict[str, tuple[str, ...]] = {
     "frame.time_epoch": ("frame.time", "frame.time_utc"),
