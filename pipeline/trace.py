@@ -10,9 +10,9 @@ from pipeline.formats import recognise
 from pipeline.formats.source import Source
 from pipeline.rules import RuleSet
 from pipeline.rules.addresses import family_of, number, written
-from pipeline.rules.iptables import PROTOCOLS
 from pipeline.rules.state import Scene
 from pipeline.rules.trace import Tracer
+from pipeline.rules.values import PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -10,21 +10,15 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.rules import steps as s
-from pipeline.rules.addresses import number, range_of
-from pipeline.rules.outcomes import Continue, Dnat, Jump, Obscure, Outcome, Redirect, Return, Rule, Snat, Verdict
+from pipeline.rules.addresses import range_of
+from pipeline.rules.iptables_targets import target
+from pipeline.rules.outcomes import Continue, Jump, Outcome, Rule
+from pipeline.rules.values import PROTOCOLS, address_ranges, dnat, port_ranges, value_and_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from pipeline.rules.addresses import Range
 
-PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmpv6", "132": "sctp", "ipv6-icmp": "icmpv6"}
-_WORDS = """
-LOG NFLOG ULOG TRACE TCPMSS TCPOPTSTRIP CHECKSUM CLASSIFY DSCP TOS TTL HL ECN AUDIT ACCOUNT SET SECMARK CONNSECMARK
-RATEEST IDLETIMER LED TEE SYNPROXY
-"""
-HARMLESS = frozenset(_WORDS.split())
-SERVICE_PORTS = {"http": 80, "https": 443, "domain": 53, "ssh": 22, "http-alt": 8080, "mysql": 3306, "webcache": 8080}
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"?|(\S+)')
 _PLAIN = re.compile(
     r"(?:(! )?-s ([\d.]+(?:/\d+)?) )?(?:-d ([\d.]+(?:/\d+)?) )?(?:-p (tcp|udp|sctp) )?"
@@ -151,37 +145,12 @@ def _starts_option(word: str) -> bool:
     return word.startswith("-") or word == "!"
 
 
-def _ranges(text: str) -> tuple[Range, ...]:
-    return tuple(range_of(part) for part in text.split(","))
-
-
-def port_ranges(text: str) -> tuple[Range, ...]:
-    """`80`, `8000:8010`, `80,443`, `:1024`."""
-    return tuple(_port_range(part) for part in text.split(","))
-
-
-def _port_range(text: str) -> Range:
-    first, colon, last = text.replace("-", ":").partition(":")
-    low = _port(first) if first else 0
-    return low, (_port(last) if last else 65535) if colon else low
-
-
-def _port(text: str) -> int:
-    return SERVICE_PORTS[text] if text in SERVICE_PORTS else int(text)
-
-
-def value_and_mask(text: str) -> Range:
-    """`0x4000/0x4000` or `0x4000`."""
-    value, _, mask = text.partition("/")
-    return int(value, 0), int(mask, 0) if mask else 0xFFFFFFFF
-
-
 def _source(c: _Compiler) -> None:
-    c.add(s.Source(_ranges(c.value())))
+    c.add(s.Source(address_ranges(c.value())))
 
 
 def _destination(c: _Compiler) -> None:
-    c.add(s.Destination(_ranges(c.value())))
+    c.add(s.Destination(address_ranges(c.value())))
 
 
 def _protocol(c: _Compiler) -> None:
@@ -326,105 +295,3 @@ _OPTIONS: dict[tuple[str, str], Callable[[_Compiler], None]] = {
     ("", "-c"): _skip(2),
 }
 _MODULES = frozenset(module for module, _ in _OPTIONS if module) | {"comment", "udp", "sctp", "udplite", "dccp"}
-
-
-def target(name: str, options: Sequence[str], steps: list[s.Step]) -> Outcome:
-    """What `-j NAME options` does; marks and the like are added to the steps."""
-    value = _Values(options)
-    if name in ("ACCEPT", "DROP", "REJECT"):
-        return Verdict(name.lower())
-    if name == "RETURN":
-        return Return()
-    if name in ("MASQUERADE", "SNAT"):
-        return Snat()
-    if name == "DNAT":
-        return dnat(value("--to-destination"), persistent="--persistent" in options)
-    if name == "REDIRECT":
-        return Redirect(_first_port(value("--to-ports")))
-    if name in ("MARK", "CONNMARK"):
-        change = _mark_change(value, connection=name == "CONNMARK")
-        if change is None:
-            return Obscure(" ".join([name, *options]))
-        steps.append(change)
-        return Continue()
-    if name == "NOTRACK" or (name == "CT" and "--notrack" in options):
-        steps.append(s.Untrack())
-        return Continue()
-    if name in HARMLESS or name in ("", "CT"):
-        return Continue()
-    return Jump(name) if not options else Obscure(" ".join([name, *options]))
-
-
-class _Values:
-    """Value after an option, by the option's name."""
-
-    def __init__(self, options: Sequence[str]) -> None:
-        self.options = options
-
-    def __call__(self, name: str) -> str | None:
-        at = self.options.index(name) if name in self.options else -1
-        return self.options[at + 1] if 0 <= at < len(self.options) - 1 else None
-
-
-def _mark_change(value: _Values, *, connection: bool) -> s.Step | None:
-    try:
-        return _mark_step(value, connection)
-    except ValueError:
-        return None
-
-
-def _mark_step(value: _Values, connection: bool) -> s.Step | None:
-    if "--save-mark" in value.options or "--restore-mark" in value.options:
-        mask = value("--mask") or value("--nfmask") or "0xffffffff"
-        return s.CopyMark("--save-mark" in value.options, int(mask, 0))
-    if text := value("--set-xmark"):
-        flip, width = value_and_mask(text)
-        return s.SetMark(width, flip, connection)
-    if text := value("--set-mark"):
-        bits, width = value_and_mask(text)
-        return s.SetMark(width | bits, bits, connection)
-    if text := value("--or-mark"):
-        return s.SetMark(int(text, 0), int(text, 0), connection)
-    if text := value("--xor-mark"):
-        return s.SetMark(0, int(text, 0), connection)
-    if text := value("--and-mark"):
-        return s.SetMark(~int(text, 0) & 0xFFFFFFFF, 0, connection)
-    return None
-
-
-def _first_port(text: str | None) -> int | None:
-    return int(text.partition("-")[0]) if text and text.partition("-")[0].isdigit() else None
-
-
-def dnat(text: str | None, *, persistent: bool = False) -> Dnat:
-    """`10.0.0.1:80`, `[fd00::1]:80`, `10.0.0.1`, `:80`."""
-    if not text:
-        return Dnat(None, None, "DNAT without its destination")
-    if text == ":0" and persistent:
-        return Dnat(None, None, "DNAT to :0, a known fault of the tool that printed it: the destination was lost")
-    address, port = _endpoint(text)
-    if text.endswith(":"):
-        return Dnat(None, None, f"DNAT to {text}, its port is cut off")
-    if port and not port.isdigit():
-        return Dnat(None, None, f"DNAT to several ports: {text}")
-    try:
-        return Dnat(number(address) if address else None, int(port) if port else None)
-    except ValueError:
-        return Dnat(None, None, f"DNAT to {text}")
-
-
-def endpoint_of(spec: str) -> tuple[str, int] | None:
-    """Address and port after `--to-destination`."""
-    address, port = _endpoint(spec.partition("--to-destination ")[2].partition(" ")[0])
-    return (address, int(port)) if port.isdigit() else None
-
-
-def _endpoint(text: str) -> tuple[str, str]:
-    """Address and port of `a:p`, `[a]:p` or a bare address."""
-    if text.startswith("["):
-        address, _, port = text[1:].partition("]")
-        return address, port.removeprefix(":")
-    if text.count(":") > 1:
-        return text, ""
-    address, _, port = text.partition(":")
-    return address, port

@@ -13,8 +13,9 @@ from pipeline.rules.addresses import written
 from pipeline.rules.faults import faults
 from pipeline.rules.front import Front, Frontend, exact, protocol_of
 from pipeline.rules.hooks import BaseChain, assumed, builtin, declared
-from pipeline.rules.iptables import endpoint_of
+from pipeline.rules.nft_sets import Elements
 from pipeline.rules.sight import Sight
+from pipeline.rules.values import endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -135,14 +136,14 @@ class RuleSet:
             return iptables.compile_rule(row, spec)
         return nft.compile_rule(row, spec, lambda name: self._elements(family, table, name))
 
-    def _elements(self, family: str, table: str, name: str) -> nft.Elements | None:
+    def _elements(self, family: str, table: str, name: str) -> Elements | None:
         """An nft set or map."""
         rows = self._rows[family, table].get(f"@{name}")
         if rows is None:
             return None
         declaration = self._declarations.get((family, table, f"@{name}"))
         spec = "" if declaration is None else self._specs[declaration]
-        return nft.Elements(spec, [(i, self._specs[i]) for i in rows])
+        return Elements(spec, [(i, self._specs[i]) for i in rows])
 
     @cached_property
     def front(self) -> Front:

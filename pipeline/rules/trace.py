@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.rules.tracer import End, TooManyBranchesError, Walk, rows_of
+from pipeline.rules.branches import End, rows_of
+from pipeline.rules.tracer import TooManyBranchesError, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

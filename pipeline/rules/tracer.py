@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.rules import outcomes as o
+from pipeline.rules.branches import End, apart_from_answers, continued, doubting, joined, rows
 from pipeline.rules.front import POLICY_CHAINS
 from pipeline.rules.state import Doubt, State, unclear
 from pipeline.rules.steps import key
@@ -18,21 +19,13 @@ from pipeline.rules.steps import key
 if TYPE_CHECKING:
     from pipeline.rules.hooks import BaseChain
     from pipeline.rules.ruleset import RuleSet
-    from pipeline.rules.state import Scene, Trail
+    from pipeline.rules.state import Scene
 
 MASQUERADE_MARK = 0x4000
 BRANCH_LIMIT = 4096
 _DEPTH_LIMIT = 60
 _SERVICE_CHAIN = re.compile(r"^KUBE-(?:FW|EXT|XLB|SVL)-(\w+)$")
 _MARKING = {"KUBE-MARK-MASQ": MASQUERADE_MARK, "KUBE-MARK-DROP": 0x8000}
-
-
-@dataclass(slots=True)
-class End:
-    """A branch at its end: `dnat`, `accept`, `drop`, `reject` or `none`."""
-
-    state: State
-    verdict: str
 
 
 @dataclass(slots=True)
@@ -81,8 +74,8 @@ class Walk:
             walker.share, walker.trail = 1.0, None
             known = self.onward[seen, state.assumed] = self._walk_on(walker)
             for end in known:
-                end.state.trail = (_rows(end.state.trail), None)
-        return [End(_continued(state, end.state), end.verdict) for end in known]
+                end.state.trail = (rows(end.state.trail), None)
+        return [End(continued(state, end.state), end.verdict) for end in known]
 
     def _walk_on(self, state: State) -> list[End]:
         """Filter and postrouting, the long way."""
@@ -152,7 +145,7 @@ class Walk:
             if state.translated and not state.source_nat:
                 state.source_nat = bool(state.mark & MASQUERADE_MARK)
                 blurs = not state.source_nat
-                _doubting(state, Doubt("the nat POSTROUTING chain is not in the dump", source_nat=blurs))
+                doubting(state, Doubt("the nat POSTROUTING chain is not in the dump", source_nat=blurs))
         return live
 
     def _chain(self, name: str, states: list[State], left: list[End], back: list[State]) -> None:
@@ -162,7 +155,7 @@ class Walk:
             self._missing(name, states, left, back)
             return
         if name in self.calls or len(self.calls) > _DEPTH_LIMIT:
-            back += [_doubting(s, Doubt(f"chain {name} jumps back to itself", shares=True)) for s in states]
+            back += [doubting(s, Doubt(f"chain {name} jumps back to itself", shares=True)) for s in states]
             return
         self.calls.append(name)
         live = states
@@ -215,7 +208,7 @@ class Walk:
             case o.Lookup():
                 self._look_up(outcome, state, flow)
             case o.Obscure(text):
-                flow.going.append(_doubting(state, Doubt(f"not understood: {text}", shares=True, source_nat=True)))
+                flow.going.append(doubting(state, Doubt(f"not understood: {text}", shares=True, source_nat=True)))
 
     def _choose(self, options: tuple[tuple[float, o.Outcome], ...], state: State, flow: _Flow) -> None:
         for share, option in options:
@@ -243,19 +236,19 @@ class Walk:
             return state
         if outcome.address is not None:
             state.dst = outcome.address
-        return _doubting(state, Doubt(outcome.doubt, shares=True)) if outcome.doubt else state
+        return doubting(state, Doubt(outcome.doubt, shares=True)) if outcome.doubt else state
 
     def _missing(self, name: str, states: list[State], left: list[End], back: list[State]) -> None:
         """A chain that is jumped to but not shown."""
         if name in _MARKING:
             for state in states:
                 state.mark |= _MARKING[name]
-                _doubting(state, Doubt(f"chain {name} is not in the dump; its usual mark is assumed"))
+                doubting(state, Doubt(f"chain {name} is not in the dump; its usual mark is assumed"))
             back += states
             return
         blurs = self.table != "filter"
         doubt = Doubt(f"chain {name} is not in the dump", shares=blurs, source_nat=blurs)
-        doubtful = [_doubting(s, doubt) for s in states]
+        doubtful = [doubting(s, doubt) for s in states]
         found = _SERVICE_CHAIN.match(name)
         if found and self.rules.chain(self.scene.family, self.table, f"KUBE-SVC-{found[1]}"):
             self._chain(f"KUBE-SVC-{found[1]}", doubtful, left, back)
@@ -266,61 +259,3 @@ class Walk:
         self.budget -= 1
         if self.budget < 0:
             raise TooManyBranchesError
-
-
-def _doubting(state: State, doubt: Doubt) -> State:
-    if doubt not in state.doubts:
-        state.doubts = (*state.doubts, doubt)
-    return state
-
-
-def joined(states: list[State]) -> list[State]:
-    """Branches that differ only in the answer to one open question, made one again."""
-    if len(states) < 2 or not any(s.assumed for s in states):
-        return states
-    kept: dict[tuple[object, ...], list[State]] = {}
-    for state in states:
-        alike = kept.setdefault(apart_from_answers(state), [])
-        if not any(_merged(other, state) for other in alike):
-            alike.append(state)
-    return [state for alike in kept.values() for state in alike]
-
-
-def _merged(one: State, other: State) -> bool:
-    """Whether the two answers cancel out; `one` then stands for both."""
-    differing = set(one.assumed) ^ set(other.assumed)
-    if differing and (len(differing) != 2 or len({reason for reason, _ in differing}) != 1):
-        return False
-    if not differing:
-        return False
-    one.assumed = tuple(a for a in one.assumed if a not in differing)
-    return True
-
-
-def apart_from_answers(s: State, *, whole: bool = True) -> tuple[object, ...]:
-    """All that tells branches apart but their open questions; not `whole`: but where they go, too."""
-    rest = (s.sources, s.mark, s.ct_mark, s.translated, s.source_nat, s.untracked, s.doubts)
-    return (*rest, s.share, s.dst, s.port, s.affinity_s) if whole else rest
-
-
-def _continued(state: State, end: State) -> State:
-    """`end` is how a branch like `state` went on; here for `state` itself."""
-    branch = end.copy()
-    branch.share, branch.dst, branch.port = state.share * end.share, state.dst, state.port
-    branch.affinity_s = state.affinity_s
-    branch.trail = (end.trail[0], state.trail) if end.trail else state.trail
-    return branch
-
-
-def _rows(trail: Trail) -> tuple[int, ...]:
-    """The rows of a trail, first one first."""
-    parts = []
-    while trail:
-        parts.append(trail[0])
-        trail = trail[1]
-    return tuple(row for part in reversed(parts) for row in part)
-
-
-def rows_of(end: End) -> tuple[int, ...]:
-    """The rules a branch followed, in order."""
-    return _rows(end.state.trail)
