@@ -96,8 +96,7 @@ class PacketFile:
     def _second_look(self, form: TsharkFields, file: DelimitedFile, kept: int) -> Tally:
         """Read what the fast road left, by the careful one."""
         survey, layout = file.survey, file.layout
-        blank = sum(n > layout.header_lines for n in survey.blank_lines)
-        rows = survey.line_count - layout.header_lines - blank
+        rows = survey.line_count - layout.header_lines - len(file.blank_lines)
         left = _Counted(_left(file, self.source, self.out(), rows - kept))
         tally = self._careful(form.lines(left, layout), "-more")
         noise = left.count - tally.read_count

@@ -31,6 +31,11 @@ class DelimitedFile:
         self.types = types
         self.rejects_table = f"rejects_{capture_id}"
 
+    @property
+    def blank_lines(self) -> list[int]:
+        """Numbers of the blank lines among its rows."""
+        return [n for n in self.survey.blank_lines if n > self.layout.header_lines]
+
     def copy(self, select: str, doubt: str, out: Path) -> int:
         """Write what `select` makes of the view `export_lines` to `out`, line numbers as in the file; how many rows.
 
@@ -39,7 +44,7 @@ class DelimitedFile:
         create_view(self.con, "export_lines", f"SELECT * FROM ({self._scan()}) WHERE NOT COALESCE({doubt}, FALSE)")
         draft = out.with_suffix(".draft")
         kept = write_parquet(self.con, select, draft)
-        lost = sorted({*self._rejected(), *self.survey.blank_lines})
+        lost = sorted({*self._rejected(), *self.blank_lines})
         if lost:
             write_parquet(self.con, self._renumbered(draft, lost), out)
             draft.unlink()
@@ -61,7 +66,7 @@ class DelimitedFile:
             ANTI JOIN read_parquet({literal(str(out))}) ON range = line_number ORDER BY 1"""
         ).fetchall()
         cut = {self.survey.cut[0]} if self.survey.cut else set()
-        return {int(line) for (line,) in lines} - {*self._rejected(), *self.survey.blank_lines, *cut}
+        return {int(line) for (line,) in lines} - {*self._rejected(), *self.blank_lines, *cut}
 
     def forget(self) -> None:
         """Drop what the scan left in the database."""

@@ -165,6 +165,15 @@ def test_headers_in_between_hold_for_what_follows(take):
     assert found[8][:3] == (None, "71.246.222.12", 58796)
 
 
+def test_lines_keep_their_numbers_whatever_stands_before_and_between(take_text):
+    talk = "\n\nCapturing on 'eth0'\n"
+    names = "ip.src\ttcp.srcport\tip.dst\ttcp.dstport\tip.proto\n"
+    row, tunnel = "10.0.0.1\t1\t10.0.0.2\t80\t6\n", "10.0.0.1,10.0.0.9\t1\t10.0.0.2,10.0.0.8\t80\t17,6\n"
+    found = take_text(talk + names + row + "\n" + tunnel + names + "rubbish\n" + row, "line_number, src_ip")
+    assert found.packets == [(5, "10.0.0.1"), (7, "10.0.0.9"), (10, "10.0.0.1")]
+    assert [line for line, _ in found.rejects] == [9]
+
+
 def test_two_kinds_of_line_ends_are_read(take_text):
     found = take_text("ip.src\ttcp.srcport\r\n10.0.0.1\t1\r\n10.0.0.2\t2\n10.0.0.3\t3\r\n", "line_number, src_ip")
     assert found.packets == [(2, "10.0.0.1"), (3, "10.0.0.2"), (4, "10.0.0.3")]
