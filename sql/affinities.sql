@@ -1,4 +1,5 @@
 -- about: Session affinity: each connection held against its client's previous one on the same node and service port.
+-- about: Lists are stamped when a connection begins, so its time runs from there, however long the connection lasts.
 -- grain: connection
 -- key: connection_id
 -- store: no
@@ -7,7 +8,7 @@ WITH previous AS (
     connection_id, affinity_s, rules_node, src_ip, protocol, service, service_port, pod_ip, pod_port, start_us, leg, certain,
     LAG(pod_ip) OVER turns AS previous_ip,
     LAG(pod_port) OVER turns AS previous_port,
-    LAG(end_us) OVER turns AS previous_us,
+    LAG(start_us) OVER turns AS previous_us,
     LAG(connection_id) OVER turns AS previous_id,
     MIN(start_us) OVER (PARTITION BY leg, src_ip, protocol, service, service_port) AS first_us
   FROM outcomes
@@ -24,8 +25,8 @@ SELECT
     WHEN previous_id IS NULL AND b.node IS NOT NULL THEN 'unknown'
     WHEN previous_id IS NULL THEN 'first'
     WHEN previous_ip IS NULL THEN 'unknown'
-    WHEN previous_ip = pod_ip AND previous_port = pod_port THEN 'pinned'
     WHEN start_us - previous_us > CAST(affinity_s AS BIGINT) * 1000000 THEN 'expired'
+    WHEN previous_ip = pod_ip AND previous_port = pod_port THEN 'pinned'
     ELSE 'moved'
   END AS affinity,
   CASE
