@@ -1,5 +1,6 @@
 -- about: Legs put together into connections, each leg with its rank: the first by part and time is the anchor; of the legs
--- about: after translation, one that was answered or carried data comes before a dead attempt.
+-- about: after translation, one that was answered or carried data comes before a dead attempt. A leg to a socket that
+-- about: neither rules nor objects know is one after translation where it has the marks of an ingress leg.
 -- grain: conversation at one vantage
 -- key: flow_id
 -- store: no
@@ -8,7 +9,9 @@ WITH keyed AS (
     g.*,
     COALESCE(l.ingress_key, g.group_key) AS stitch_key,
     CASE WHEN g.has_marks THEN 'stitched' ELSE 'time' END AS join_grade,
-    leg IN ('forward', 'delivery') OR (leg = 'unknown' AND to_endpoint) AS is_after,
+    leg IN ('forward', 'delivery') OR (leg = 'unknown' AND (to_endpoint OR COALESCE(
+      has_marks AND dst_ip <> MIN(CASE WHEN leg = 'ingress' THEN dst_ip END) OVER (PARTITION BY group_key), FALSE
+    ))) AS is_after,
     CASE
       WHEN leg = 'ingress' AND rules_node = node THEN 1
       WHEN leg = 'ingress' THEN 2
