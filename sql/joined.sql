@@ -1,6 +1,7 @@
 -- about: One row a connection: its anchor, the leg after translation where one was seen, and what the anchor's rules say.
 -- about: A forward or delivery leg without a SYN is left out where the node it came from was captured too: its
 -- about: connection is counted there.
+-- about: A dead attempt (no SYN-ACK, no data, reset) is not where a connection went that repeated its SYN and was answered.
 -- grain: connection
 -- key: connection_id
 -- store: no
@@ -11,7 +12,9 @@ stickiness AS (
   SELECT service, MAX(affinity_s) AS affinity_s FROM services WHERE session_affinity = 'ClientIP' GROUP BY service
 ),
 after_legs AS (
-  SELECT stitch_key, src_ip, src_port, dst_ip, dst_port, dst_node, join_grade
+  SELECT
+    stitch_key, src_ip, src_port, dst_ip, dst_port, dst_node, join_grade,
+    COALESCE(synack_count = 0 AND COALESCE(payload_bytes, 0) = 0 AND rst_count > 0, FALSE) AS is_dead
   FROM stitches
   WHERE is_after AND after_rank = 1
 ),
@@ -36,6 +39,7 @@ SELECT
   b.local_count, b.local_ip, b.local_port, b.all_captured, b.all_seen
 FROM anchors AS a
 LEFT JOIN after_legs AS f ON f.stitch_key = a.stitch_key AND a.leg = 'ingress'
+  AND NOT COALESCE(f.is_dead AND a.syn_count > 1 AND a.synack_count > 0, FALSE)
 LEFT JOIN choices AS c
   ON c.node = a.rules_node AND c.protocol = a.protocol AND c.dst_ip = a.dst_ip AND c.dst_port = a.dst_port
   AND c.source_class = a.source_class AND a.leg = 'ingress'
