@@ -75,9 +75,11 @@ def fast(fields: Collection[str]) -> bool:
 def doubt(fields: Collection[str]) -> str:
     """The SQL condition of rows that need a second look: more than one header may have filled their cells."""
     doubts = ["ip_src IS NOT NULL AND ipv6_src IS NOT NULL"]
-    for proto, name in PORTS.items():
-        carriers = ", ".join(map(str, (proto, *EXTENSIONS)))
-        doubts.append(f"COALESCE(ip_proto, ipv6_nxt) NOT IN ({carriers}) AND {name}_srcport IS NOT NULL")
+    ports = {proto: f"{name}_srcport IS NOT NULL" for proto, name in PORTS.items()}
+    foreign = {p: " OR ".join(test for other, test in ports.items() if other != p) for p in ports}
+    cases = [f"WHEN {p} THEN {tests}" for p, tests in foreign.items()] + [f"WHEN {p} THEN FALSE" for p in EXTENSIONS]
+    proto = "COALESCE(ip_proto, ipv6_nxt)"
+    doubts.append(f"CASE {proto} {' '.join(cases)} ELSE {proto} IS NOT NULL AND ({' OR '.join(ports.values())}) END")
     if "tcp.stream" in fields:
         doubts.append("tcp_srcport IS NOT NULL AND tcp_stream IS NULL")
     if not {"ip.proto", "ip.id", "ip.ttl"} & set(fields):
