@@ -18,6 +18,7 @@ SELECT
   CASE WHEN COUNT(d.endpoint_ip) = 1 THEN MIN(d.endpoint_port) END AS endpoint_port,
   CASE
     WHEN COUNT(d.endpoint_ip) = 0 OR COUNT(p.node) < COUNT(*) THEN 'unknown'
+    WHEN BOOL_OR(COALESCE(d.uncertain_because LIKE '% differs between %', FALSE)) THEN 'unknown'
     WHEN BOOL_AND(p.node = d.node) THEN 'local'
     WHEN BOOL_AND(p.node <> d.node) THEN 'forwarded'
     ELSE 'unknown'

@@ -28,6 +28,18 @@ _SMALL = 8
 _POD_RANGE = re.compile(r"(?:! -s|saddr !=) (\S+/\d+)")
 
 
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """Two dumps of one node show a chain differently: what to say, and the destinations it matters to (None: all)."""
+
+    reason: str
+    destinations: frozenset[int] | None
+
+    def touches(self, dst: int) -> bool:
+        """Whether what differs could match this destination."""
+        return self.destinations is None or dst in self.destinations
+
+
 @dataclass(slots=True)
 class Chain:
     """A chain's rules, with an index for long ones by the address or port that a rule names."""
@@ -37,6 +49,7 @@ class Chain:
     by_dst: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     by_port: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     always: list[int] = field(default_factory=list)
+    dispute: Dispute | None = None
 
     def __post_init__(self) -> None:
         """Sort the rules by what they name."""
@@ -67,6 +80,7 @@ class RuleSet:
         self._rows: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._declarations: dict[tuple[str, str, str], int] = {}
         self._compiled: dict[tuple[str, str, str], Chain] = {}
+        self._again: dict[tuple[str, str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._sights: dict[str, Sight] = {}
         self._sort()
         self.hooks = {family: self._hooks(family) for family in ("ip", "ip6")}
@@ -89,9 +103,11 @@ class RuleSet:
         files: dict[tuple[object, object, object], object] = {}
         keys = zip(c["family"], c["table_name"], c["chain"], strict=True)
         for i, (key, place, file) in enumerate(zip(keys, c["rule_number"], c["file"], strict=True)):
-            if files.setdefault(key, file) != file:
-                continue
             family, table, chain = (str(part) for part in key)
+            if files.setdefault(key, file) != file:
+                if place != 0:
+                    self._again[family, table, chain][str(file)].append(i)
+                continue
             rows = self._rows[family, table][chain]
             if place == 0:
                 self._declarations[family, table, chain] = i
@@ -126,7 +142,22 @@ class RuleSet:
             rows = self._rows.get((known, table), {}).get(name)
             if rows is not None:
                 chain = Chain(name, [self._compile(i, known, table) for i in rows])
+                chain.dispute = self._dispute(key, rows)
                 return self._compiled.setdefault(key, chain)
+        return None
+
+    def _dispute(self, key: tuple[str, str, str], rows: Sequence[int]) -> Dispute | None:
+        """How other dumps of the node differ on a chain; the order of its rules alone is no difference."""
+        known, table, name = key
+        followed = {self._specs[i]: i for i in rows}
+        for file, others in self._again.get(key, {}).items():
+            shown = {self._specs[i]: i for i in others}
+            if followed.keys() != shown.keys():
+                differing = [(followed | shown)[spec] for spec in followed.keys() ^ shown.keys()]
+                named = [exact(self._compile(i, known, table))[0] for i in differing]
+                where = f"{self.columns['file'][rows[0]] if rows else 'another dump'} and {file}"
+                destinations = frozenset(d for d in named if d is not None) if None not in named else None
+                return Dispute(f"chain {name} differs between {where}", destinations)
         return None
 
     def _compile(self, row: int, family: str, table: str) -> Rule:
