@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,8 @@ def sample_id(path: Path) -> str:
 
 def take(path: Path, out: Path, form: str | None = None) -> Ingest:
     """Read one sample as a run would."""
+    if (form or path.parent.name) == "pcap" and not shutil.which("tshark"):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("capture files need tshark")
     taken = Ingest(connect(Limits()), out)
     taken.take(Input(Source(path, path.name, "node-a"), FORMS[form or path.parent.name], "0" * 64, []))
     taken.finish()
