@@ -13,7 +13,7 @@ TABLES = [
 capture_id VARCHAR First 8 hex digits of the hash of node and content; the first part of every flow_id.
 node VARCHAR Node the file was taken on; NULL for cluster objects.
 file VARCHAR Path inside the capture folder.
-kind VARCHAR packets, rules, objects, addresses or unknown.
+kind VARCHAR packets, rules, objects, addresses, translations or unknown.
 format VARCHAR The input form it was recognised as.
 row_count BIGINT Rows read: kept plus rejected.
 kept_count BIGINT Rows kept.
@@ -104,5 +104,37 @@ capture_id VARCHAR The input file, as in `captures`.
 file VARCHAR Path inside the capture folder.
 line_number BIGINT Line in that file.
 text VARCHAR The line, verbatim.""",
+    ),
+    table(
+        "conntrack",
+        "connection as one node's kernel tracked it",
+        "run capture_id line_number",
+        """
+node VARCHAR Node whose kernel it was.
+capture_id VARCHAR The input file, as in `captures`.
+line_number BIGINT Line in the decompressed file, from 1.
+ts_us BIGINT When an event of it was seen; NULL in a listing.
+event VARCHAR NEW, UPDATE or DESTROY; NULL in a listing.
+protocol VARCHAR tcp, udp, sctp, icmp, ...
+src_ip VARCHAR Source before translation.
+src_port INTEGER Its port; NULL where the protocol has none.
+dst_ip VARCHAR Destination before translation.
+dst_port INTEGER Its port.
+reply_src_ip VARCHAR Where replies come from: the endpoint, after translation.
+reply_src_port INTEGER Its port.
+reply_dst_ip VARCHAR Where replies go to: the source, after translation.
+reply_dst_port INTEGER Its port.""",
+    ),
+    table(
+        "recent_clients",
+        "line of a dump of what session affinity remembers",
+        "run capture_id line_number",
+        """
+node VARCHAR Node that remembers.
+capture_id VARCHAR The input file, as in `captures`.
+line_number BIGINT Line in the decompressed file, from 1.
+list_name VARCHAR The list, which has the name of the endpoint's chain.
+ip VARCHAR Client remembered; NULL on the line that names the list.
+last_seen BIGINT When it was last seen, in jiffies of the node.""",
     ),
 ]
