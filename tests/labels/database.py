@@ -10,20 +10,33 @@ from pipeline.engines.duckdb import connect
 from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Row = dict[str, object]
 
 
-def built(model: str, tables: dict[str, Sequence[Row]]) -> list[Row]:
-    """The rows that a model makes of these; columns not given are NULL, tables not given are empty."""
+def built(model: str, given: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """The rows that a model makes of the given tables, which may be models too; other tables are empty."""
+    import polars as pl
+
     con = connect(Limits())
-    every = models.all_models()
-    for name in {t for m in models.in_order([model]) for t in m.needs} - every.keys() | tables.keys():
-        declared = ", ".join(f"{c.name} {c.type}" for c in TABLES[name].columns)
-        con.execute(f"CREATE TABLE {name} ({declared})")
-        for row in tables.get(name, ()):
-            holders = ", ".join("?" * len(row))
-            con.execute(f"INSERT INTO {name} ({', '.join(row)}) VALUES ({holders})", list(row.values()))
-    models.build(con, [model])
+    every, wanted, waiting = models.all_models(), set[str](), [model]
+    while waiting:
+        name = waiting.pop()
+        if name in every and name not in given:
+            wanted.add(name)
+            waiting += every[name].needs
+        elif name in given and name not in TABLES:
+            con.register(name, pl.DataFrame(given[name], infer_schema_length=None))
+        else:
+            columns = ", ".join(f"{c.name} {c.type}" for c in TABLES[name].columns)
+            con.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
+    for name in given.keys() & TABLES.keys():
+        for row in given[name]:
+            con.execute(
+                f"INSERT INTO {name} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
+            )
+    for one in models.in_order([model]):
+        if one.name in wanted:
+            con.execute(f"CREATE TABLE {one.name} AS {one.sql}")
     return con.sql(f"FROM {model} ORDER BY ALL").to_dicts()
