@@ -48,17 +48,23 @@ class Rule:
     options: list[tuple[str, bool, str]] = field(default_factory=list)
     jump: str = ""
     value: str = ""
+    line: str = ""
 
 
-Rules = dict[tuple[str, str], list[Rule]]
+@dataclass(slots=True)
+class Rules:
+    """Rules by table and chain, and which of their lines the last walk followed."""
+
+    chains: dict[tuple[str, str], list[Rule]] = field(default_factory=lambda: defaultdict(list))
+    followed: set[str] = field(default_factory=set)
 
 
 def rules_of(lines: Iterable[tuple[str, str]]) -> Rules:
-    """Rules by table and chain, from (table, line)."""
-    rules: Rules = defaultdict(list)
+    """Rules from (table, line)."""
+    rules = Rules()
     for table, line in lines:
         words = shlex.split(line)
-        rules[table, words[1]].append(_rule(words[2:]))
+        rules.chains[table, words[1]].append(replace(_rule(words[2:]), line=f"{table} {line}"))
     return rules
 
 
@@ -81,6 +87,7 @@ def own_addresses(ip_addr: Path) -> frozenset[str]:
 def walk(rules: Rules, packet: Packet) -> set[End]:
     """Every way the packet may fare: chance and remembered clients are open, all else is decided."""
     ends: set[End] = set()
+    rules.followed.clear()
     translated, passed = _chain(rules, "nat", "PREROUTING", packet)
     arrived = translated | {("none", p) for p in passed}
     for _, one in arrived:
@@ -117,7 +124,7 @@ def _chain(rules: Rules, table: str, chain: str, packet: Packet) -> tuple[set[tu
     """What may end a packet in this chain, and as what it may come out at its end."""
     ended: set[tuple[str, Packet]] = set()
     inside, returned = {packet}, set[Packet]()
-    for rule in rules.get((table, chain), []):
+    for rule in rules.chains.get((table, chain), []):
         after = set[Packet]()
         for one in inside:
             matches = _matches(rule, one)
@@ -136,6 +143,7 @@ def _act(
     rules: Rules, table: str, rule: Rule, packet: Packet
 ) -> tuple[set[tuple[str, Packet]], set[Packet], set[Packet]]:
     """A matching rule: packets that end, that go on to the next rule, and that go back to the calling chain."""
+    rules.followed.add(rule.line)
     if rule.jump == "MARK":
         value, mask = (int(word, 16) for word in rule.value.split("/"))
         return set(), {replace(packet, mark=(packet.mark & ~mask) ^ value)}, set()
