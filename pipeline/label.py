@@ -38,6 +38,7 @@ def label(con: Connection, folder: Path, window: Window) -> None:
     _write(con, folder, "source_classes", decided.source_classes)
     _write(con, folder, "addresses", _addresses(con, book))
     models.build(con, ["connections", "flows"])
+    _add_findings(con, folder)
     _cut(con, window)
     results = [m.name for m in models.all_models().values() if m.stored and m.stage == "label"]
     models.build(con, results)
@@ -86,6 +87,14 @@ def _addresses(con: Connection, book: AddressBook) -> list[Row]:
         "UNION SELECT endpoint_ip FROM decisions WHERE endpoint_ip IS NOT NULL ORDER BY ALL"
     )
     return [row for (ip,) in known.fetchall() if (row := book.row(str(ip)))]
+
+
+def _add_findings(con: Connection, folder: Path) -> None:
+    """Put what only labelling finds beside the findings of reading; a link to an earlier run's file is cut first."""
+    models.build(con, ["disagreements"])
+    path = folder / "findings" / "labels.parquet"
+    path.unlink(missing_ok=True)
+    write_parquet(con, "SELECT * FROM disagreements ORDER BY file, message", path)
 
 
 def _cut(con: Connection, window: Window) -> None:

@@ -71,6 +71,7 @@ SELECT
     WHEN label = 'unlabelled' THEN situation
     WHEN situation = 'near' AND NOT certain THEN 'uncertain-rules'
     WHEN situation = 'from-assumed-node' THEN 'source-is-no-known-node'
+    WHEN disagreement IS NOT NULL THEN 'witnesses-disagree'
     WHEN pod_owners IS NOT NULL THEN 'ambiguous-pod'
   END AS reason,
   CASE

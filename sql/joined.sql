@@ -20,6 +20,18 @@ after_legs AS (
 ),
 anchors AS (
   SELECT * FROM stitches WHERE anchor_rank = 1
+),
+afters AS (
+  SELECT
+    a.flow_id, w.pod_ip, w.pod_port, w.snat_ip, w.snat_port, f.dst_ip, f.dst_port, f.src_ip, f.src_port, f.dst_node, f.join_grade,
+    COALESCE(w.is_timed AND COALESCE(f.join_grade, 'time') = 'time', FALSE) AS is_witnessed,
+    w.pod_ip = f.dst_ip AND w.pod_port = f.dst_port AND w.snat_ip = f.src_ip AND w.snat_port = f.src_port AS agrees,
+    COALESCE(w.is_timed, FALSE) AS is_timed
+  FROM anchors AS a
+  LEFT JOIN after_legs AS f
+    ON f.stitch_key = a.stitch_key AND NOT COALESCE(f.is_dead AND a.syn_count > 1 AND a.synack_count > 0, FALSE)
+  LEFT JOIN translations AS w ON w.flow_id = a.flow_id
+  WHERE a.leg = 'ingress' AND COALESCE(f.dst_ip, w.pod_ip) IS NOT NULL
 )
 SELECT
   a.flow_id AS connection_id,
@@ -30,16 +42,23 @@ SELECT
   a.reply_packet_count > 0 OR (a.protocol = 'tcp' AND COALESCE(a.payload_bytes, 0) > 0) AS is_answered,
   a.reply_packet_count > 0 OR COALESCE(a.payload_bytes, 0) > 0 OR a.syn_count IS NULL AS may_be_answered,
   a.object_service, a.object_service_port,
-  f.dst_ip AS after_dst_ip, f.dst_port AS after_dst_port, f.src_ip AS after_src_ip, f.src_port AS after_src_port,
-  f.dst_node AS after_node, f.join_grade,
+  CASE WHEN f.is_witnessed THEN f.pod_ip ELSE f.dst_ip END AS after_dst_ip,
+  CASE WHEN f.is_witnessed THEN f.pod_port ELSE f.dst_port END AS after_dst_port,
+  CASE WHEN f.is_witnessed THEN f.snat_ip ELSE f.src_ip END AS after_src_ip,
+  CASE WHEN f.is_witnessed THEN f.snat_port ELSE f.src_port END AS after_src_port,
+  CASE WHEN f.is_witnessed OR f.agrees THEN 'conntrack' ELSE f.join_grade END AS join_grade,
+  CASE WHEN f.is_timed AND NOT f.agrees THEN
+    'conntrack says ' || f.snat_ip || ':' || CAST(f.snat_port AS VARCHAR) || ' -> ' || f.pod_ip || ':'
+    || CAST(f.pod_port AS VARCHAR) || ', the packets ' || f.src_ip || ':' || CAST(f.src_port AS VARCHAR) || ' -> '
+    || f.dst_ip || ':' || CAST(f.dst_port AS VARCHAR)
+  END AS disagreement,
   c.trace_id, c.service AS rules_service, c.service_port AS rules_service_port, c.verdict, c.certain,
   c.source_nat AS rules_source_nat, CASE WHEN c.trace_id IS NULL THEN v.affinity_s ELSE c.affinity_s END AS affinity_s, c.endpoint_count, c.endpoint_ip, c.endpoint_port,
   c.hop AS rules_hop, c.candidates,
   x.stitch_key IS NOT NULL AS has_orphan,
   b.local_count, b.local_ip, b.local_port, b.all_captured, b.all_seen
 FROM anchors AS a
-LEFT JOIN after_legs AS f ON f.stitch_key = a.stitch_key AND a.leg = 'ingress'
-  AND NOT COALESCE(f.is_dead AND a.syn_count > 1 AND a.synack_count > 0, FALSE)
+LEFT JOIN afters AS f ON f.flow_id = a.flow_id
 LEFT JOIN choices AS c
   ON c.node = a.rules_node AND c.protocol = a.protocol AND c.dst_ip = a.dst_ip AND c.dst_port = a.dst_port
   AND c.source_class = a.source_class AND a.leg = 'ingress'

@@ -29,6 +29,7 @@ REASONS: dict[str, str] = {
     "no-rules": "There is no rule dump of the node it entered at.",
     "rules-drifted": "Joined connections reached endpoints that the rule dump does not have: it is older or newer than the traffic.",
     "ambiguous-endpoint": "The rules allow endpoints on this node and on others, and nothing else decides.",
+    "witnesses-disagree": "Connection tracking names another translation than the packets show; see `findings`.",
     "ambiguous-pod": "Two pods claim the endpoint's address at that time.",
     "endpoint-node-unknown": "It is not known on which node the endpoint lives; pods, EndpointSlices or `ip -j addr` would tell.",
     "source-nat-unknown": "Whether the client's address was replaced is not known.",
