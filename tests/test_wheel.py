@@ -70,7 +70,7 @@ def test_the_wheel_holds_every_file_of(folder, dist):
 def test_the_wheel_holds_the_package_and_no_tests(dist):
     (wheel,) = dist.glob("*.whl")
     held = zipfile.ZipFile(wheel).namelist()
-    assert {"pipeline/cli.py", "pipeline/py.typed"} <= set(held)
+    assert {"pipeline/cli/__init__.py", "pipeline/py.typed"} <= set(held)
     assert {name.split("/")[0].partition("-")[0] for name in held} == {"pipeline", "hopscope"}
     assert not [name for name in held if "__pycache__" in name]
 
