@@ -201,7 +201,7 @@ class _Reader:
 
     def _where(self, section: int, chain: str) -> tuple[str, str, str]:
         told = self.sections[section]
-        return told.family or ("ip6" if section in self.v6 else "ip"), told.table_of(chain), chain
+        return "ip6" if section in self.v6 else told.family or "ip", told.table_of(chain), chain
 
 
 def _counted(kept: _Kept) -> tuple[int | None, int | None]:
