@@ -9,9 +9,6 @@ WITH leaving AS (
 arriving AS (
   SELECT DISTINCT node, protocol, dst_port FROM legs WHERE leg = 'delivery' AND src_node <> node
 ),
-captured_nodes AS (
-  SELECT DISTINCT node FROM captures WHERE kind = 'packets' AND kept_count > 0
-),
 ends AS (
   SELECT
     d.node, d.protocol, d.dst_ip, d.dst_port, d.source_class, d.endpoint_ip, d.endpoint_port,

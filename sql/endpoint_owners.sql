@@ -3,10 +3,7 @@
 -- grain: endpoint
 -- key: protocol, ip, port
 -- store: no
-WITH stickiness AS (
-  SELECT service, MAX(affinity_s) AS affinity_s FROM services WHERE session_affinity = 'ClientIP' GROUP BY service
-),
-marked AS (
+WITH marked AS (
   SELECT DISTINCT trace_id FROM trace_steps WHERE text LIKE '%KUBE-MARK-MASQ%'
 ),
 claims AS (

@@ -5,15 +5,9 @@
 -- grain: connection
 -- key: connection_id
 -- store: no
-WITH captured_nodes AS (
-  SELECT DISTINCT node FROM captures WHERE kind = 'packets' AND kept_count > 0
-),
-stickiness AS (
-  SELECT service, MAX(affinity_s) AS affinity_s FROM services WHERE session_affinity = 'ClientIP' GROUP BY service
-),
-after_legs AS (
+WITH after_legs AS (
   SELECT
-    stitch_key, src_ip, src_port, dst_ip, dst_port, dst_node, join_grade,
+    stitch_key, src_ip, src_port, dst_ip, dst_port, join_grade,
     COALESCE(synack_count = 0 AND COALESCE(payload_bytes, 0) = 0 AND rst_count > 0, FALSE) AS is_dead
   FROM stitches
   WHERE is_after AND after_rank = 1
@@ -23,7 +17,7 @@ anchors AS (
 ),
 afters AS (
   SELECT
-    a.flow_id, w.pod_ip, w.pod_port, w.snat_ip, w.snat_port, f.dst_ip, f.dst_port, f.src_ip, f.src_port, f.dst_node, f.join_grade,
+    a.flow_id, w.pod_ip, w.pod_port, w.snat_ip, w.snat_port, f.dst_ip, f.dst_port, f.src_ip, f.src_port, f.join_grade,
     COALESCE(w.is_timed AND COALESCE(f.join_grade, 'time') = 'time', FALSE) AS is_witnessed,
     w.pod_ip = f.dst_ip AND w.pod_port = f.dst_port AND w.snat_ip = f.src_ip AND w.snat_port = f.src_port AS agrees,
     COALESCE(w.is_timed, FALSE) AS is_timed
@@ -36,7 +30,7 @@ afters AS (
 SELECT
   a.flow_id AS connection_id,
   a.stitch_key, a.protocol, a.src_ip, a.src_port, a.dst_ip, a.dst_port, a.leg, a.rules_node, a.src_node, a.has_rules,
-  a.to_endpoint, a.is_after, a.start_us, a.end_us, a.flow_count, a.request_count, a.reply_packet_count,
+  a.is_after, a.start_us, a.end_us, a.flow_count, a.request_count, a.reply_packet_count,
   a.packet_count + a.reply_packet_count AS packet_count,
   a.byte_count + COALESCE(a.reply_byte_count, 0) AS byte_count,
   a.reply_packet_count > 0 OR (a.protocol = 'tcp' AND COALESCE(a.payload_bytes, 0) > 0) AS is_answered,

@@ -1,0 +1,5 @@
+-- about: Nodes whose packets were captured.
+-- grain: node
+-- key: node
+-- store: no
+SELECT DISTINCT node FROM captures WHERE kind = 'packets' AND kept_count > 0
