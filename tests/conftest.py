@@ -11,6 +11,11 @@ ROOT = Path(__file__).parent.parent
 IN_CI = bool(os.environ.get("CI"))
 
 
+def lacking(reason: str) -> None:
+    """Leave the test out because of what this machine lacks; in CI, where nothing may lack, fail it."""
+    (pytest.fail if IN_CI else pytest.skip)(reason)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
@@ -22,8 +27,7 @@ def shared() -> Path:
     """The folder of lab captures and dumps beside the checkout; tests that use it carry the marker `shared`."""
     folder = ROOT.parent / "shared"
     if not folder.is_dir():
-        reason = f"no folder {folder.name}/ beside the checkout"
-        (pytest.fail if IN_CI else pytest.skip)(reason)
+        lacking(f"no folder {folder.name}/ beside the checkout")
     return folder
 
 

@@ -11,6 +11,7 @@ import pytest
 from pipeline.capture_kit import script
 from pipeline.discover import discover
 from pipeline.formats.tshark_names import FIELD_TYPES
+from tests.conftest import lacking
 
 
 def test_it_is_a_script_that_sh_accepts_and_asks_for_every_field(tmp_path):
@@ -28,8 +29,7 @@ def test_it_is_a_script_that_sh_accepts_and_asks_for_every_field(tmp_path):
 def test_what_it_captures_is_what_is_read(tmp_path):
     missing = [tool for tool in ("tshark", "iptables-save", "ip") if not shutil.which(tool)]
     if os.geteuid() or missing:
-        reason = f"needs root and {', '.join(missing)}" if missing else "needs root"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+        lacking(f"needs root and {', '.join(missing)}" if missing else "needs root")
     kit = tmp_path / "kit.sh"
     kit.write_text(script())
     sends = 'socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", 9))'

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.report import sections, write_report
+from tests.conftest import lacking
 
 from .conftest import NASTY, database, usual_tables
 
@@ -36,7 +36,7 @@ def chromium() -> str:
     elif not (HERE.parent / "node_modules" / "puppeteer-core").is_dir():
         missing = "the browser's driver is not installed: npm ci --prefix tests"
     if missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+        lacking(missing)
     return str(path)
 
 
