@@ -91,10 +91,10 @@ def _addresses(con: Connection, book: AddressBook) -> list[Row]:
 
 def _add_findings(con: Connection, folder: Path) -> None:
     """Put what only labelling finds beside the findings of reading; a link to an earlier run's file is cut first."""
-    models.build(con, ["disagreements"])
+    models.build(con, ["label_findings"])
     path = folder / "findings" / "labels.parquet"
     path.unlink(missing_ok=True)
-    write_parquet(con, "SELECT * FROM disagreements ORDER BY file, message", path)
+    write_parquet(con, "SELECT * FROM label_findings ORDER BY finding, file, message", path)
 
 
 def _cut(con: Connection, window: Window) -> None:

@@ -9,10 +9,10 @@ WITH judged AS (
     t.*,
     b.node IS NOT NULL AS began_later,
     CASE
-      WHEN start_us IS NULL OR pod_ip IS NULL THEN 'unknown'
+      WHEN at_us IS NULL OR pod_ip IS NULL THEN 'unknown'
       WHEN previous_id IS NULL AND b.node IS NOT NULL THEN 'unknown'
       WHEN previous_id IS NULL THEN 'first'
-      WHEN start_us - previous_us > CAST(affinity_s AS BIGINT) * 1000000 THEN 'expired'
+      WHEN at_us - previous_us > CAST(affinity_s AS BIGINT) * 1000000 THEN 'expired'
       WHEN previous_ip IS NULL THEN 'unknown'
       WHEN previous_ip = pod_ip AND previous_port = pod_port THEN 'pinned'
       ELSE 'moved'
@@ -25,7 +25,7 @@ SELECT
   j.affinity,
   CASE
     WHEN previous_id IS NULL AND began_later THEN 'capture-began-later'
-    WHEN previous_id IS NULL AND first_us < start_us THEN 'other-node'
+    WHEN previous_id IS NULL AND first_us < at_us THEN 'other-node'
     WHEN affinity <> 'moved' THEN NULL
     WHEN d.connection_id IS NOT NULL THEN 'endpoint-gone'
     WHEN o.connection_id IS NOT NULL THEN 'list-overflow'

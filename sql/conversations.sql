@@ -70,6 +70,7 @@ SELECT
   ARG_MIN(tcp_seq, line_number) FILTER (WHERE is_syn) AS isn,
   ARG_MIN(tcp_tsval, line_number) FILTER (WHERE is_syn) AS tsval,
   LIST_SORT(LIST(DISTINCT COALESCE(tcp_tsval, -1)) FILTER (WHERE is_syn)) AS syn_tsvals,
+  MIN(ts_us) FILTER (WHERE is_synack) AS synack_us,
   ARG_MIN(tcp_seq, line_number) FILTER (WHERE is_synack) AS synack_seq,
   ARG_MIN(tcp_ack, line_number) FILTER (WHERE is_synack) AS synack_ack,
   ARG_MIN(tcp_seq, line_number) FILTER (WHERE from_lower AND tcp_payload_bytes > 0) AS lower_first_seq,

@@ -30,7 +30,7 @@ afters AS (
 SELECT
   a.flow_id AS connection_id,
   a.stitch_key, a.protocol, a.src_ip, a.src_port, a.dst_ip, a.dst_port, a.leg, a.rules_node, a.src_node, a.has_rules,
-  a.is_after, a.start_us, a.end_us, a.flow_count, a.request_count, a.reply_packet_count,
+  a.is_after, a.at_us, a.start_us, a.end_us, a.flow_count, a.request_count, a.reply_packet_count,
   a.packet_count + a.reply_packet_count AS packet_count,
   a.byte_count + COALESCE(a.reply_byte_count, 0) AS byte_count,
   a.reply_packet_count > 0 OR (a.protocol = 'tcp' AND COALESCE(a.payload_bytes, 0) > 0) AS is_answered,

@@ -1,6 +1,6 @@
 -- about: Sightings with the part they play: ingress (to a service's address), forward or delivery (to an endpoint).
 -- about: `rules_node` is the node that translates an ingress leg: the node it was seen on, or, for a node port, the one
--- about: that owns the address. A Service counts if it was there during the capture; of two, none is named.
+-- about: that owns the address. `at_us` is its begin by the clock that all nodes are held against. A Service counts if it was there during the capture; of two, none is named.
 -- grain: conversation at one vantage
 -- key: flow_id
 -- store: no
@@ -27,6 +27,8 @@ deciding AS (
 seen AS (
   SELECT
     s.*,
+    s.start_us - COALESCE(i.ahead_us, 0) AS at_us,
+    i.ahead_us IS NOT NULL AS has_clock,
     o.owner_node AS owner,
     r.node IS NOT NULL AS has_rules,
     w.node IS NOT NULL AS owner_has_rules,
@@ -41,6 +43,7 @@ seen AS (
     k.source_class AS class_here,
     q.source_class AS class_there
   FROM sightings AS s
+  LEFT JOIN clocks AS i ON i.node = s.node
   LEFT JOIN addresses AS o ON o.ip = s.dst_ip
   LEFT JOIN ruled_nodes AS r ON r.node = s.node
   LEFT JOIN ruled_nodes AS w ON w.node = o.owner_node
@@ -84,5 +87,5 @@ SELECT
 FROM placed AS s
 LEFT JOIN endpoint_owners AS e ON e.protocol = s.protocol AND e.ip = s.dst_ip AND e.port = s.dst_port
 LEFT JOIN places AS d
-  ON d.ip = s.dst_ip AND COALESCE(s.start_us, -1) >= d.since_us AND COALESCE(s.start_us, -1) < d.until_us
+  ON d.ip = s.dst_ip AND COALESCE(s.at_us, -1) >= d.since_us AND COALESCE(s.at_us, -1) < d.until_us
 LEFT JOIN addresses AS a ON a.ip = s.src_ip

@@ -1,6 +1,6 @@
 -- about: Ingress legs without a leg after translation, beside which a leg was seen that joined to nothing and could be
 -- about: theirs: from the same node, or with the same client socket, at the time, and not told apart by their SYNs.
--- about: Clocks of two nodes may differ, so a leg seen only elsewhere counts within five seconds.
+-- about: A leg seen on another node counts within half a second by the common clock, and at any time where there is none.
 -- grain: connection
 -- key: stitch_key
 -- store: no
@@ -11,14 +11,15 @@ WITH whole AS (
   GROUP BY stitch_key
 ),
 lone_afters AS (
-  SELECT s.node, s.protocol, s.src_ip, s.src_port, s.src_node, s.dst_port, s.dst_ip, s.tcp_isn, s.start_us, s.end_us
+  SELECT s.node, s.protocol, s.src_ip, s.src_port, s.src_node, s.dst_port, s.dst_ip, s.tcp_isn, s.at_us,
+    s.at_us + s.end_us - s.start_us AS until_us, s.has_clock
   FROM stitches AS s
   INNER JOIN whole AS w ON w.stitch_key = s.stitch_key AND NOT w.has_ingress
   WHERE s.is_after
 ),
 lone_ingresses AS (
-  SELECT s.stitch_key, s.rules_node, s.protocol, s.src_ip, s.src_port, s.dst_ip, s.dst_port, s.source_class, s.tcp_isn,
-    s.start_us, s.end_us
+  SELECT s.stitch_key, s.node, s.rules_node, s.protocol, s.src_ip, s.src_port, s.dst_ip, s.dst_port, s.source_class,
+    s.tcp_isn, s.at_us, s.at_us + s.end_us - s.start_us AS until_us, s.has_clock
   FROM stitches AS s
   INNER JOIN whole AS w ON w.stitch_key = s.stitch_key AND NOT w.has_after
   WHERE s.leg = 'ingress'
@@ -31,8 +32,7 @@ INNER JOIN decisions AS d
 INNER JOIN lone_afters AS a ON a.protocol = i.protocol AND a.dst_ip = d.endpoint_ip AND a.dst_port = d.endpoint_port
 WHERE (a.src_node = i.rules_node OR (a.src_ip = i.src_ip AND a.src_port = i.src_port))
   AND COALESCE(a.tcp_isn = i.tcp_isn, TRUE)
-  AND COALESCE(
-    a.start_us <= i.end_us + CASE WHEN a.node = i.rules_node THEN 100000 ELSE 5000000 END
-    AND a.end_us >= i.start_us - CASE WHEN a.node = i.rules_node THEN 100000 ELSE 5000000 END,
-    TRUE
-  )
+  AND COALESCE(CASE
+    WHEN a.node = i.node THEN a.at_us <= i.until_us + 100000 AND a.until_us >= i.at_us - 100000
+    WHEN a.has_clock AND i.has_clock THEN a.at_us <= i.until_us + 500000 AND a.until_us >= i.at_us - 500000
+  END, TRUE)

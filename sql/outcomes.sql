@@ -53,7 +53,7 @@ situations AS (
     ON f.protocol = j.protocol AND f.dst_ip = j.dst_ip AND f.dst_port = j.dst_port
   LEFT JOIN endpoint_owners AS o ON o.protocol = j.protocol AND o.ip = j.dst_ip AND o.port = j.dst_port
   LEFT JOIN places AS d
-    ON d.ip = j.dst_ip AND COALESCE(j.start_us, -1) >= d.since_us AND COALESCE(j.start_us, -1) < d.until_us
+    ON d.ip = j.dst_ip AND COALESCE(j.at_us, -1) >= d.since_us AND COALESCE(j.at_us, -1) < d.until_us
   LEFT JOIN addresses AS s ON s.ip = j.src_ip
   LEFT JOIN addresses AS t ON t.ip = j.dst_ip
 ),
@@ -100,5 +100,5 @@ SELECT
   END AS source_nat
 FROM aimed AS a
 LEFT JOIN places AS p
-  ON p.ip = a.pod_ip AND COALESCE(a.start_us, -1) >= p.since_us AND COALESCE(a.start_us, -1) < p.until_us
-LEFT JOIN host_pods AS h ON h.protocol = a.protocol AND h.ip = a.pod_ip AND h.port = a.pod_port AND COALESCE(a.start_us >= h.since_us, TRUE)
+  ON p.ip = a.pod_ip AND COALESCE(a.at_us, -1) >= p.since_us AND COALESCE(a.at_us, -1) < p.until_us
+LEFT JOIN host_pods AS h ON h.protocol = a.protocol AND h.ip = a.pod_ip AND h.port = a.pod_port AND COALESCE(a.at_us >= h.since_us, TRUE)

@@ -24,10 +24,10 @@ WITH keyed AS (
 )
 SELECT
   k.*,
-  ROW_NUMBER() OVER (PARTITION BY stitch_key ORDER BY leg_rank, start_us NULLS LAST, flow_id) AS anchor_rank,
+  ROW_NUMBER() OVER (PARTITION BY stitch_key ORDER BY leg_rank, at_us NULLS LAST, flow_id) AS anchor_rank,
   ROW_NUMBER() OVER (
     PARTITION BY stitch_key, is_after
-    ORDER BY CASE WHEN synack_count > 0 OR payload_bytes > 0 THEN 0 ELSE 1 END, leg_rank, start_us NULLS LAST, flow_id
+    ORDER BY CASE WHEN synack_count > 0 OR payload_bytes > 0 THEN 0 ELSE 1 END, leg_rank, at_us NULLS LAST, flow_id
   ) AS after_rank,
   COUNT(*) OVER (PARTITION BY stitch_key) AS flow_count
 FROM keyed AS k

@@ -71,4 +71,16 @@ byte_count BIGINT Bytes of the anchor flow, both directions.
 request_count BIGINT HTTP requests, where the export says so.
 flow_count BIGINT Flows joined into it.""",
     ),
+    table(
+        "clock_offsets",
+        "pair of nodes",
+        "run node other_node",
+        """
+node VARCHAR One node.
+other_node VARCHAR The other, later in the alphabet.
+offset_us BIGINT How far the other's clock is ahead of the first's; negative for behind.
+spread_us BIGINT How far the middle nine tenths of all samples lie apart; large where a clock moved meanwhile.
+round_trip_us BIGINT The quickest way there and back; the offset is wrong by at most half of it. NULL where no answer was seen on both.
+sample_count BIGINT Packets seen on both nodes that it rests on.""",
+    ),
 ]

@@ -15,7 +15,7 @@ def went(second: int, client: str, pod_ip: str | None, node: str = "a", timeout:
     return {
         "connection_id": f"{second:05}-{client}-{node}", "affinity_s": timeout, "rules_node": node, "src_ip": client,
         "protocol": "tcp", "service": "n/s", "service_port": 80, "pod_ip": pod_ip, "pod_port": 8080,
-        "start_us": second * S, "end_us": second * S + 1000, "leg": "ingress",
+        "at_us": second * S, "leg": "ingress",
     }  # fmt: skip
 
 

@@ -164,6 +164,16 @@ def usual_tables() -> dict[str, Rows]:
                 "remedy": "run iptables-save on it and put the output beside its captures",
             }
         ],
+        "clock_offsets": [
+            {
+                "node": NODES[0],
+                "other_node": NODES[1],
+                "offset_us": -1_300_002,
+                "spread_us": 40,
+                "round_trip_us": 9,
+                "sample_count": 349,
+            }
+        ],
     }
 
 
