@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from pipeline.bundles import bundle_of, is_archive, needed, node_in, plain_name, unpack
 from pipeline.errors import InputError
 from pipeline.formats import recognise
 from pipeline.formats.base import Finding, Source
@@ -16,7 +17,7 @@ from pipeline.formats.tshark_layout import read_layout
 from pipeline.formats.tshark_noise import is_noise, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pipeline.formats.base import Format, Parser
@@ -51,16 +52,22 @@ class Input:
 
 
 def discover(
-    capture: Path, nodes: Mapping[str, Path], cluster: Sequence[Path], fields: Sequence[str] = ()
+    capture: Path,
+    nodes: Mapping[str, Path],
+    cluster: Sequence[Path],
+    fields: Sequence[str] = (),
+    temp_dir: Path | None = None,
 ) -> list[Input]:
     """Every file of `capture`, and of the folders or files told explicitly, in order of their names.
+
+    Archives stand for the files in them, which are unpacked into `temp_dir`.
 
     A text that nothing knows, but whose lines have as many cells as `fields`, is an export with these.
 
     Raises:
-        InputError: the folder is missing, is no folder, or has no file in it.
+        InputError: the folder is missing, is a file that is no archive, or has no file in it.
     """
-    sources = [*_folder_sources(capture)]
+    sources = _capture_sources(capture)
     for node, path in sorted(nodes.items()):
         sources += [Source(p, f"{node}:{p.name}", node) for p in _files(path)]
     sources += [Source(p, p.name) for path in cluster for p in _files(path)]
@@ -70,7 +77,7 @@ def discover(
             where=str(capture),
             hint="put tshark exports and rule dumps in nodes/<node>/, kubectl output in cluster/",
         )
-    inputs = [_look(source, fields) for source in sources]
+    inputs = [one for source in sources for one in _look(source, fields, temp_dir, capture)]
     _name_nodes(inputs)
     return _without_copies(inputs)
 
@@ -81,14 +88,21 @@ def run_name(capture: Path) -> str:
     return folder.parent.name if folder.name == "run" and folder.parent.name else folder.name
 
 
-def _folder_sources(capture: Path) -> Iterable[Source]:
+def _capture_sources(capture: Path) -> list[Source]:
     if not capture.exists():
         raise InputError("no such folder", where=str(capture), hint="give the folder that holds nodes/ and cluster/")
-    if not capture.is_dir():
+    if capture.is_dir():
+        return _sources(capture)
+    source = Source(capture, capture.name)
+    if not is_archive(source.head()):
         raise InputError("is a file, not a folder", where=str(capture), hint="give the folder that it lies in")
-    for path in _files(capture):
-        name = path.relative_to(capture).as_posix()
-        yield Source(path, name, _node_of(name))
+    return [source]
+
+
+def _sources(folder: Path, within: str = "") -> list[Source]:
+    """The files under a folder, by their names in it; `within` is the name of the archive that it came from."""
+    names = {p: within + p.relative_to(folder).as_posix() for p in _files(folder)}
+    return [Source(path, name, _node_of(name)) for path, name in names.items()]
 
 
 def _files(path: Path) -> list[Path]:
@@ -99,7 +113,7 @@ def _files(path: Path) -> list[Path]:
     files = (
         p for p in path.rglob("*") if p.is_file() or (p.is_symlink() and not p.exists())
     )  # a dangling link is told
-    return sorted(p for p in files if not any(x.startswith(".") for x in p.parts[-2:]))
+    return sorted(needed(path, (p for p in files if not any(x.startswith(".") for x in p.parts[-2:]))))
 
 
 def _node_of(name: str) -> str | None:
@@ -109,17 +123,19 @@ def _node_of(name: str) -> str | None:
         return None
     if parts[0] == "nodes" and len(parts) > 2:
         return parts[1]
-    return parts[-2] if len(parts) > 1 and parts[-2] != "nodes" else _CONTENT.split(parts[-1])[0]
+    if bundle := bundle_of(name):
+        return node_in(bundle, parts[:-1])
+    return plain_name(parts[-2]) if len(parts) > 1 and parts[-2] != "nodes" else _CONTENT.split(parts[-1])[0]
 
 
 def _name_nodes(inputs: list[Input]) -> None:
-    """Name the nodes of files that lie in no node's folder: by a known node in the file name, or as the one capture."""
+    """Name the nodes of files that lie in no node's folder: by a known node in their or their bundle's name."""
     loose = [i for i in inputs if _is_loose(i)]
     if not loose:
         return
     known = {i.source.node for i in inputs if i.source.node and not _is_loose(i)} | _cluster_nodes(inputs)
     for one in loose:
-        name = one.source.name.rpartition("/")[2]
+        name = bundle_of(one.source.name) or one.source.name.rpartition("/")[2]
         found = [n for n in known if re.search(rf"(?<![a-zA-Z0-9]){re.escape(n)}(?![a-zA-Z0-9])", name)]
         one.source.node = max(found, key=len, default=one.source.node)
     captured = {i.source.node for i in loose if i.form and i.form.kind == "packets"}
@@ -133,7 +149,7 @@ def _is_loose(one: Input) -> bool:
     return (
         one.form is not None
         and one.form.kind != "objects"
-        and folders in ([], ["nodes"])
+        and (folders in ([], ["nodes"]) or (bundle_of(one.source.name) is not None and folders[0] != "nodes"))
         and ":" not in one.source.name
     )
 
@@ -144,18 +160,26 @@ def _cluster_nodes(inputs: list[Input]) -> set[str]:
     return {str(name) for p in parsed if "nodes" in p.tables for name in p.tables["nodes"]["node"]}
 
 
-def _look(source: Source, fields: Sequence[str]) -> Input:
+def _look(source: Source, fields: Sequence[str], temp_dir: Path | None, capture: Path) -> list[Input]:
+    """The input that a file is; of an archive those in it, and itself only where something is wrong with it."""
     try:
-        return _recognised(source, fields)
+        head = source.head()
+        if not is_archive(head):
+            return [_recognised(source, head, fields)]
+        folder, findings = unpack(source, temp_dir)
     except OSError as e:
         finding = Finding("unreadable-file", "error", f"cannot be read: {e.strerror}", "check its permissions")
-        return Input(source, None, "", [finding])
+        return [Input(source, None, "", [finding])]
+    members = _sources(folder, "" if source.path == capture else f"{source.name}/")
+    for one in members if ":" in source.name else []:
+        one.node = source.node
+    inside = [one for member in members for one in _look(member, fields, temp_dir, capture)]
+    return [*([Input(source, None, "", findings)] if findings else []), *inside]
 
 
-def _recognised(source: Source, fields: Sequence[str]) -> Input:
+def _recognised(source: Source, head: str, fields: Sequence[str]) -> Input:
     with source.path.open("rb") as f:
         digest = hashlib.file_digest(f, "sha256").hexdigest()
-    head = source.head()
     form = recognise(head)
     if form is None and fields and read_layout(head, fields):
         form = FIELDS

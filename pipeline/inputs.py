@@ -49,7 +49,7 @@ def look_at(
     with tempfile.TemporaryDirectory(prefix="hopscope-", dir=limits.temp_dir) as name:
         folder = Path(name)
         taken = Ingest(con, folder, fields, silent=True)
-        for one in discover(capture, nodes or {}, cluster, fields):
+        for one in discover(capture, nodes or {}, cluster, fields, limits.temp_dir):
             taken.take(one)
         taken.finish()
         files = [_file(con, folder, c, taken.findings) for c in taken.captures]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ POD_BRIDGES = {"cbr0", "cni0", "kube-bridge"}
 SERVICE_INTERFACES = {"kube-ipvs0", "nodelocaldns"}
 
 
+_START = re.compile(r"^\s*\[", re.MULTILINE)
+
+
 class IpAddr:
     """Addresses of one node."""
 
@@ -30,14 +34,18 @@ class IpAddr:
 
     def recognise(self, head: str) -> int:
         """Sure where a list of interfaces starts."""
-        return 90 if head.lstrip().startswith("[") and '"ifname"' in head and '"addr_info"' in head else 0
+        return 90 if _START.search(head) and '"ifname"' in head and '"addr_info"' in head else 0
 
     def parse(self, source: Source) -> Parsed:
-        """A row counts as an address; loopback and link-local ones are read, and nothing is taken from them."""
+        """A row counts as an address; loopback and link-local ones are read, and nothing is taken from them.
+
+        What stands before the list, and after it (as in Retina's ip-resources.txt), is not looked at.
+        """
         text, parsed, rows = JsonText(source.text()), Parsed(), list[Row]()
         found: list[tuple[int, object]] = []
         try:
-            text.elements(text.text.find("["), found)
+            begin = _START.search(text.text)
+            text.elements(begin.end() - 1 if begin else -1, found)
         except BrokenError as e:
             parsed.rejects.append(Reject(text.line_number(e.position), str(e), text.line(e.position)))
         parsed.row_count = len(parsed.rejects)
