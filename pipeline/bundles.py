@@ -1,4 +1,4 @@
-"""Archives and Retina capture bundles: what is in them, unpacked safely, and the node that a bundle is from."""
+"""Archives and Retina capture bundles: what is in them, unpacked safely, and the node and time in their names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import shutil
 import tarfile
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
@@ -24,6 +25,7 @@ _USED = re.compile(
     r"(^|/)(ip-resources\.txt|iptables-rules\.txt|[^/]*\.pcap[^/]*|proc-net/(nf_conntrack|xt_recent/[^/]+))$"
 )
 _TAKEN_AT = re.compile(r"-\d{14}UTC$")
+_STAMP = re.compile(r"(?<!\d)(\d{8})T?(\d{6})(?:Z|UTC)")
 _SUFFIX = re.compile(r"\.(tar(\.(gz|zst))?|tgz)$")
 _FILE_LIMIT = 100_000
 _RATIO_LIMIT = 300  # text compresses 30 times; what unpacks to more than this is no capture
@@ -79,6 +81,16 @@ def node_in(bundle: str, folders: Iterable[str]) -> str:
     name = _TAKEN_AT.sub("", bundle)
     captures = sorted((f for f in (*folders, "retina-capture") if name.startswith(f"{f}-")), key=len)
     return name.removeprefix(f"{captures[-1]}-") if captures else name
+
+
+def stamp_us(name: str) -> int | None:
+    """The time that a name ends in, `20261122T211434Z` or Retina's `20230320013600UTC`, in microseconds since 1970."""
+    stamps = _STAMP.findall(name)
+    try:
+        moment = datetime.strptime("".join(stamps[-1]), "%Y%m%d%H%M%S").replace(tzinfo=UTC) if stamps else None
+    except ValueError:
+        return None
+    return int(moment.timestamp()) * 1_000_000 if moment else None
 
 
 def _is_empty_list(path: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from pipeline import audit
+from pipeline.bundles import stamp_us
 from pipeline.diagnostics import detail, warn
 from pipeline.engines.duckdb import literal
 from pipeline.errors import HopscopeError, InputError
@@ -130,6 +131,7 @@ class Ingest:
             "row_count": parsed.row_count,
             "kept_count": parsed.row_count - rejected,
             "rejected_count": rejected,
+            "taken_us": parsed.taken_us or stamp_us(one.source.name),
         }
 
     def _note_findings(self, one: Input) -> None:

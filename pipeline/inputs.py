@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from pipeline.audit import packet_files
 from pipeline.discover import discover
 from pipeline.engines.duckdb import connect, literal
+from pipeline.formats import all_formats
 from pipeline.ingest import Ingest
-from pipeline.numbers import count, fine_moment, moment
+from pipeline.label import look_over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from pipeline.engines.duckdb import Connection
     from pipeline.schema import Row
 
-_COLUMNS = ("file", "taken for", "node", "interface", "time", "rows", "rejects", "findings")
+_TOLD = ("finding", "severity", "node", "line_number", "message", "remedy")
+_ABOUT = ("file", "kind", "format", "node", "first_us", "last_us", "row_count", "kept_count", "rejected_count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +54,25 @@ def look_at(
         for one in discover(capture, nodes or {}, cluster, fields, limits.temp_dir):
             taken.take(one)
         taken.finish()
-        files = [_file(con, folder, c, taken.findings) for c in taken.captures]
-    return Inputs(files, [_told(f) for f in taken.findings if not f["file"]])
+        findings = [*taken.findings, *look_over(con, folder)]
+        files = [_file(con, folder, c, findings) for c in taken.captures]
+        con.close()
+    return Inputs(files, [_told(f) for f in findings if not f["file"]])
 
 
 def _file(con: Connection, folder: Path, capture: Row, findings: Sequence[Row]) -> Row:
-    names = ("file", "kind", "format", "node", "first_us", "last_us", "row_count", "kept_count", "rejected_count")
     own = [_told(f) for f in findings if f["file"] == capture["file"]]
-    about = {name: capture.get(name) for name in names}
-    return about | {"interfaces": _interfaces(con, packet_files(folder, capture["capture_id"])), "findings": own}
+    signs = {form.name: form.sign for form in all_formats()}
+    return {
+        **{name: capture.get(name) for name in _ABOUT},
+        "sign": signs.get(str(capture["format"])),
+        "interfaces": _interfaces(con, packet_files(folder, capture["capture_id"])),
+        "findings": own,
+    }
 
 
 def _told(finding: Row) -> Row:
-    return {k: finding[k] for k in ("finding", "severity", "node", "line_number", "message", "remedy")}
+    return {k: finding[k] for k in _TOLD}
 
 
 def _interfaces(con: Connection, paths: Sequence[Path]) -> list[str]:
@@ -73,26 +81,3 @@ def _interfaces(con: Connection, paths: Sequence[Path]) -> list[str]:
     listed = ", ".join(literal(str(p)) for p in paths)
     query = f"SELECT DISTINCT interface FROM read_parquet([{listed}]) WHERE interface IS NOT NULL ORDER BY 1"
     return [str(i) for (i,) in con.sql(query).fetchall()]
-
-
-def as_text(inputs: Inputs) -> str:
-    """One line a file, then each finding with what to do about it."""
-    rows = [_COLUMNS, *map(_line, inputs.files)]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(_COLUMNS))]
-    table = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-    told = [(f"{file['file']}: ", f) for file in inputs.files for f in file["findings"]]  # type: ignore[attr-defined]
-    notes = [
-        f"{f['severity']} {f['finding']}: {where}{f['message']}\n  {f['remedy']}"
-        for where, f in [*told, *(("", f) for f in inputs.findings)]
-    ]
-    return "\n".join([table[0], "  ".join("─" * w for w in widths), *table[1:], *([""] if notes else []), *notes, ""])
-
-
-def _line(file: Row) -> tuple[str, ...]:
-    first, last = file["first_us"], file["last_us"]
-    time = f"{fine_moment(first)} to {moment(last, '%H:%M:%S')}" if first is not None else ""
-    names = sorted({str(f["finding"]) for f in file["findings"]})  # type: ignore[attr-defined]
-    interfaces = ", ".join(file["interfaces"])  # type: ignore[arg-type]
-    what = str(file["format"]) if file["format"] == file["kind"] else f"{file['format']} ({file['kind']})"
-    numbers = (count(file["row_count"]), count(file["rejected_count"]))
-    return (str(file["file"]), what, str(file["node"] or ""), interfaces, time, *numbers, ", ".join(names))

@@ -49,6 +49,15 @@ def label(con: Connection, folder: Path, window: Window) -> None:
         write_parquet(con, select, folder / table / "part.parquet")
 
 
+def look_over(con: Connection, folder: Path) -> list[Row]:
+    """What is wrong with a capture as a whole, from the input tables in `folder`: rows of `findings`."""
+    for table in TABLES:
+        _view(con, folder, table)
+    _rule_servers(con, {})
+    models.build(con, ["capture_findings"])
+    return con.sql("SELECT * FROM capture_findings ORDER BY finding, node, file, message").to_dicts()
+
+
 def _rule_sets(con: Connection) -> dict[str, RuleSet]:
     """The compiled rules of each node that has a dump."""
     nodes = [str(n) for (n,) in con.sql("SELECT DISTINCT node FROM rules WHERE node IS NOT NULL ORDER BY 1").fetchall()]

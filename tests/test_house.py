@@ -17,6 +17,7 @@ from sqlglot import exp
 from pipeline import __version__
 from pipeline.models import all_models
 from pipeline.schema import TABLES
+from pipeline.schema.findings import FINDINGS
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "pipeline").rglob("*.py"))
@@ -25,6 +26,12 @@ HEAVY = {"duckdb", "plotly", "polars", "pyarrow", "sqlglot"}
 TYPES = {"BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "VARCHAR"}
 # Put together here so that this file does not hold what it looks for.
 MACHINE_PATH = re.compile(r"(?<![\w./])/(?:" + "|".join(("work", "tmp", "root", "home/[a-z]+")) + r")/\w")
+
+FINDINGS_PAGE = ROOT / "docs" / "reference" / "findings.md"
+FINDING_MAKERS = {"Finding", "_finding", "Fault"}
+FINDING_IN_SQL = re.compile(
+    r"(?:^SELECT|UNION ALL\s+SELECT)\s+'([a-z-]+)'(?: AS finding)?,\s+(?:'(\w+)'|CASE)", re.MULTILINE
+)
 
 
 def module_id(path: Path) -> str:
@@ -130,3 +137,37 @@ def test_a_skipped_test_fails_the_run_in_ci_only(ci, failed, tmp_path):
 
 def test_there_is_a_changelog():
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def findings_made() -> list[tuple[str, str | None, str]]:
+    """(name, severity, place) of every finding that is written out in the code."""
+    found = []
+    for path in sorted((ROOT / "pipeline").rglob("*.py")):
+        place = path.relative_to(ROOT).as_posix()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in FINDING_MAKERS:
+                words = [a.value if isinstance(a, ast.Constant) else None for a in node.args[:2]]
+                severity = None if getattr(node.func, "id", "") == "Fault" else words[1]
+                found += [(words[0], severity, f"{place}:{node.lineno}")] if words and words[0] else []
+    for path in (*sorted((ROOT / "sql").glob("*findings.sql")), ROOT / "sql" / "disagreements.sql"):
+        found += [(*m.groups(), f"sql/{path.name}") for m in FINDING_IN_SQL.finditer(path.read_text(encoding="utf-8"))]
+    return found
+
+
+@pytest.mark.parametrize(("name", "severity", "place"), findings_made(), ids=str)
+def test_a_finding_that_is_made_is_declared_with_its_severity(name, severity, place):
+    assert name in FINDINGS, f"declare it in pipeline/schema/findings.py and {FINDINGS_PAGE.name}"
+    assert severity in (None, FINDINGS[name].severity)
+
+
+def test_what_is_declared_is_made_somewhere():
+    text = "\n".join(
+        p.read_text(encoding="utf-8") for p in [*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "sql").glob("*.sql")]
+    )
+    assert [name for name in FINDINGS if not re.search(rf"(?<!\n){re.escape(name)}[\"']", text)] == []
+
+
+def test_the_page_says_what_is_declared():
+    rows = [line for line in FINDINGS_PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{name}` | {k.severity} | {k.about} | {k.remedy} |" for name, k in FINDINGS.items()]
+    assert list(FINDINGS) == sorted(FINDINGS)

@@ -11,7 +11,8 @@ import pytest
 
 from pipeline import resources
 from pipeline.config import Limits
-from pipeline.inputs import as_text, look_at
+from pipeline.inputs import look_at
+from pipeline.inputs_text import as_text
 
 NAMES = "frame.time_epoch\tframe.interface_name\tip.src\ttcp.srcport\tip.dst\ttcp.dstport\tip.proto"
 RULES = "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-SERVICES - [0:0]\n-A PREROUTING -j KUBE-SERVICES\nCOMMIT\n"
@@ -68,7 +69,7 @@ def test_nodes_without_rules_or_capture_are_named(look):
     found = look({"nodes/node-a/e": export(), "cluster/nodes.json": json.dumps(NODES)})
     assert findings(found) == [("no-rules", "node-a"), ("no-capture", "node-b")]
     assert found.faulty
-    assert "iptables-save" in as_text(found)
+    assert "iptables-save" in as_text(found, 80)
 
 
 def test_of_two_exports_of_the_same_packets_the_richer_is_used(look):
@@ -125,6 +126,70 @@ def test_files_in_no_nodes_folder_are_matched_to_nodes(files, nodes, look):
 def test_what_is_wrong_with_a_file_has_a_name(text, finding, look):
     found = look({"nodes/node-a/x": text, "nodes/node-a/e": export(), "nodes/node-a/r": RULES})
     assert (finding, "nodes/node-a/x") in findings(found)
+
+
+def handshakes(*, lost: tuple[int, ...] = ()) -> str:
+    """An export of 100 answered connections, four packets each, without the packets whose numbers are in `lost`."""
+    names = "frame.time_epoch\tip.src\ttcp.srcport\tip.dst\ttcp.dstport\tip.proto\ttcp.flags\ttcp.seq_raw\ttcp.len"
+    lines = [names]
+    for n in range(400):
+        connection, step = divmod(n, 4)
+        there, back = f"10.0.0.1\t{5000 + connection}\t10.0.0.2\t80", f"10.0.0.2\t80\t10.0.0.1\t{5000 + connection}"
+        what = (f"{there}\t6\t0x0002\t100\t0", f"{back}\t6\t0x0012\t900\t0", f"{there}\t6\t0x0018\t101\t9",
+                f"{back}\t6\t0x0018\t901\t9")[step]  # fmt: skip
+        lines += [f"17000{n:05}.000001000\t{what}"] if n not in lost else []
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [
+        ((), None),
+        ((4, 12, 41), "3 of 197 packets of TCP handshakes"),
+        (tuple(range(0, 200, 4)), "50 of 150 packets of TCP handshakes"),
+        ((0, 1, 4, 5, 6, 7), None),
+    ],
+    ids=["nothing lost", "SYN and SYN-ACK lost", "every other SYN lost", "whole handshakes tell nothing"],
+)
+def test_what_a_capture_lost_is_told_by_handshakes(lost, told, look):
+    found = look({"nodes/node-a/e": handshakes(lost=lost), "nodes/node-a/r": RULES})
+    losses = [f for file in found.files for f in file["findings"] if f["finding"] == "capture-loss"]
+    assert [f["message"][: len(told or "")] for f in losses] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("stamp", "told"),
+    [
+        ("20231114T221320Z", None),
+        ("20231114T201320Z", "was made 2.0 hours before the first packet"),
+        ("20231115T221320Z", "was made 24.0 hours after the last packet"),
+        ("20231315T221320Z", None),
+    ],
+)
+def test_a_dump_from_another_time_than_the_packets_is_stale(stamp, told, look):
+    found = look({"nodes/node-a/e": export(), f"nodes/node-a/iptables-save-{stamp}.txt": RULES})
+    assert [f["message"] for file in found.files for f in file["findings"]] == ([told] if told else [])
+
+
+def test_clocks_that_are_apart_are_told_before_a_run(look):
+    later = handshakes().replace("17000", "17001")
+    found = look({"nodes/node-a/e": handshakes(), "nodes/node-b/e": later})
+    assert ("clocks-apart", "node-b") in findings(found)
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_lines_are_no_longer_than_the_terminal_is_wide(width):
+    found = look_at(resources.folder("samples") / "single-pod", Limits())
+    lines = as_text(found, width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert all(any(file["file"].rpartition("/")[2] in line for line in lines) for file in found.files)
+    assert (lines[0].split()[:2] == ["file", "taken"]) is (width == 200)
+
+
+def test_findings_of_one_name_stand_together_with_their_lines_and_what_to_do():
+    text = as_text(look_at(resources.folder("samples") / "origin", Limits()), 80)
+    assert text.count("→ dump the whole table: iptables-save") == 1
+    assert "line 5: chain KUBE-MARK-MASQ is jumped to and not in the dump\n  line 6: chain" in text
 
 
 def test_told_fields_make_an_export_of_what_nothing_knows(tmp_path):

@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -106,11 +107,12 @@ def inputs(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 if anything is wrong.")] = False,
 ) -> None:
     """What was found, taken for what, and what is wrong with it; nothing is kept."""
-    from pipeline.inputs import as_text, look_at
+    from pipeline.inputs import look_at
+    from pipeline.inputs_text import as_text
 
     names = tuple(f.strip() for f in fields.split(",") if f.strip())
     found = look_at(capture, common.limits, names, node_paths(node or []), cluster or [])
-    sys.stdout.write(as_text(found) if form is ListForm.TABLE else json.dumps(asdict(found), indent=1) + "\n")
+    sys.stdout.write(as_text(found, _width()) if form is ListForm.TABLE else json.dumps(asdict(found), indent=1) + "\n")
     if strict and found.faulty:
         raise RejectedError("something is wrong with the inputs", hint="see the findings")
 
@@ -156,6 +158,11 @@ def runs(
         return
     for manifest in lake.runs():
         sys.stdout.write(f"{manifest.run}\n")
+
+
+def _width() -> int:
+    """Characters in a line of the terminal; a pipe has room for a table."""
+    return get_terminal_size((200, 50)).columns
 
 
 def _job(common: Common, capture: Path, fields: str, node: list[str] | None, cluster: list[Path] | None) -> Job:

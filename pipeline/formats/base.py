@@ -38,19 +38,22 @@ class Parsed:
     """What one file gave. `tables` hold schema.py's columns without run, node, capture_id and file.
 
     `row_count` counts what the form calls a row (a rule line, an object, an address): always kept plus rejected.
+    `taken_us` is when the file was made, where it says so.
     """
 
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     row_count: int = 0
+    taken_us: int | None = None
 
 
 class Format(Protocol):
-    """One input form: what it is called, what it holds, how sure it is of a text."""
+    """One input form: what it is called, what it holds, in a few words what shows it, how sure it is of a text."""
 
     name: str
     kind: Kind
+    sign: str
 
     def recognise(self, head: str) -> int:
         """How sure it is, 0 (not this form) to 100, from the first 64 KiB of the decompressed text."""

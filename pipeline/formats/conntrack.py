@@ -31,6 +31,7 @@ class Conntrack:
 
     name = "conntrack"
     kind: Kind = "translations"
+    sign = "two src= dst= pairs in a line"
 
     def recognise(self, head: str) -> int:
         """Sure where a line holds two tuples, one a direction."""

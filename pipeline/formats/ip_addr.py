@@ -31,6 +31,7 @@ class IpAddr:
 
     name = "ip-addr-json"
     kind: Kind = "addresses"
+    sign = "keys ifname and addr_info"
 
     def recognise(self, head: str) -> int:
         """Sure where a list of interfaces starts."""

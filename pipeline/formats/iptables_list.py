@@ -172,6 +172,7 @@ class IptablesList:
 
     name = "iptables-list"
     kind: Kind = "rules"
+    sign = "lines with Chain or target prot"
 
     def recognise(self, head: str) -> int:
         """Sure where there is a `Chain X (` line followed by the header of a listing."""

@@ -41,6 +41,7 @@ class IptablesSave:
 
     name = "iptables-save"
     kind: Kind = "rules"
+    sign = "lines with *table or -A"
 
     def recognise(self, head: str) -> int:
         """Sure where a table opens; nearly so where a line appends a rule."""

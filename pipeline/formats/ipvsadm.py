@@ -79,6 +79,7 @@ class Ipvsadm:
 
     name = "ipvsadm"
     kind: Kind = "rules"
+    sign = "lines with -> real servers"
 
     def recognise(self, head: str) -> int:
         """Sure where IPVS names itself or a virtual server stands above a real one."""

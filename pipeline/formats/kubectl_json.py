@@ -27,6 +27,7 @@ class KubectlJson:
 
     name = "kubectl-json"
     kind: Kind = "objects"
+    sign = "keys apiVersion and kind"
 
     def recognise(self, head: str) -> int:
         """Sure where the text starts with an object that has an apiVersion; less so where talk stands before it."""

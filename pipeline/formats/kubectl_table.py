@@ -46,6 +46,7 @@ class KubectlTable:
 
     name = "kubectl-table"
     kind: Kind = "objects"
+    sign = "a header as kubectl prints it"
 
     def recognise(self, head: str) -> int:
         """Sure where a header of pods, services, nodes or endpoints is among the first lines that are no prompts."""

@@ -26,6 +26,7 @@ class KubectlYaml:
 
     name = "kubectl-yaml"
     kind: Kind = "objects"
+    sign = "keys apiVersion and kind"
 
     def recognise(self, head: str) -> int:
         """Sure where apiVersion and kind stand as keys; JSON is YAML too, but not this form's."""

@@ -26,6 +26,7 @@ class NftJson:
 
     name = "nft-json"
     kind: Kind = "rules"
+    sign = "an object named nftables"
 
     def recognise(self, head: str) -> int:
         """Sure where it says nftables."""

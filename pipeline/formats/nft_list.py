@@ -108,6 +108,7 @@ class NftList:
 
     name = "nft-list"
     kind: Kind = "rules"
+    sign = "blocks of tables and chains"
 
     def recognise(self, head: str) -> int:
         """Sure where a table opens."""

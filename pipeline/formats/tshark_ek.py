@@ -26,6 +26,7 @@ class TsharkEk:
 
     name = "tshark-ek"
     kind: Kind = "packets"
+    sign = "index lines and layers"
 
     def recognise(self, head: str) -> int:
         """Sure where a line is an index of packets, or layers with a timestamp."""

@@ -32,6 +32,7 @@ class TsharkFields:
 
     name = "tshark-fields"
     kind: Kind = "packets"
+    sign = "cells with addresses and ports"
 
     def recognise(self, head: str) -> int:
         """Sure where a line names fields, nearly so where the columns are clear from what they hold."""

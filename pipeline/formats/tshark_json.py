@@ -24,6 +24,7 @@ class TsharkJson:
 
     name = "tshark-json"
     kind: Kind = "packets"
+    sign = "packets with _source and layers"
 
     def recognise(self, head: str) -> int:
         """Sure where the first object is a document of an index of packets."""

@@ -33,6 +33,7 @@ class TsharkPcap:
 
     name = "pcap"
     kind: Kind = "packets"
+    sign = "the first bytes of pcap or pcapng"
 
     def recognise(self, head: str) -> int:
         """Sure by the first bytes."""

@@ -45,6 +45,7 @@ class TsharkSummary:
 
     name = "tshark-summary"
     kind: Kind = "packets"
+    sign = "lines with source → destination"
 
     def recognise(self, head: str) -> int:
         """Sure where most lines are number, time, source, an arrow, destination, protocol, length."""

@@ -23,6 +23,7 @@ class XtRecent:
 
     name = "xt_recent"
     kind: Kind = "translations"
+    sign = "lines with src= ttl: last_seen:"
 
     def recognise(self, head: str) -> int:
         """Sure where an entry, or the title of a list, stands."""

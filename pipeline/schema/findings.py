@@ -1,0 +1,53 @@
+"""Every finding by name: how bad it is, what it means, and what to do. docs/reference/findings.md shows the same."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Known(NamedTuple):
+    """What is known of a finding before it is found; the row in `findings` has the particulars."""
+
+    severity: str
+    about: str
+    remedy: str
+
+
+_TEXT = """
+capture-loss | warning | TCP handshakes lack packets that must have been there: the capture lost some. | Capture fewer interfaces, with a filter or a larger buffer (`tshark -B 64`), or write a pcap and export later.
+clock-unsteady | warning | A node's clock moved against the others' while packets were captured. | Look at `chronyc tracking` on it before the next capture.
+clocks-apart | warning | The clocks of two nodes differ by more than 50 ms; it is corrected where their times are compared. | Let all nodes follow one clock (chrony, ntpd).
+copy-of-a-file | note | Two files of one node have the same content; it is read once. | Nothing.
+elided-endpoints | warning | kubectl left endpoints out of its table. | Take `kubectl get endpointslices -A -o json`.
+empty-export | warning | An export holds no packet, or only what tshark says on stderr. | Capture again with `-l`: tshark loses what it buffered when it is killed.
+empty-file | warning | A file has nothing in it. | Make it again; an export with `-l`.
+ipvs | note | The node's rules are IPVS's: traced from Service to real servers only. | Add `iptables-save` and `ipset save` of the node.
+legacy-tables-present | warning | There are rules of the other iptables backend, which the dump does not show. | Dump both: `iptables-nft-save` and `iptables-legacy-save`.
+lossy-view | warning | nft shows rules that iptables-nft wrote, and leaves parts of them out. | Dump with `iptables-save` instead.
+lost-destination | warning | The tool that printed the rules lost a destination. | Dump with a tool as new as the one that wrote the rules.
+lost-matches | warning | The tool that printed the rules left matches out of them. | Dump with kube-proxy's own `iptables-save`.
+missing-chain | warning | A chain is jumped to and not in the dump. | Dump the whole table: `iptables-save`.
+no-addresses | warning | A table of pods has no IP column. | Take `kubectl get pods -A -o json`, or `-o wide`.
+no-capture | warning | A node of the cluster, or one with rules, has no capture. | Capture on all nodes at the same time.
+no-kube-chains | warning | Nothing of kube-proxy is in a rule dump. | Dump in the node's own network namespace, as root, with the backend that kube-proxy uses.
+no-rules | warning | A node has packets and no rules, or a dump names chains and shows no rule. | Run `iptables-save` (or `nft list ruleset`) on it.
+not-used | note | Something was understood, and nothing is taken from it. | Nothing.
+occurrence-trap | warning | The export pairs outer addresses with inner ports; such packets are kept without ports. | Export with `-E occurrence=a`.
+odd-archive-members | warning | An archive holds links, devices or paths that lead out of it; they are left out. | Look at the list of `tar -tvf`.
+open-shares | warning | The shares of a Service's chain do not sum to 1: rules are missing. | Dump the whole chain.
+read-by-tshark | note | A capture file was exported by the tshark of this machine. | Nothing.
+refused-archive | error | An archive unpacks to far more than a capture would. | Unpack it yourself, and give the folder.
+refused-export | warning | A form of tshark's output that is not read, such as `-V` or PDML. | Export again with `-T fields`.
+same-packets | warning | Two exports of a node hold the same packets; the one that tells more is used. | Keep one of the two.
+stale-dump | warning | Rules, addresses or objects were taken more than an hour before or after the packets. | Take them right before and after the load; `hopscope capture-kit` does.
+truncated-file | warning | Compressed data or an archive ends early; what came before is read. | Copy the file again, or capture again.
+tunnel-not-decoded | warning | Packets of a tunnel that tshark did not look into. | Export with `-d udp.port==PORT,vxlan -E occurrence=a`.
+unreadable-file | error | A file cannot be read at all. | The finding says what is in the way.
+unrecognised-file | warning | A file is no input form that is known. | Take it out of the folder, or see the list of input forms.
+unsupported-revision | warning | The tool that printed the rules is older than the one that wrote them. | Dump with the kube-proxy container's own `iptables-save`.
+witnesses-disagree | warning | Connection tracking says another thing than the packets do. | Look at both with `hopscope explain`.
+"""
+
+FINDINGS: dict[str, Known] = {
+    name: Known(*rest) for name, *rest in (line.split(" | ") for line in _TEXT.strip().splitlines())
+}
