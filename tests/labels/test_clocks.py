@@ -91,11 +91,11 @@ def test_all_clocks_are_held_against_the_one_in_the_middle():
 
 
 def findings(*pairs: Row) -> list[tuple[object, object]]:
-    rows = built("label_findings", {"clock_offsets": pairs, "disagreements": [NO_DISAGREEMENT]})
+    rows = built("capture_findings", {"clock_offsets": pairs, "capture_losses": [NO_LOSS]})
     return [(r["node"], r["message"]) for r in rows if r["finding"].startswith("clock")]
 
 
-NO_DISAGREEMENT = dict.fromkeys(("finding", "severity", "node", "file", "message", "remedy"), "x") | {"line_number": 1}
+NO_LOSS = {"capture_id": "x", "due_count": 1, "missing_count": 0}
 
 
 def test_clocks_apart_are_reported_once_a_node():
