@@ -36,9 +36,9 @@ _PLAIN = str.maketrans({"\n": " ", "\r": " ", "\x00": "\ufffd", _UNIT: "\ufffd"}
 
 
 class PacketForm(Format, Protocol):
-    """A form whose packets Python reads, from lines with their numbers."""
+    """A form whose packets Python reads."""
 
-    def lines(self, numbered: Iterable[tuple[int, str]]) -> Iterator[Line]:
+    def lines(self, source: Source) -> Iterator[Line]:
         """A row, a reject or a finding for each line that is none of the noise around packets."""
         ...
 
@@ -73,7 +73,7 @@ class PacketFile:
             tally = replace(self, source=export)._fields(FIELDS, layout)
             tally.findings += findings
             return tally
-        return self._careful(cast("PacketForm", form).lines(self.source.lines()))
+        return self._careful(cast("PacketForm", form).lines(self.source))
 
     def out(self, part: str = "") -> Path:
         """Where its packets go."""

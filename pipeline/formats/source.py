@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from codecs import getincrementaldecoder
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -76,6 +77,12 @@ class Source:
                 yield number, _text(line)
         if rest:
             yield number + 1, _text(rest)
+
+    def texts(self) -> Iterator[str]:
+        """The text in blocks of about a megabyte, cut anywhere."""
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        yield from (decode(block) for block in self.blocks())
+        yield decode(b"", final=True)
 
     def text(self) -> str:
         """The whole file as text."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from pipeline.formats.source import Reject
+from pipeline.formats.source import Reject, Source
 from pipeline.formats.tshark_cells import packet_row
 from pipeline.formats.tshark_names import ALL_FIELDS
 from pipeline.formats.tshark_noise import is_noise, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from pipeline.formats.base import Kind
     from pipeline.formats.tshark_cells import Line
@@ -34,9 +34,9 @@ class TsharkEk:
         first = next(lines, "")
         return 95 if first.startswith(('{"index":{"_index":"packets-', '{"timestamp":"')) else 0
 
-    def lines(self, numbered: Iterable[tuple[int, str]]) -> Iterator[Line]:
+    def lines(self, source: Source) -> Iterator[Line]:
         """What each line is; index lines are no rows."""
-        for number, raw in numbered:
+        for number, raw in source.lines():
             line = plain(raw)
             if is_noise(line) or line.startswith('{"index"'):
                 continue
@@ -56,21 +56,19 @@ def _cells(line: str) -> dict[str, str]:
     if not isinstance(layers, dict):
         raise ValueError("holds no layers of a packet")
     cells: dict[str, list[str]] = {}
-    for key, value in layers.items():
-        _gather(key, value, cells)
+    _gather(layers, cells)
     return {name: ",".join(values) for name, values in cells.items()}
 
 
-def _gather(key: str, value: object, cells: dict[str, list[str]]) -> None:
-    """Add the text of known fields under `key`, however deep, in the order they stand."""
-    if isinstance(value, dict):
-        for inner, one in value.items():
-            _gather(inner, one, cells)
-    elif isinstance(value, list):
-        for one in value:
-            _gather(key, one, cells)
-    elif (name := _NAMES.get(key)) and value is not None:
-        cells.setdefault(name, []).append(str(value))
+def _gather(layer: dict[str, object], cells: dict[str, list[str]]) -> None:
+    """Add the text of the known fields in a layer, however deep, in the order they stand."""
+    for key, value in layer.items():
+        name = _NAMES.get(key)
+        for one in value if isinstance(value, list) else (value,):
+            if isinstance(one, dict):
+                _gather(one, cells)
+            elif name and one is not None:
+                cells.setdefault(name, []).append(str(one))
 
 
 FORMAT = TsharkEk()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.formats.tshark_cells import Line
 
 _SOURCE_PORTS = ("tcp.srcport", "udp.srcport", "sctp.srcport")
+_PORTS = {"quoted.srcport", *_SOURCE_PORTS}
 _ADDRESSES = ("ip.src", "ipv6.src", "ip.dst", "ipv6.dst")
 _NO_ADDRESS = re.compile(r"[^0-9A-Fa-f.:]+")
 
@@ -54,7 +56,7 @@ class TsharkFields:
         trapped = 0
         for number, raw in numbered:
             line = plain(raw)
-            if is_noise(line):
+            if is_noise(line) and not layout.is_blank_row(line):
                 continue
             if named := header(line):
                 layout = replace(named, quote=named.quote or layout.quote)
@@ -65,7 +67,7 @@ class TsharkFields:
             except ValueError as e:
                 yield Reject(number, str(e), line)
             else:
-                trapped += any(cells.get(p) for p in _SOURCE_PORTS) and not any("port" in name for name in row)
+                trapped += not _PORTS & row.keys() and any(cells.get(p) for p in _SOURCE_PORTS)
                 yield number, row
         if trapped:
             message = f"{trapped} packets show an outer header and the ports of an inner one; kept without ports"
@@ -79,17 +81,20 @@ def _cells(line: str, layout: Layout) -> dict[str, str]:
         kind = "few" if found < wanted else "many"
         why = "; a comma both separates cells and joins values" if layout.delimiter == "," and found > wanted else ""
         raise ValueError(f"too {kind} cells: expected {wanted} and found {found}{why}")
-    named: dict[str, str] = {}
-    for name, cell in zip(layout.fields, cells, strict=True):
-        if cell or name not in named:
-            named[name] = cell
-    return named | column_cells(named) if any(n.startswith("_ws.col.") for n in named) else named
+    named = dict(zip(layout.fields, cells, strict=True))
+    if layout.has_twins:
+        named |= {name: cell for name, cell in zip(layout.fields, cells, strict=True) if cell}
+    return named | column_cells(named) if layout.has_columns else named
 
 
 def _joint(cells: dict[str, str]) -> str:
     """What stands between several values in one cell (`-E aggregator`), as the addresses show it."""
-    found = (m[0] for name in _ADDRESSES if (m := _NO_ADDRESS.search(cells.get(name, ""))))
-    return next(found, ",")
+    return next((sign for name in _ADDRESSES if (sign := _between(cells.get(name, "")))), ",")
+
+
+@lru_cache(maxsize=1 << 16)
+def _between(addresses: str) -> str:
+    return m[0] if (m := _NO_ADDRESS.search(addresses)) else ""
 
 
 FORMAT = TsharkFields()

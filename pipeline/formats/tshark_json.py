@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pipeline.formats.source import Reject
+from pipeline.formats.source import Reject, Source
 from pipeline.formats.tshark_cells import packet_row
 from pipeline.formats.tshark_names import ALL_FIELDS
 from pipeline.formats.tshark_noise import is_noise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from pipeline.formats.base import Kind
     from pipeline.formats.tshark_cells import Line
 
-_OPENS, _CLOSES = ("  {", "[{", "{"), ("  }", "  },", "}", "},", "}]")
+_BEGIN = re.compile(r"^\[?( {0,2})\{\r?$", re.MULTILINE)
 
 
 class TsharkJson:
@@ -29,12 +31,13 @@ class TsharkJson:
     def recognise(self, head: str) -> int:
         """Sure where the first object is a document of an index of packets."""
         lines = [line for line in head.split("\n")[:60] if not is_noise(line)]
-        start = "".join(lines).replace(" ", "")
-        return 95 if '[{"_index":"packets-' in start[:200] or '[{"_source":{"layers":' in start[:200] else 0
+        first = "".join(lines).replace(" ", "")[:200]
+        is_ours = '[{"_index":"packets-' in first or '[{"_source":{"layers":' in first
+        return 95 if is_ours and _BEGIN.search(head) else 0
 
-    def lines(self, numbered: Iterable[tuple[int, str]]) -> Iterator[Line]:
+    def lines(self, source: Source) -> Iterator[Line]:
         """What each object is; its line is the one it begins at."""
-        for number, text in _objects(numbered):
+        for number, text in _objects(source):
             try:
                 yield number, packet_row(_cells(text))
             except (ValueError, RecursionError) as e:
@@ -42,42 +45,51 @@ class TsharkJson:
                 yield Reject(number, f"no whole object: {e}" if broken else str(e), text)
 
 
-def _objects(numbered: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+def _objects(source: Source) -> Iterator[tuple[int, str]]:
     """The text of each object of the array with the number of its first line; what is left at the end as well."""
-    start, lines = 0, list[str]()
-    for number, line in numbered:
-        if line in _OPENS and lines:
-            yield start, "\n".join(lines)
-            lines = []
-        if lines or line in _OPENS:
-            start = start if lines else number
-            lines.append(line)
-        if lines and line in _CLOSES:
-            yield start, "\n".join(lines)
-            lines = []
-    if lines:
-        yield start, "\n".join(lines)
+    number, rest, end = 1, "", ""
+    for block in source.texts():
+        rest += block
+        end = end or _end(rest)
+        *whole, rest = rest.split(end) if end else [rest]
+        for text in whole:
+            yield from _begun(number, text + end)
+            number += text.count("\n") + 1
+    yield from _begun(number, rest)
+
+
+def _end(text: str) -> str:
+    """The end of an object, by how far in the first one begins; nothing where none does."""
+    begin = _BEGIN.search(text)
+    return f"\n{begin[1]}}}" if begin else ""
+
+
+def _begun(number: int, text: str) -> Iterator[tuple[int, str]]:
+    """The objects that begin in a text which starts on line `number`; all but the last are cut short."""
+    begins = [m.start(1) for m in _BEGIN.finditer(text)]
+    for begin, end in pairwise([*begins, len(text)]):
+        yield number + text.count("\n", 0, begin), text[begin:end].rstrip()
 
 
 def _cells(text: str) -> dict[str, str]:
-    pairs = json.loads(text.removeprefix("[").removesuffix("]").rstrip(","), object_pairs_hook=list)
+    pairs = json.loads(text.rstrip(","), object_pairs_hook=list)
+    if not (isinstance(pairs, list) and any(key == "_source" for key, _ in pairs)):
+        raise ValueError("holds no layers of a packet")
     cells: dict[str, list[str]] = {}
     _gather("", pairs, cells)
-    if not any(key == "_source" for key, _ in pairs if isinstance(pairs, list)):
-        raise ValueError("holds no layers of a packet")
     if "ip.src" not in cells and '"ip.src_raw"' in text:
         raise ValueError("holds bytes, not values (-T jsonraw); export with -T json")
     return {name: ",".join(values) for name, values in cells.items()}
 
 
-def _gather(key: str, value: object, cells: dict[str, list[str]]) -> None:
-    """Add the text of known fields under `key`, in the order they stand; an object is a list of pairs."""
-    if isinstance(value, list):
-        for one in value:
-            inner, below = one if isinstance(one, tuple) else (key, one)
-            _gather(inner, below, cells)
-    elif key in ALL_FIELDS and isinstance(value, str):
-        cells.setdefault(key, []).append(str(value))
+def _gather(key: str, values: list[object], cells: dict[str, list[str]]) -> None:
+    """Add the text of known fields, in the order they stand: an object is a list of pairs, an array one of values."""
+    for one in values:
+        inner, value = one if isinstance(one, tuple) else (key, one)
+        if isinstance(value, list):
+            _gather(inner, value, cells)
+        elif inner in ALL_FIELDS and isinstance(value, str):
+            cells.setdefault(inner, []).append(value)
 
 
 FORMAT = TsharkJson()

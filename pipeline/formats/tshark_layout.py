@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -21,41 +21,70 @@ BLANKS = ""  # as a delimiter: runs of blanks
 _DELIMITERS = ("\t", ";", "|", ",", " ")
 _NAME = re.compile(r"^(_ws\.col\.)?[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*\.?$")
 _KNOWN = {*FIELD_TYPES, *(w for words in OTHER_WORDS.values() for w in words), "_ws.col.Source", "_ws.col.Info"}
+_FAMILIES = tuple({f"{name.partition('.')[0]}." for name in _KNOWN})
 _PROTOCOLS = {"1", "2", "4", "6", "17", "41", "47", "50", "51", "58", "89", "103", "132"}
+_SEVERAL = re.compile(r"[^0-9A-Fa-f.:]")
 _EPOCH = re.compile(r"\d{9,10}\.\d{1,9}")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How to read an export: what separates cells, how many lines to skip, the field in each place, quotes if any."""
+    """How to read an export: what separates cells, how many lines to skip, the field in each place, quotes if any.
+
+    `nested` says that most rows have several headers in them.
+    """
 
     delimiter: str
     header_lines: int
     fields: tuple[str, ...]
     quote: str = ""
+    nested: bool = False
 
     @property
     def fast(self) -> bool:
         """Whether DuckDB can read it as it is."""
-        return bool(self.delimiter) and not self.quote and tshark_names.fast(self.fields)
+        return bool(self.delimiter) and not (self.quote or self.nested) and tshark_names.fast(self.fields)
+
+    @cached_property
+    def _all_quoted(self) -> re.Pattern[str]:
+        q, d = re.escape(self.quote), re.escape(self.delimiter)
+        cell = rf"(?:{q}[^{q}{d}]*{q})?"
+        return re.compile(rf"{cell}(?:{d}{cell})*")
 
     @cached_property
     def _quoted(self) -> re.Pattern[str]:
         q, d = re.escape(self.quote), re.escape(self.delimiter)
         return re.compile(rf"{q}(.*?){q}(?=$|{d}(?:{q}|{d}|$))|([^{q}{d}]*)(?=$|{d})")
 
+    @cached_property
+    def has_twins(self) -> bool:
+        """Whether two columns have one name."""
+        return len(set(self.fields)) < len(self.fields)
+
+    @cached_property
+    def has_columns(self) -> bool:
+        """Whether there are tshark's own columns among the fields."""
+        return any(name.startswith("_ws.col.") for name in self.fields)
+
     def cells(self, line: str) -> list[str]:
         """The cells of a line; quotes inside a quoted cell are text, as tshark does not escape them."""
         if not self.delimiter:
             return line.split()
+        cells = line.split(self.delimiter)
         if not self.quote or self.quote not in line:
-            return line.split(self.delimiter)
+            return cells
+        if self._all_quoted.fullmatch(line):
+            return [c[1:-1] for c in cells]
         cells, place = [], 0
         while m := self._quoted.match(line, place):
             cells.append(m[1] if m[1] is not None else m[2])
             if (place := m.end() + 1) > len(line):
                 break
         return cells if place > len(line) else [line]
+
+    def is_blank_row(self, line: str) -> bool:
+        """Whether the line is a row with nothing in any cell, such as ARP gives."""
+        return bool(line) and line.isspace() and len(self.cells(line)) == len(self.fields)
 
 
 def read_layout(head: str, fields: Sequence[str] = ()) -> Layout | None:
@@ -66,16 +95,27 @@ def read_layout(head: str, fields: Sequence[str] = ()) -> Layout | None:
     if start is None:
         return None
     named = next(((n, h) for n, line in enumerate(lines[start : start + 50], start) if (h := header(line))), None)
+    rows = [line for line in lines[named[0] + 1 if named else start :] if not is_noise(line)][:500]
     if named:
-        place, layout = named
-        return Layout(layout.delimiter, place + 1, layout.fields, layout.quote or _quote(layout, lines[place + 1 :]))
-    rows = [line for line in lines[start:] if not is_noise(line)][:500]
-    return _told(rows, tuple(fields), start) if fields else _inferred(rows, start)
+        found: Layout | None = replace(
+            named[1], header_lines=named[0] + 1, quote=named[1].quote or _quote(named[1], rows)
+        )
+    else:
+        found = _told(rows, tuple(fields), start) if fields else _inferred(rows, start)
+    return replace(found, nested=_is_nested(found, rows)) if found else None
+
+
+def _is_nested(layout: Layout, rows: Sequence[str]) -> bool:
+    """Whether most rows have several addresses in a cell."""
+    places = [n for n, name in enumerate(layout.fields) if name in ("ip.src", "ipv6.src")]
+    cells = (layout.cells(row) for row in rows)
+    found = sum(any(_SEVERAL.search(c[n]) for n in places) for c in cells if len(c) == len(layout.fields))
+    return 2 * found > len(rows)
 
 
 def header(line: str) -> Layout | None:
     """The layout that a header line tells, if it is one."""
-    if not line.lstrip("\ufeff\"'_ \t")[:1].isalpha():
+    if not line.lstrip("\ufeff\"'_ \t")[:1].isalpha() or not any(family in line for family in _FAMILIES):
         return None
     for delimiter in (*_DELIMITERS, BLANKS):
         cells = tuple(line.rstrip("\r").removeprefix("\ufeff").split(delimiter or None))

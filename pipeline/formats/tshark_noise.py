@@ -21,6 +21,8 @@ _TALK = re.compile(
     re.VERBOSE,
 )
 
+_SIGNS = (" packet", "$", "#", ">")  # one of these is in all talk that begins with a digit
+
 
 def plain(line: str) -> str:
     """The line without colours and other control sequences of a terminal."""
@@ -29,4 +31,6 @@ def plain(line: str) -> str:
 
 def is_noise(line: str) -> bool:
     """Whether the line is blank, a message of tshark's, a shell prompt, or a mark of `script`."""
+    if line[:1].isdigit() and not any(sign in line for sign in _SIGNS):
+        return False
     return not line.strip() or bool(_TALK.match(line))

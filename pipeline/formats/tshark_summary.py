@@ -6,15 +6,16 @@ Ports stand in the last column, and only for plain TCP and UDP; lines of higher 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from pipeline.formats.source import Reject
+from pipeline.formats.source import Reject, Source
 from pipeline.formats.tshark_cells import packet_row
 from pipeline.formats.tshark_noise import is_noise, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pipeline.formats.base import Kind
     from pipeline.formats.tshark_cells import Line
@@ -52,9 +53,9 @@ class TsharkSummary:
         lines = [line for raw in head.split("\n")[:200] if not is_noise(line := plain(raw.rstrip("\r")))]
         return 85 if lines and 2 * sum(bool(_LINE.match(line)) for line in lines) >= len(lines) else 0
 
-    def lines(self, numbered: Iterable[tuple[int, str]]) -> Iterator[Line]:
+    def lines(self, source: Source) -> Iterator[Line]:
         """What each line is."""
-        for number, raw in numbered:
+        for number, raw in source.lines():
             line = plain(raw)
             if is_noise(line):
                 continue
@@ -90,7 +91,12 @@ def _cells(found: Mapping[str, str]) -> dict[str, str]:
 def _tcp(info: str) -> dict[str, str]:
     flags, length = _FLAGS.search(info), _LENGTH.search(info)
     cells = {"tcp.len": length[1]} if length else {}
-    return cells | {"tcp.flags": str(sum(_LETTERS[f] for f in flags[1].split(", ")))} if flags else cells
+    return cells | {"tcp.flags": _number(flags[1])} if flags else cells
+
+
+@lru_cache(maxsize=256)
+def _number(flags: str) -> str:
+    return str(sum(_LETTERS[f] for f in flags.split(", ")))
 
 
 def _absolute(time: str) -> str:
@@ -98,6 +104,7 @@ def _absolute(time: str) -> str:
     return "" if re.fullmatch(r"-?\d{1,8}\.\d+", time) else time
 
 
+@lru_cache(maxsize=1 << 16)
 def _address(text: str) -> str:
     """An IP address; nothing for an Ethernet address."""
     try:
