@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pipeline.errors import InputError, UsageError
 from pipeline.formats import recognise
@@ -17,6 +17,8 @@ from pipeline.rules.values import PROTOCOLS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    import polars as pl
 
     from pipeline.rules.trace import Trace
 
@@ -83,25 +85,34 @@ def render_text(answer: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def trace_file(
-    rules: Path, packets: Iterable[Packet], node_ips: Sequence[str] = (), origin: str | None = None
+def trace_files(
+    rules: Sequence[Path], packets: Iterable[Packet], node_ips: Sequence[str] = (), origin: str | None = None
 ) -> Iterator[dict[str, object]]:
     """One answer for each packet, as `trace --format json` prints it."""
-    rule_set = read_rules(rules)
+    rule_set = read_rules(*rules)
     for packet in packets:
         yield answer(rule_set, packet, node_ips, origin)
 
 
-def read_rules(path: Path) -> RuleSet:
-    """The rules in one file."""
+def read_rules(*paths: Path) -> RuleSet:
+    """The rules in one node's dumps."""
+    import polars as pl
+
+    rows = pl.concat(map(_rows, paths), how="diagonal")
+    return RuleSet.from_columns(cast("Mapping[str, Sequence[object]]", rows.to_dict(as_series=True)))
+
+
+def _rows(path: Path) -> pl.DataFrame:
+    import polars as pl
+
     source = Source(path, path.name)
     form = recognise(source.head())
     if form is None or form.kind != "rules":
         raise InputError("these are no rules", where=str(path), hint="give iptables-save or nft list ruleset output")
-    rows = form.parse(source).tables.get("rules")  # type: ignore[attr-defined]
+    rows: pl.DataFrame | None = form.parse(source).tables.get("rules")  # type: ignore[attr-defined]
     if rows is None:
         raise InputError("no rule could be read", where=str(path), hint="look at it with `hopscope inputs`")
-    return RuleSet.from_columns({**rows.to_dict(as_series=True), "file": [path.name] * len(rows)})
+    return rows.with_columns(file=pl.lit(path.name))
 
 
 def answer(rules: RuleSet, packet: Packet, node_ips: Sequence[str], origin: str | None) -> dict[str, object]:

@@ -63,7 +63,10 @@ def explain(
 
 @app.command()
 def trace(
-    rules: Annotated[Path, typer.Option("--rules", metavar="FILE", help="One dump, in any form that is read.")],
+    rules: Annotated[
+        list[Path],
+        typer.Option("--rules", metavar="FILE", help="A dump, in any form that is read; give each of the node's."),
+    ],
     src: Annotated[str | None, typer.Option("--src", metavar="IP", help="Source address.")] = None,
     dst: Annotated[str | None, typer.Option("--dst", metavar="IP", help="Destination address.")] = None,
     dport: Annotated[int | None, typer.Option("--dport", metavar="N", help="Destination port.")] = None,
@@ -80,16 +83,16 @@ def trace(
         StoryForm.TEXT
     ),
 ) -> None:
-    """What one dump does with a packet, and by which rules.
+    """What one node's dumps do with a packet, and by which rules.
 
     Example: `hopscope trace --rules iptables-save.txt --src 71.246.124.116 --dst 20.185.96.169 --dport 80`
     """
-    from pipeline.trace import packet, read_packets, render_text, trace_file
+    from pipeline.trace import packet, read_packets, render_text, trace_files
 
     if (packets is None) == (src is None or dst is None):
         raise UsageError("give either --src and --dst, or --packets", hint="see hopscope trace --help")
     asked = read_packets(packets) if packets else [packet(src or "", proto, dst or "", dport)]
-    for answer in trace_file(rules, asked, node_ip or [], origin):
+    for answer in trace_files(rules, asked, node_ip or [], origin):
         as_text = form is StoryForm.TEXT and packets is None
         sys.stdout.write(render_text(answer) if as_text else json.dumps(answer) + "\n")
 

@@ -25,6 +25,7 @@ class _Reader:
     rejects: list[Reject] = field(default_factory=list)
     servers: int = 0
     real: list[tuple[Row, int]] = field(default_factory=list)
+    scheduler: str | None = None
 
     def line(self, number: int, line: str) -> None:
         if _HEADER.match(line):
@@ -38,18 +39,18 @@ class _Reader:
 
     def server(self, number: int, line: str, found: re.Match[str]) -> None:
         self.close()
-        protocol, address, port, scheduler, persistent = found.groups()
+        protocol, address, port, self.scheduler, persistent = found.groups()
         address = address.strip("[]")
         self.servers += 1
         chain = f"{protocol}-{address}:{port}"
         match = f"-d {address} -p {protocol.lower()} -m {protocol.lower()} --dport {port}"
         self.keep(number, line, VIRTUAL_SERVERS, self.servers, target=chain, spec=f"{match} -j {chain}")
-        self.rows[-1] |= {"protocol": protocol.lower(), "destination": address, "comment": scheduler}
+        self.rows[-1] |= {"protocol": protocol.lower(), "destination": address, "comment": self.scheduler}
         self.keep(number, line, chain, 0, target="-", spec="")
+        self.keep(number, line, chain, 1, target="IPVS", spec=f"-j IPVS --scheduler {self.scheduler}")
         if persistent:
-            self.keep(
-                number, line, chain, 1, target="", spec=f"-m recent --rcheck --seconds {persistent} --name {chain}"
-            )
+            remembered = f"-m recent --rcheck --seconds {persistent} --name {chain}"
+            self.keep(number, line, chain, 2, target="", spec=remembered)
 
     def real_server(self, number: int, line: str, found: re.Match[str]) -> None:
         address, port, _, weight = found.groups()
@@ -59,11 +60,13 @@ class _Reader:
         self.real.append((self.rows[-1], int(weight)))
 
     def close(self) -> None:
-        """Give the real servers of a virtual server their shares, by weight."""
-        left = sum(weight for _, weight in self.real)
-        for row, weight in self.real:
-            share = f"-m statistic --mode random --probability {weight / left:.10f} " if weight < left else ""
-            row["spec"] = share + str(row["spec"])
+        """Give the real servers of a virtual server their shares: by weight, or equal ones where it goes round."""
+        weights = [min(weight, 1) if self.scheduler == "rr" else weight for _, weight in self.real]
+        left = sum(weights)
+        for (row, _), weight in zip(self.real, weights, strict=True):
+            if weight < left or not weight:  # a server of weight 0 gets no new connections
+                chance = f"-m statistic --mode random --probability {weight / left if left else 0:.10f}"
+                row["spec"] = f"{chance} {row['spec']}"
             left -= weight
         self.real = []
 

@@ -38,7 +38,8 @@ class BaseChain:
 def builtin(table: str, chain: str, policy: str) -> list[tuple[str, BaseChain]]:
     """Hooks and base chains of an iptables chain with a built-in name, or of IPVS."""
     if table == "ipvs" and chain == VIRTUAL_SERVERS:
-        return [(hook, BaseChain(-100, table, chain, nat=True)) for hook in ("prerouting", "output")]
+        after_nat = _TABLES["nat"] + 1  # rules of the nat table mark what is to be masqueraded before IPVS takes it
+        return [(hook, BaseChain(after_nat, table, chain, nat=True)) for hook in ("prerouting", "output")]
     if table not in _TABLES or chain not in _HOOKS:
         return []
     late = table == "nat" and chain in ("INPUT", "POSTROUTING")

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from pipeline.rules import steps as s
 from pipeline.rules.addresses import range_of
+from pipeline.rules.ipsets import membership
 from pipeline.rules.iptables_targets import target
 from pipeline.rules.outcomes import Continue, Jump, Outcome, Rule
 from pipeline.rules.values import PROTOCOLS, address_ranges, dnat, port_ranges, value_and_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pipeline.rules.nft_sets import Sets
 
 
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"?|(\S+)')
@@ -36,11 +39,11 @@ def words(spec: str) -> list[str]:
     return [re.sub(r"\\(.)", r"\1", quoted) if plain is None else plain for quoted, plain in found]
 
 
-def compile_rule(row: int, spec: str) -> Rule:
-    """One rule, `-s 10.0.0.0/8 -p tcp ... -j TARGET`."""
+def compile_rule(row: int, spec: str, ip_set: Sets) -> Rule:
+    """One rule, `-s 10.0.0.0/8 -p tcp ... -j TARGET`; `ip_set` gives an ipset by its name."""
     if plain := _PLAIN.match(spec):
         return _plain(row, *plain.groups())
-    return _Compiler(words(spec)).rule(row)
+    return _Compiler(row, words(spec), ip_set).rule()
 
 
 def _plain(
@@ -73,7 +76,9 @@ def _plain(
 class _Compiler:
     """Reads words from left to right."""
 
-    def __init__(self, tokens: list[str]) -> None:
+    def __init__(self, row: int, tokens: list[str], ip_set: Sets) -> None:
+        self.row = row
+        self.ip_set = ip_set
         self.tokens = tokens
         self.at = 0
         self.module = ""
@@ -82,7 +87,7 @@ class _Compiler:
         self.outcome: Outcome = Continue()
         self.recent: dict[str, str] = {}
 
-    def rule(self, row: int) -> Rule:
+    def rule(self) -> Rule:
         while self.at < len(self.tokens):
             word = self.next()
             if word == "!":
@@ -93,7 +98,7 @@ class _Compiler:
             except ValueError:
                 self.add(s.Unclear(f"not understood: {word}"))
             self.negated = False
-        return Rule(row, tuple(self.steps), self.outcome)
+        return Rule(self.row, tuple(self.steps), self.outcome)
 
     def next(self) -> str:
         """The next word; empty at the end."""
@@ -236,15 +241,12 @@ def _recent_check(c: _Compiler) -> None:
     given = words_[:end]
     seconds = int(given[given.index("--seconds") + 1]) if "--seconds" in given else None
     c.at += end
-    c.add(s.Remembered(seconds))
+    c.add(s.Remembered(seconds, c.row))
 
 
 def _match_set(c: _Compiler) -> None:
-    name, side = c.value(), c.next()
-    if side in ("src", "dst"):
-        c.add(s.InSet(name, side == "src"))
-    else:
-        c.add(s.Unclear(f"ipset {name} by {side}"))
+    name, sides = c.value(), c.next().split(",")
+    c.add(membership(name, c.ip_set(name), sides))
 
 
 def _hidden(c: _Compiler) -> None:

@@ -34,15 +34,24 @@ def target(name: str, options: Sequence[str], steps: list[s.Step]) -> Outcome:
     if name in ("MARK", "CONNMARK"):
         change = _mark_change(value, connection=name == "CONNMARK")
         if change is None:
-            return Obscure(" ".join([name, *options]))
+            return Obscure(f"not understood: {' '.join([name, *options])}")
         steps.append(change)
         return Continue()
     if name == "NOTRACK" or (name == "CT" and "--notrack" in options):
         steps.append(s.Untrack())
         return Continue()
+    if name == "IPVS":
+        return _ipvs(value("--scheduler") or "")
     if name in HARMLESS or name in ("", "CT"):
         return Continue()
-    return Jump(name) if not options else Obscure(" ".join([name, *options]))
+    return Jump(name) if not options else Obscure(f"not understood: {' '.join([name, *options])}")
+
+
+def _ipvs(scheduler: str) -> Obscure:
+    """What a list of virtual servers leaves open: always the source, and how a scheduler chooses that looks at load."""
+    if scheduler in ("rr", "wrr"):
+        return Obscure("IPVS: whether the source is rewritten is not traced", shares=False)
+    return Obscure(f"IPVS: scheduler {scheduler} gives no fixed shares; whether the source is rewritten is not traced")
 
 
 class _Values:

@@ -6,7 +6,7 @@ What is not understood becomes an `Unclear` step or an `Obscure` outcome, never 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pipeline.rules import outcomes as o
 from pipeline.rules import steps as s
@@ -16,16 +16,10 @@ from pipeline.rules.values import dnat
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.rules.nft_sets import Sets
+
 _TOKEN = re.compile(r'"([^"]*)"?|([{},])|([^\s{},]+)')
 _ENDS = {"accept", "drop", "reject", "return", "continue", "jump", "goto", "dnat", "snat", "masquerade", "redirect"}
-
-
-class Sets(Protocol):
-    """Where named sets and maps come from."""
-
-    def __call__(self, name: str) -> Elements | None:
-        """The set or map; None if the dump does not show it."""
-        ...
 
 
 def tokens(spec: str) -> list[str]:
@@ -79,7 +73,7 @@ class _Compiler:
             self.at += 1
         text = " ".join(self.words[start : self.at])
         if self.words[start] in _ENDS:
-            self.outcome = o.Obscure(text)
+            self.outcome = o.Obscure(f"not understood: {text}")
         else:
             self.steps.append(s.Unclear(text))
 
@@ -134,7 +128,7 @@ class _Compiler:
         if values is None:
             return s.Unclear(f"set {name} is not in the dump")
         if values.dynamic and fields == ["src"]:
-            return s.Remembered(values.timeout_s)
+            return s.Remembered(values.timeout_s, self.row)
         return listed(fields, [key_of(text) for _, text in values.elements])
 
     def elements(self) -> Elements | None:
@@ -262,7 +256,7 @@ def _xt(c: _Compiler) -> None:
     """What nft cannot print: a match may hide anything, a target does what nobody sees."""
     if c.next() != "target":
         raise ValueError("xt")
-    c.outcome = o.Obscure(" ".join(c.words[c.at - 2 :]))
+    c.outcome = o.Obscure(f"not understood: {' '.join(c.words[c.at - 2 :])}")
     c.at = len(c.words)
 
 

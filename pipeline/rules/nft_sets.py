@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.rules import outcomes as o
 from pipeline.rules import steps as s
@@ -39,6 +39,14 @@ class Elements:
         return seconds(found[1]) if found else None
 
 
+class Sets(Protocol):
+    """Where named sets and maps come from."""
+
+    def __call__(self, name: str) -> Elements | None:
+        """The set or map; None if the dump does not show it."""
+        ...
+
+
 def seconds(text: str) -> int:
     """`3h`, `2h59m`, `10800`."""
     if text.isdigit():
@@ -53,7 +61,9 @@ def verdict(text: str) -> o.Outcome:
         return o.Jump(chain, goto=word == "goto")
     if word in _VERDICTS:
         return o.Verdict(word)
-    return o.Return() if word == "return" else o.Continue() if word == "continue" else o.Obscure(text)
+    if word in ("return", "continue"):
+        return o.Return() if word == "return" else o.Continue()
+    return o.Obscure(f"not understood: {text}")
 
 
 def dnat_to(text: str) -> o.Outcome:
@@ -65,7 +75,7 @@ def dnat_to(text: str) -> o.Outcome:
 def choice(whole: int, elements: Elements | None, read: Callable[[str], o.Outcome]) -> o.Outcome:
     """A random pick among `whole` numbers."""
     if elements is None:
-        return o.Obscure("a map that is not in the dump")
+        return o.Obscure("a map is not in the dump")
     options = []
     for _, text in elements.elements:
         key, _, value = text.partition(" : ")
@@ -84,9 +94,9 @@ def key_of(text: str) -> str:
 def lookup(fields: list[str], elements: Elements | None) -> o.Outcome:
     """A verdict map over fields of the destination."""
     if elements is None:
-        return o.Obscure("a map that is not in the dump")
+        return o.Obscure("a map is not in the dump")
     if not set(fields) <= {"dst", "protocol", "port"}:
-        return o.Obscure(f"a map by {' . '.join(fields)}")
+        return o.Obscure(f"not understood: a map by {' . '.join(fields)}")
     entries: dict[o.Key, tuple[o.Outcome, int]] = {}
     for row, text in elements.elements:
         key = tuple(exact_value(f, v) for f, v in zip(fields, key_of(text).split(" . "), strict=True))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.rules.steps import Not, Step, Unclear
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from pipeline.rules.steps import Step
 
     # set by the tracer: the fields a lookup may use
     Key = tuple[object, ...]
@@ -77,9 +77,10 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Obscure:
-    """A target that is not understood: what it does is not known."""
+    """A target of which not all is known; `shares` says whether it may choose the endpoint."""
 
-    text: str
+    reason: str
+    shares: bool = True
 
 
 Outcome = Continue | Jump | Return | Verdict | Dnat | Redirect | Snat | Choose | Lookup | Obscure
@@ -92,6 +93,20 @@ class Rule:
     row: int
     steps: tuple[Step, ...]
     outcome: Outcome
+
+    def naming(self, where: str) -> Rule:
+        """The rule, what is not known of it saying where it stands."""
+        named = tuple(_naming(step, where) for step in self.steps)
+        outcome = self.outcome
+        if isinstance(outcome, Obscure):
+            outcome = Obscure(f"{where}: {outcome.reason}", outcome.shares)
+        return Rule(self.row, named, outcome)
+
+
+def _naming(step: Step, where: str) -> Step:
+    if isinstance(step, Not):
+        return Not(_naming(step.step, where))
+    return Unclear(f"{where}: {step.reason}") if isinstance(step, Unclear) else step
 
 
 def targets(outcome: Outcome) -> Iterable[str]:

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pipeline.rules import iptables, nft
+from pipeline.rules import ipsets, iptables, nft
 from pipeline.rules.addresses import written
 from pipeline.rules.faults import faults
 from pipeline.rules.front import Front, Frontend, exact, protocol_of
 from pipeline.rules.hooks import BaseChain, assumed, builtin, declared
 from pipeline.rules.nft_sets import Elements
+from pipeline.rules.outcomes import Obscure
 from pipeline.rules.sight import Sight
+from pipeline.rules.steps import Unclear, bare
 from pipeline.rules.values import endpoint_of
 
 if TYPE_CHECKING:
@@ -164,8 +166,14 @@ class RuleSet:
         """A rule in the grammar it is written in: iptables' options start with a dash."""
         spec = self._specs[row]
         if not spec or spec[0] in "-!":
-            return iptables.compile_rule(row, spec)
-        return nft.compile_rule(row, spec, lambda name: self._elements(family, table, name))
+            return self._named(iptables.compile_rule(row, spec, self._ip_set))
+        return self._named(nft.compile_rule(row, spec, lambda name: self._elements(family, table, name)))
+
+    def _named(self, rule: Rule) -> Rule:
+        """The rule, its open questions naming it: two rules that look alike may be answered differently."""
+        if not any(isinstance(bare(step), Unclear) for step in rule.steps) and not isinstance(rule.outcome, Obscure):
+            return rule
+        return rule.naming(f"{self.columns['file'][rule.row]}:{self.columns['line_number'][rule.row]}")
 
     def _elements(self, family: str, table: str, name: str) -> Elements | None:
         """An nft set or map."""
@@ -175,6 +183,11 @@ class RuleSet:
         declaration = self._declarations.get((family, table, f"@{name}"))
         spec = "" if declaration is None else self._specs[declaration]
         return Elements(spec, [(i, self._specs[i]) for i in rows])
+
+    def _ip_set(self, name: str) -> Elements | None:
+        """An ipset; iptables rules of both families may ask for it."""
+        found = (self._elements(family, ipsets.TABLE, name) for family in ("ip", "ip6"))
+        return next((elements for elements in found if elements is not None), None)
 
     @cached_property
     def front(self) -> Front:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.rules.outcomes import Lookup, targets
-from pipeline.rules.steps import Destination, InSet, Listed, Not, Port, key
+from pipeline.rules.steps import Destination, Listed, Port, bare, key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pipeline.rules.outcomes import Rule
     from pipeline.rules.ruleset import RuleSet
     from pipeline.rules.state import Scene, State
-    from pipeline.rules.steps import Step
 
 _HOOKS = ("input", "forward", "postrouting")
 _FEW = 64
@@ -35,12 +34,11 @@ class Sight:
         self.ranges: set[Range] = set()
         self.port_ranges: set[Range] = set()
         self.tables: list[tuple[tuple[str, ...], Mapping[tuple[object, ...], object]]] = []
-        self.blind = True
         self._seen: set[tuple[str, str]] = set()
         for hook in _HOOKS:
             for base in rules.hooks[family].get(hook, ()):
                 self._walk(base.table, base.chain)
-        self.blind = self.blind and max(len(self.ranges), len(self.port_ranges), len(self.tables)) <= _FEW
+        self.blind = max(len(self.ranges), len(self.port_ranges), len(self.tables)) <= _FEW
 
     def of(self, state: State, scene: Scene) -> tuple[object, ...]:
         """What can be seen of a destination: equal for destinations that fare alike."""
@@ -63,24 +61,15 @@ class Sight:
                 self._walk(table, onward)
 
     def _note(self, rule: Rule) -> None:
-        for step in _tests(rule.steps):
+        for step in map(bare, rule.steps):
             if isinstance(step, Destination):
                 _sort(step.ranges, self.addresses, self.ranges)
             elif isinstance(step, Port):
                 _sort(step.ranges, self.ports, self.port_ranges)
             elif isinstance(step, Listed):
                 self.tables.append((step.fields, step.entries))
-            elif isinstance(step, InSet):
-                self.blind = self.blind and step.of_source
         if isinstance(rule.outcome, Lookup):
             self.tables.append((rule.outcome.fields, rule.outcome.entries))
-
-
-def _tests(steps: Iterable[Step]) -> Iterable[Step]:
-    for step in steps:
-        while isinstance(step, Not):
-            step = step.step
-        yield step
 
 
 def _sort(ranges: Iterable[Range], single: set[int], wide: set[Range]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.rules.addresses import Range, is_loopback, range_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 Trail = tuple[tuple[int, ...], "Trail"] | None  # the rules followed, last ones first
 Assumption = tuple[str, bool]
@@ -117,7 +117,6 @@ class Scene:
     origin: str | None = None
     own: frozenset[int] | None = None
     pod_ranges: tuple[Range, ...] = ()
-    sets: Mapping[str, Sequence[Range]] = field(default_factory=dict)
 
     @property
     def everyone(self) -> int:

@@ -32,6 +32,12 @@ def _both(state: State, answer: bool) -> Split:
     return (state, None) if answer else (None, state)
 
 
+def unknown_owner(state: State) -> str:
+    """What to ask where the node's addresses are not known; the address chosen is not the one dialled."""
+    which = "endpoint" if state.translated else "destination"
+    return f"the node's own addresses are not known: is the {which} one of them?"
+
+
 def _within(value: int, ranges: tuple[Range, ...]) -> bool:
     return any(first <= value <= last for first, last in ranges)
 
@@ -46,6 +52,13 @@ class Not:
         """Swapped."""
         yes, no = self.step.split(state, scene)
         return no, yes
+
+
+def bare(step: Step) -> Step:
+    """The test itself, whether negated or not."""
+    while isinstance(step, Not):
+        step = step.step
+    return step
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +201,7 @@ class Local:
                 return unclear(state, "the node's own addresses are not known: is the source one of them?")
             return state.only(mine), state.only(~mine)
         local = scene.is_local(state.dst)
-        if local is None:
-            return unclear(state, "the node's own addresses are not known: is the destination one of them?")
-        return _both(state, local)
+        return unclear(state, unknown_owner(state)) if local is None else _both(state, local)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +222,12 @@ class Remembered:
     """Whether the client was here before; a trace asks where a client goes that was not."""
 
     seconds: int | None
+    row: int
 
     def split(self, state: State, scene: Scene) -> Split:
-        """Never goes on, but the service has affinity."""
+        """Never goes on, but the service has affinity, and this rule says so."""
         state.affinity_s = self.seconds if self.seconds is not None else state.affinity_s
+        state.trail = ((self.row,), state.trail)
         return None, state
 
 
@@ -251,21 +264,6 @@ class Unclear:
     def split(self, state: State, scene: Scene) -> Split:
         """Both ways."""
         return unclear(state, self.reason)
-
-
-@dataclass(frozen=True, slots=True)
-class InSet:
-    """Member of an ipset: known only where the set was dumped too."""
-
-    name: str
-    of_source: bool
-
-    def split(self, state: State, scene: Scene) -> Split:
-        """By the set's ranges."""
-        ranges = scene.sets.get(self.name)
-        if ranges is None:
-            return unclear(state, f"ipset {self.name} is not in the dump")
-        return (Source if self.of_source else Destination)(tuple(ranges)).split(state, scene)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pipeline.rules import outcomes as o
 from pipeline.rules.branches import End, apart_from_answers, continued, doubting, joined, rows
 from pipeline.rules.front import POLICY_CHAINS
 from pipeline.rules.state import Doubt, State, unclear
-from pipeline.rules.steps import key
+from pipeline.rules.steps import key, unknown_owner
 
 if TYPE_CHECKING:
     from pipeline.rules.hooks import BaseChain
@@ -95,7 +95,7 @@ class Walk:
         local = self.scene.is_local(state.dst)
         if local is not None:
             return [(here if local else away, state)]
-        yes, no = unclear(state, "the node's own addresses are not known: is the destination one of them?")
+        yes, no = unclear(state, unknown_owner(state))
         return [(hooks, branch) for hooks, branch in ((here, yes), (away, no)) if branch]
 
     def _hook(self, hook: str, live: list[State], done: list[End]) -> list[State]:
@@ -209,8 +209,8 @@ class Walk:
                 self._choose(options, state, flow)
             case o.Lookup():
                 self._look_up(outcome, state, flow)
-            case o.Obscure(text):
-                flow.going.append(doubting(state, Doubt(f"not understood: {text}", shares=True, source_nat=True)))
+            case o.Obscure(reason, shares):
+                flow.going.append(doubting(state, Doubt(reason, shares=shares, source_nat=True)))
 
     def _choose(self, options: tuple[tuple[float, o.Outcome], ...], state: State, flow: _Flow) -> None:
         for share, option in options:

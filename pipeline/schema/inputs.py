@@ -90,8 +90,8 @@ quoted_dst_port INTEGER Destination port of the packet that an ICMP error quotes
         """
 node VARCHAR Node the dump is from.
 family VARCHAR ip, ip6 or inet.
-table_name VARCHAR nat, filter, mangle, raw, or the nftables table.
-chain VARCHAR Chain the rule stands in; `@name` for elements of an nft set or map.
+table_name VARCHAR nat, filter, mangle, raw, ipset, or the nftables table.
+chain VARCHAR Chain the rule stands in; `@name` for elements of an nft set or map, or of an ipset.
 rule_number INTEGER Place in its chain, from 1; 0 is the line that declares the chain, its target the policy (`-` for none).
 protocol VARCHAR Protocol it matches; NULL for any.
 source VARCHAR Source it matches, `!` in front for not; NULL for any.

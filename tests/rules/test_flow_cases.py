@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline.trace import Packet, trace_file
+from pipeline.trace import Packet, trace_files
 
 pytestmark = pytest.mark.shared
 
@@ -43,7 +43,7 @@ def test_every_case_is_right_and_certain(shared, tmp_path, mode, forms, count):
         dump = tmp_path / "rules.txt"
         dump.write_text("\n".join(group["dumps"][form] for form in forms))
         packets = [Packet(c["source_ip"], c["protocol"] or "tcp", c["dest_ip"], c["dest_port"]) for c in group["cases"]]
-        answers = list(trace_file(dump, packets, group["node_ips"]))
+        answers = list(trace_files([dump], packets, group["node_ips"]))
         seen += len(answers)
         failures += [w for c, a in zip(group["cases"], answers, strict=True) if (w := wrong(c, a))]
     assert failures == []

@@ -133,6 +133,7 @@ def test_affinity_is_told_and_does_not_change_the_shares(ask):
     again = "-A KUBE-SVC-A -m recent --rcheck --seconds 10800 --reap --name KUBE-SEP-A --rsource -j KUBE-SEP-A\n"
     given = ask(nat=again + TO_SERVICE + "-j KUBE-SVC-A")
     assert given["affinity_s"] == 10800
+    assert [s["text"] for s in given["steps"] if "--rcheck" in s["text"]] == [again.strip()]
     assert given["certain"]
     assert shares(given) == {"10.100.0.1": 0.25, "10.100.0.2": 0.75}
 
@@ -166,7 +167,11 @@ PLAIN = st.tuples(
 ).map("".join)
 
 
+def no_sets(name):
+    raise AssertionError(name)
+
+
 @given(PLAIN)
 def test_the_short_way_compiles_to_what_the_long_way_does(spec):
     assert iptables._PLAIN.match(spec)
-    assert iptables.compile_rule(7, spec) == iptables._Compiler(iptables.words(spec)).rule(7)
+    assert iptables.compile_rule(7, spec, no_sets) == iptables._Compiler(7, iptables.words(spec), no_sets).rule()
