@@ -36,6 +36,9 @@ _CONTENT = re.compile(
 )
 
 
+_OF_NO_NODE = ("objects", "requests")
+
+
 @dataclass(slots=True)
 class Input:
     """One file of a capture: its form (None where nothing knows it), its hash, and what is wrong with it."""
@@ -148,7 +151,7 @@ def _is_loose(one: Input) -> bool:
     *folders, _ = one.source.name.split("/")
     return (
         one.form is not None
-        and one.form.kind != "objects"
+        and one.form.kind not in _OF_NO_NODE
         and (folders in ([], ["nodes"]) or (bundle_of(one.source.name) is not None and folders[0] != "nodes"))
         and ":" not in one.source.name
     )
@@ -183,7 +186,7 @@ def _recognised(source: Source, head: str, fields: Sequence[str]) -> Input:
     form = recognise(head)
     if form is None and fields and read_layout(head, fields):
         form = FIELDS
-    if form is not None and form.kind == "objects":
+    if form is not None and form.kind in _OF_NO_NODE:
         source.node = None
     return Input(source, form, digest, [] if form else [_nothing_known(head, source.broken)])
 

@@ -1,7 +1,16 @@
--- about: What only labelling finds, as rows of `findings`: witnesses that disagree, and what is wrong with a capture as a whole.
+-- about: What only labelling finds, as rows of `findings`: witnesses that disagree, requests that were not
+-- about: captured, and what is wrong with a capture as a whole.
 -- grain: thing worth knowing
 -- key: finding, node, file, message
 -- store: no
 SELECT finding, severity, node, file, line_number, message, remedy FROM disagreements
 UNION ALL
 SELECT finding, severity, node, file, line_number, message, remedy FROM capture_findings
+UNION ALL
+SELECT
+  'requests-not-captured', 'warning', CAST(NULL AS VARCHAR), file, CAST(NULL AS BIGINT),
+  'counts ' || CAST(request_count AS VARCHAR) || ' answered requests; '
+    || CAST(request_count - captured_count AS VARCHAR) || ' of them or more are in no capture',
+  'if the captures ran all the time, nodes are missing or packets were lost; see no-capture and capture-loss'
+FROM client_counts
+WHERE captured_count < request_count

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-Kind = Literal["packets", "rules", "objects", "addresses", "translations"]
+Kind = Literal["packets", "rules", "objects", "addresses", "translations", "requests"]
 Severity = Literal["error", "warning", "note"]
 TEXT_LIMIT = 500
 POLARS_TYPES = {"BIGINT": "Int64", "INTEGER": "Int32", "DOUBLE": "Float64", "BOOLEAN": "Boolean", "VARCHAR": "String"}

@@ -38,6 +38,7 @@ open-shares | warning | The shares of a Service's chain do not sum to 1: rules a
 read-by-tshark | note | A capture file was exported by the tshark of this machine. | Nothing.
 refused-archive | error | An archive unpacks to far more than a capture would. | Unpack it yourself, and give the folder.
 refused-export | warning | A form of tshark's output that is not read, such as `-V` or PDML. | Export again with `-T fields`.
+requests-not-captured | warning | The load generator counts more answered requests than the captures hold. | See whether every node was captured all the time, and without loss.
 same-packets | warning | Two exports of a node hold the same packets; the one that tells more is used. | Keep one of the two.
 stale-dump | warning | Rules, addresses or objects were taken more than an hour before or after the packets. | Take them right before and after the load; `hopscope capture-kit` does.
 truncated-file | warning | Compressed data or an archive ends early; what came before is read. | Copy the file again, or capture again.

@@ -13,7 +13,7 @@ TABLES = [
 capture_id VARCHAR First 8 hex digits of the hash of node and content; the first part of every flow_id.
 node VARCHAR Node the file was taken on; NULL for cluster objects.
 file VARCHAR Path inside the capture folder.
-kind VARCHAR packets, rules, objects, addresses, translations or unknown.
+kind VARCHAR packets, rules, objects, addresses, translations, requests or unknown.
 format VARCHAR The input form it was recognised as.
 row_count BIGINT Rows read: kept plus rejected.
 kept_count BIGINT Rows kept.
@@ -137,5 +137,21 @@ line_number BIGINT Line in the decompressed file, from 1.
 list_name VARCHAR The list, which has the name of the endpoint's chain.
 ip VARCHAR Client remembered; NULL on the line that names the list.
 last_seen BIGINT When it was last seen, in jiffies of the node.""",
+    ),
+    table(
+        "client_requests",
+        "request as the load generator counted it",
+        "run capture_id line_number",
+        """
+capture_id VARCHAR The input file, as in `captures`.
+line_number BIGINT Line in the decompressed file, from 1.
+ts_us BIGINT When it was answered, by the client's clock, where the tool says so.
+offset_us BIGINT When it was sent, from the tool's start, where it says so.
+duration_us BIGINT How long it took.
+status INTEGER HTTP status; 0 where there was no answer.
+client_ip VARCHAR The client's own address, where the tool says so.
+client_port INTEGER The client's own port.
+server_ip VARCHAR Address it dialled.
+server_port INTEGER Port it dialled.""",
     ),
 ]
