@@ -17,6 +17,12 @@ wild AS (
 ),
 captured AS (
   SELECT MIN(first_us) AS first_us, MAX(last_us) AS last_us FROM captures
+),
+balanced AS (
+  SELECT b.rule, b.distribution, MIN(s.service) AS service, BOOL_OR(COALESCE(s.session_affinity = 'ClientIP', FALSE)) AS is_sticky
+  FROM load_balancer_rules AS b
+  LEFT JOIN services AS s ON substr('a' || replace(s.uid, '-', ''), 1, 32) = substr(b.frontend, 1, 32)
+  GROUP BY b.rule, b.distribution
 )
 SELECT
   'clocks-apart' AS finding,
@@ -57,3 +63,18 @@ SELECT
 FROM captures AS c
 CROSS JOIN captured AS p
 WHERE c.taken_us < p.first_us - 3600000000 OR c.taken_us > p.last_us + 3600000000
+UNION ALL
+SELECT
+  'clients-to-one-node', 'note', CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
+  'the load balancer sends all connections of a client of ' || COALESCE(service, rule) || ' to one node (' || distribution
+    || ')',
+  'with few clients few nodes get connections; load from many clients if all nodes are to be used'
+FROM balanced
+WHERE distribution <> 'Default'
+UNION ALL
+SELECT
+  'clients-to-any-node', 'warning', CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
+  'each node remembers the clients of ' || service || ' by itself, and the load balancer sends a client to any node',
+  'a client stays with one pod only if its `loadDistribution` is SourceIP'
+FROM balanced
+WHERE distribution = 'Default' AND is_sticky

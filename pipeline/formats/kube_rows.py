@@ -37,6 +37,7 @@ def _service(o: Json) -> Iterator[TableRow]:
         | {
             "namespace": _namespace(o),
             "name": meta["name"],
+            "uid": meta.get("uid"),
             "type": kind,
             "session_affinity": affinity,
             "affinity_s": int(config.get("timeoutSeconds") or AFFINITY_S) if affinity == "ClientIP" else None,

@@ -15,6 +15,8 @@ class Known(NamedTuple):
 
 _TEXT = """
 capture-loss | warning | TCP handshakes lack packets that must have been there: the capture lost some. | Capture fewer interfaces, with a filter or a larger buffer (`tshark -B 64`), or write a pcap and export later.
+clients-to-any-node | warning | A Service remembers its clients, each node by itself, and the load balancer sends a client to any node. | Let the load balancer go by client too: `loadDistribution` SourceIP.
+clients-to-one-node | note | The load balancer sends all connections of a client to one node. | Load from many clients if all nodes are to be used.
 clock-unsteady | warning | A node's clock moved against the others' while packets were captured. | Look at `chronyc tracking` on it before the next capture.
 clocks-apart | warning | The clocks of two nodes differ by more than 50 ms; it is corrected where their times are compared. | Let all nodes follow one clock (chrony, ntpd).
 copy-of-a-file | note | Two files of one node have the same content; it is read once. | Nothing.

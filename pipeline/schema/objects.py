@@ -13,6 +13,7 @@ TABLES = [
 service VARCHAR namespace/name.
 namespace VARCHAR Its namespace.
 name VARCHAR Its name.
+uid VARCHAR The object's own number; Azure names its load balancer's frontends after it.
 type VARCHAR ClusterIP, NodePort, LoadBalancer or ExternalName.
 session_affinity VARCHAR None or ClientIP.
 affinity_s INTEGER Affinity timeout in seconds.
@@ -90,5 +91,18 @@ node VARCHAR Its name.
 cidr VARCHAR The address (10.220.1.4/32), or the range its pods live in.
 kind VARCHAR node (Node object), interface (ip addr), or pods (pod range).
 interface VARCHAR Interface it is on, where known.""",
+    ),
+    table(
+        "load_balancer_rules",
+        "rule of a cloud's load balancer",
+        "run rule frontend",
+        """
+rule VARCHAR Its name.
+frontend VARCHAR Name of the address it is for.
+protocol VARCHAR tcp, udp or all.
+port INTEGER Port clients dial.
+backend_port INTEGER Port on the nodes.
+floating_ip BOOLEAN Whether nodes see the address that was dialled, and not their own.
+distribution VARCHAR How clients are spread over nodes: Default (by connection), SourceIP or SourceIPProtocol (by client).""",
     ),
 ]
