@@ -15,6 +15,7 @@ import sqlglot
 from sqlglot import exp
 
 from pipeline import __version__
+from pipeline.formats import all_formats
 from pipeline.models import all_models
 from pipeline.schema import TABLES
 from pipeline.schema.findings import FINDINGS
@@ -171,3 +172,8 @@ def test_the_page_says_what_is_declared():
     rows = [line for line in FINDINGS_PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
     assert rows == [f"| `{name}` | {k.severity} | {k.about} | {k.remedy} |" for name, k in FINDINGS.items()]
     assert list(FINDINGS) == sorted(FINDINGS)
+
+
+@pytest.mark.parametrize("form", all_formats(), ids=lambda f: f.name)
+def test_a_form_says_what_it_is_taken_by_in_a_few_words(form):
+    assert 5 < len(form.sign) < 40

@@ -99,6 +99,7 @@ class Ipset:
 
     name = "ipset"
     kind: Kind = "rules"
+    sign = "lines with create or Name: and members"
 
     def recognise(self, head: str) -> int:
         """Sure where a set is created, or listed with its type."""
