@@ -126,12 +126,13 @@ class Ingest:
         one.findings += parsed.findings
         if one.source.broken:
             one.findings.append(_truncated(one.source))
-        rejected = len(parsed.rejects)
+        rejected, stamp = len(parsed.rejects), stamp_us(one.source.name)
         return {
             "row_count": parsed.row_count,
             "kept_count": parsed.row_count - rejected,
             "rejected_count": rejected,
-            "taken_us": parsed.taken_us or stamp_us(one.source.name),
+            "taken_us": stamp or parsed.taken_us,
+            "taken_in_utc": stamp is not None,
         }
 
     def _note_findings(self, one: Input) -> None:

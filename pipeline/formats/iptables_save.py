@@ -8,7 +8,7 @@ from sys import intern
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.formats.base import Parsed, Reject, clip
-from pipeline.formats.rules_common import WARNING_MARKS, Section, command_section, rule_findings
+from pipeline.formats.rules_common import WARNING_MARKS, Section, command_section, made_us, rule_findings
 from pipeline.formats.save_words import Words, save_words
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class IptablesSave:
         rows = reader.frame()
         tables = {"rules": rows} if len(rows) else {}
         findings = rule_findings(rows, reader.marks)
-        return Parsed(tables, reader.rejects, findings, len(rows) + len(reader.rejects))
+        return Parsed(tables, reader.rejects, findings, len(rows) + len(reader.rejects), made_us(source.head()))
 
 
 def _unwrapped(source: Source) -> Iterator[tuple[int, str]]:

@@ -38,6 +38,9 @@ def faults(columns: Mapping[str, Sequence[object]]) -> Iterator[Fault]:
         if (name := _blurring(str(chain), number, str(target), str(spec or ""))) and name not in told:
             told.add(name)
             yield Fault(name, *_BLURRING[name], i, blurs=True)
+        if spec and (name := next((n for mark, n in _LOST.items() if mark in str(spec)), None)) and name not in told:
+            told.add(name)
+            yield Fault(name, *_LOSSES[name], i)
         if target not in shown and target not in told and _NEEDS_CHAIN.match(str(target)):
             told.add(target)
             message = f"chain {target} is jumped to and not in the dump"
@@ -65,6 +68,17 @@ def _open_shares(specs: Sequence[object], last: Mapping[object, int]) -> Iterato
             yield Fault("open-shares", message, "dump the whole chain", i)
 
 
+_LOST = {"[unsupported revision]": "unsupported-revision", "--to-destination :0 --persistent": "lost-destination"}
+_LOSSES = {
+    "unsupported-revision": (
+        "the tool that printed this is older than the one that wrote the rules: what it says of a rule is missing",
+        "dump with the kube-proxy container's own iptables-save",
+    ),
+    "lost-destination": (
+        "DNAT to :0: the tool that printed this lost the destination",
+        "dump with a tool as new as the one that wrote the rules",
+    ),
+}
 _BLURRING = {
     "lossy-view": (LOSSY_VIEW, "dump with iptables-save instead"),
     "lost-matches": (LOST_MATCHES, "dump with a tool as new as the one that wrote the rules: kube-proxy's own"),

@@ -15,16 +15,30 @@ _COMMENT = re.compile(
 
 def chain_hash(service: str, port_name: str | None, protocol: str) -> str:
     """The 16 letters in KUBE-SVC-..., from `namespace/name`, port name and protocol."""
-    name = f"{service}:{port_name}" if port_name else service
-    return b32encode(sha256((name + protocol.lower()).encode()).digest()).decode()[:16]
+    return chain_hashes(service, port_name, protocol)[0]
 
 
 def chain_hashes(service: str, port_name: str | None, protocol: str) -> tuple[str, ...]:
     """What releases old and new would call the chain: older ones kept the colon of an unnamed port."""
-    if port_name:
-        return (chain_hash(service, port_name, protocol),)
-    old = b32encode(sha256((f"{service}:" + protocol.lower()).encode()).digest()).decode()[:16]
-    return chain_hash(service, None, protocol), old
+    return tuple(_hash(name + protocol.lower())[:16] for name in _port_names(service, port_name))
+
+
+def endpoint_hashes(service: str, port_name: str | None, protocol: str, endpoint: str) -> tuple[str, ...]:
+    """The 16 letters in KUBE-SEP-...; `endpoint` is `address:port`."""
+    return tuple(_hash(name + protocol.lower() + endpoint)[:16] for name in _port_names(service, port_name))
+
+
+def nft_hash(name: str) -> str:
+    """The 8 letters in service-... and its like, from the rest of the chain's name."""
+    return _hash(name)[:8]
+
+
+def _port_names(service: str, port_name: str | None) -> tuple[str, ...]:
+    return (f"{service}:{port_name}",) if port_name else (service, f"{service}:")
+
+
+def _hash(text: str) -> str:
+    return b32encode(sha256(text.encode()).digest()).decode()
 
 
 def is_service_chain(name: str) -> bool:

@@ -28,6 +28,7 @@ legacy-tables-present | warning | There are rules of the other iptables backend,
 lossy-view | warning | nft shows rules that iptables-nft wrote, and leaves parts of them out. | Dump with `iptables-save` instead.
 lost-destination | warning | The tool that printed the rules lost a destination. | Dump with a tool as new as the one that wrote the rules.
 lost-matches | warning | The tool that printed the rules left matches out of them. | Dump with kube-proxy's own `iptables-save`.
+misnamed-chain | warning | A chain's name is not the hash of the Service, port and endpoint that it is for. | Do not rely on the names: the rules were edited, or another program wrote them.
 missing-chain | warning | A chain is jumped to and not in the dump. | Dump the whole table: `iptables-save`.
 no-addresses | warning | A table of pods has no IP column. | Take `kubectl get pods -A -o json`, or `-o wide`.
 no-capture | warning | A node of the cluster, or one with rules, has no capture. | Capture on all nodes at the same time.
@@ -42,7 +43,7 @@ refused-archive | error | An archive unpacks to far more than a capture would. |
 refused-export | warning | A form of tshark's output that is not read, such as `-V` or PDML. | Export again with `-T fields`.
 requests-not-captured | warning | The load generator counts more answered requests than the captures hold. | See whether every node was captured all the time, and without loss.
 same-packets | warning | Two exports of a node hold the same packets; the one that tells more is used. | Keep one of the two.
-stale-dump | warning | Rules, addresses or objects were taken more than an hour before or after the packets. | Take them right before and after the load; `hopscope capture-kit` does.
+stale-dump | warning | Rules, addresses or objects were taken more than an hour before or after the packets (15 hours where only iptables-save tells, without its zone). | Take them right before and after the load; `hopscope capture-kit` does.
 truncated-file | warning | Compressed data or an archive ends early; what came before is read. | Copy the file again, or capture again.
 tunnel-not-decoded | warning | Packets of a tunnel that tshark did not look into. | Export with `-d udp.port==PORT,vxlan -E occurrence=a`.
 unreadable-file | error | A file cannot be read at all. | The finding says what is in the way.

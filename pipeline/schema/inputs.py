@@ -20,7 +20,8 @@ kept_count BIGINT Rows kept.
 rejected_count BIGINT Rows rejected; each is in `rejects`.
 first_us BIGINT Time of the first packet.
 last_us BIGINT Time of the last packet.
-taken_us BIGINT When a dump was made, where it or its name says so.
+taken_us BIGINT When a dump was made, where its name or it says so.
+taken_in_utc BOOLEAN Whether that is surely UTC; iptables-save does not tell its zone.
 file_bytes BIGINT Size of the file as it lies on disk.
 sha256 VARCHAR Hash of the file's bytes.""",
     ),
