@@ -10,6 +10,7 @@ from pipeline.decide import decide
 from pipeline.engines.duckdb import column_list, create_view, identifier, literal, parquet_select, write_parquet
 from pipeline.formats.base import frame
 from pipeline.ingest import write_frames
+from pipeline.judge import judge
 from pipeline.rules import NodeFacts, RuleSet
 from pipeline.schema import TABLES
 
@@ -47,6 +48,8 @@ def label(con: Connection, folder: Path, window: Window) -> None:
         key = ", ".join(k for k in schema.key if k != "run")
         select = f"SELECT {column_list(schema, skip=schema.partitions)} FROM {identifier(table)} ORDER BY {key}"
         write_parquet(con, select, folder / table / "part.parquet")
+    for table, rows in judge(con).items():
+        _write(con, folder, table, rows)
 
 
 def look_over(con: Connection, folder: Path) -> list[Row]:

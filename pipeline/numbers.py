@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FEW = 30
+_RARE = 0.01
+_NEVER = 1e-4
+_LEAST = 1e-12
 _NARROW = "\u202f"
 _BLANK = "\u00a0"
 
@@ -30,6 +33,25 @@ def percent(share: float) -> str:
     if 0.9995 <= share < 1:
         return f">99.9{_NARROW}%"
     return f"{100 * share:.1f}".removesuffix(".0") + f"{_NARROW}%"
+
+
+def chance(p_value: float) -> str:
+    """How often chance does as much: `38 %`, `0.2 %`, `<0.1 %`."""
+    return percent(p_value) if p_value < _RARE or p_value > 1 - _RARE else f"{100 * p_value:.0f}{_NARROW}%"
+
+
+def p_words(p_value: float) -> str:
+    """A p-value with its meaning: `p = 0.03: 3 in 100 fair runs`."""
+    if p_value >= _RARE:
+        return f"p = {p_value:.2g}, {chance(p_value)} of fair runs"
+    return f"{p_short(p_value)}: not by chance" if p_value < _NEVER else f"{p_short(p_value)}: rarely by chance"
+
+
+def p_short(p_value: float) -> str:
+    """`p = 0.03`, `p < 1e-12`."""
+    if p_value < _LEAST:
+        return "p < 1e-12"
+    return f"p = {p_value:.2g}"
 
 
 def share_of(part: object, whole: object, nouns: str = "") -> str:
@@ -83,11 +105,17 @@ def shown(column: str, value: object) -> str:
     suffix = column.rpartition("_")[2]
     if suffix in ("share", "probability"):
         return percent(float(str(value)))
+    if column.endswith("p_value"):
+        return p_short(float(str(value))).removeprefix("p = ").removeprefix("p ")
     by_suffix: dict[str, Callable[[object], str]] = {
         "count": count,
         "us": fine_moment,
         "bytes": size,
         "s": seconds,
+        "index": lambda v: f"{float(str(v)):.3f}",
+        "ratio": lambda v: f"{float(str(v)):.2f}{_NARROW}×",
+        "deviance": lambda v: f"{float(str(v)):,.1f}",
+        "square": lambda v: f"{float(str(v)):,.1f}",
     }
     return by_suffix.get(suffix, str)(value)
 
@@ -95,3 +123,8 @@ def shown(column: str, value: object) -> str:
 def code(text: str) -> Markup:
     """Words as HTML, `commands` between backticks as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
+
+
+def oneline(text: str) -> str:
+    """Words as one line, each blank single."""
+    return re.sub(r"[ \n]+", " ", str(text)).strip()

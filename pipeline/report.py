@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import __version__, numbers, resources
 from pipeline.charts import Chart, draw
-from pipeline.schema import EVIDENCE, LABELS, REASONS
+from pipeline.schema import DOUBTS, EVIDENCE, LABELS, PARTS, REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PLOTLY = "plotly-cartesian-{version}.min.js"
 MOST_ROWS = 200
-_MEANINGS = {"label": LABELS, "evidence": EVIDENCE, "reason": REASONS}
+_MEANINGS = {"label": LABELS, "evidence": EVIDENCE, "reason": REASONS, "doubt": DOUBTS, "part": PARTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,18 @@ def _environment() -> Environment:
     )
     env.filters |= {
         name: getattr(numbers, name)
-        for name in ("count", "percent", "moment", "fine_moment", "seconds", "sentence", "code")
+        for name in (
+            "chance",
+            "code",
+            "count",
+            "fine_moment",
+            "moment",
+            "oneline",
+            "p_words",
+            "percent",
+            "seconds",
+            "sentence",
+        )
     }
     env.globals |= {"share_of": numbers.share_of, "few": numbers.FEW, "meanings": _MEANINGS, "versions": _versions()}
     return env

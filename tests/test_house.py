@@ -23,7 +23,7 @@ from pipeline.schema.findings import FINDINGS
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "pipeline").rglob("*.py"))
 MODELS = all_models()
-HEAVY = {"duckdb", "plotly", "polars", "pyarrow", "sqlglot"}
+HEAVY = {"duckdb", "numpy", "plotly", "polars", "pyarrow", "scipy", "sqlglot"}
 TYPES = {"BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "VARCHAR"}
 # Put together here so that this file does not hold what it looks for.
 MACHINE_PATH = re.compile(r"(?<![\w./])/(?:" + "|".join(("work", "tmp", "root", "home/[a-z]+")) + r")/\w")

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from pipeline.schema import decisions, inputs, marts, objects, results
+from pipeline.schema import decisions, inputs, marts, objects, results, verdicts
 from pipeline.schema.declare import Column, Row, Table
-from pipeline.schema.words import EVIDENCE, LABELS, REASONS
+from pipeline.schema.words import DOUBTS, EVIDENCE, LABELS, PARTS, REASONS
 
 INPUT_TABLES: tuple[str, ...] = tuple(t.name for t in (*inputs.TABLES, *objects.TABLES))
-TABLES: dict[str, Table] = {t.name: t for part in (inputs, objects, decisions, results, marts) for t in part.TABLES}
+TABLES: dict[str, Table] = {
+    t.name: t for part in (inputs, objects, decisions, results, marts, verdicts) for t in part.TABLES
+}
 
-__all__ = ["EVIDENCE", "INPUT_TABLES", "LABELS", "REASONS", "TABLES", "Column", "Row", "Table", "schema_text"]
+__all__ = [
+    "DOUBTS",
+    "EVIDENCE",
+    "INPUT_TABLES",
+    "LABELS",
+    "PARTS",
+    "REASONS",
+    "TABLES",
+    "Column",
+    "Row",
+    "Table",
+    "schema_text",
+]
 
 
 def schema_text() -> str:

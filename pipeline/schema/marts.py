@@ -54,4 +54,43 @@ bucket_us BIGINT Begin of the bucket.
 width_us BIGINT Width of the buckets; one for the whole run.
 connection_count BIGINT Connections that began in it.""",
     ),
+    table(
+        "distribution_choices",
+        "service, node's group of like rules and pod",
+        "run service node rule_group served_by pod_node",
+        """
+service VARCHAR namespace/name.
+node VARCHAR Ingress node; NULL if not known.
+rule_group VARCHAR The first of its traces that give the same endpoints the same shares; NULL where nothing certain is known.
+served_by VARCHAR As in `distribution_paths`; NULL if not known.
+pod_node VARCHAR Node of the pod, which may be known where the pod is not.
+rule_share DOUBLE What the rules give this pod of what they translate; NULL where they do not have it.
+connection_count BIGINT Connections.
+choice_count BIGINT Connections that session affinity did not decide.
+request_count BIGINT HTTP requests, where the export says so.
+byte_count BIGINT Bytes of the anchor flows, both directions.""",
+    ),
+    table(
+        "distribution_arrivals",
+        "service and node",
+        "run service node",
+        """
+service VARCHAR namespace/name.
+node VARCHAR Node where connections from outside the cluster entered.
+connection_count BIGINT Connections.
+client_count BIGINT Clients, each address once.
+all_client_count BIGINT Clients of the whole service, each address once.""",
+    ),
+    table(
+        "distribution_clients",
+        "service and number of pods that a client reached",
+        "run service pod_count",
+        """
+service VARCHAR namespace/name.
+pod_count BIGINT How many pods each of these clients reached.
+client_count BIGINT Clients, each address once.
+connection_count BIGINT Connections of theirs.
+square_count BIGINT Sum of the squares of each client's connections.
+most_node_count BIGINT The most nodes that one of these clients entered at.""",
+    ),
 ]

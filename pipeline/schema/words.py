@@ -47,3 +47,17 @@ REASONS: dict[str, str] = {
     "unexplained": "Nothing that was captured tells why its client was sent to another endpoint.",
     "other-node": "The same client was seen before on another node, which keeps a list of its own.",
 }
+
+DOUBTS: dict[str, str] = {
+    "no-certain-rules": "For most of its connections no rules are known for certain: give the rule dumps of the nodes where they entered.",
+    "rules-drifted": "Connections reached pods that the rules do not have, so the rules changed during the run or the dump is not of its time.",
+    "no-choice": "Nobody had a choice: one node received everything, and its rules name one pod.",
+    "lost-connections": "Where too many connections went is not known; they could make it even, or uneven.",
+}
+
+PARTS: dict[str, str] = {
+    "nodes": "Nodes did not receive alike: the load balancer's hash, or where the clients sit.",
+    "rules": "Nodes did not spread what they received as their own rules say.",
+    "clients": "Affinity or the load balancer keeps a client's connections together, and clients are few or of unequal weight.",
+    "chance": "What remains; runs that are fair differ by as much.",
+}

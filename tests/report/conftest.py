@@ -7,6 +7,8 @@ import polars as pl
 import pytest
 
 from pipeline import models
+from pipeline.formats.base import frame as frame_of
+from pipeline.judge import judge
 from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
@@ -24,15 +26,19 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
     """A database with every table of the schema, filled with `tables`, and the marts built over them."""
     con = duckdb.connect()
     marts = [name for name in TABLES if name.startswith("distribution_")]
+    judged = ["verdicts", "expected_shares", "skew_parts"]
     for name, table in TABLES.items():
-        if name not in marts:
+        if name not in marts + judged:
             con.execute(f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.type}' for c in table.columns)})")
             rows = [[{"run": "peak-2", **row}.get(c) for c in table.names] for row in tables.get(name, [])]
             if rows:
                 frame = pl.DataFrame(rows, table.names, orient="row", infer_schema_length=None)
                 con.register("given_rows", frame).execute(f"INSERT INTO {name} FROM given_rows")
+    models.build(con, ["places"])
     for name in marts:
         con.execute(f"CREATE TABLE {name} AS SELECT 'peak-2' AS run, m.* FROM ({models.all_models()[name].sql}) AS m")
+    for name, rows in judge(con).items():
+        con.register(name, frame_of(name, [dict.fromkeys(TABLES[name].names), *rows])[1:])
     return con
 
 

@@ -42,6 +42,10 @@ def test_percent(share: float, text: str) -> None:
         ("source_nat", True, "yes"),
         ("pod", "default/a", "default/a"),
         ("pod", None, ""),
+        ("rules_p_value", 0.0312, "0.031"),
+        ("p_value", 7.4e-35, "< 1e-12"),
+        ("jain_index", 0.98765, "0.988"),
+        ("peak_ratio", 1.8, "1.80\u202f×"),
     ],
 )
 def test_a_value_is_shown_by_its_columns_suffix(column: str, value: object, text: str) -> None:
@@ -56,6 +60,20 @@ def test_counts_and_shares_in_a_sentence() -> None:
     assert numbers.share_of(0, 0) == "none of 0"
     assert numbers.sentence("no rules") == "No rules."
     assert numbers.sentence("") == ""
+
+
+@pytest.mark.parametrize(
+    ("p_value", "often", "words"),
+    [
+        (0.38, "38\u202f%", "p = 0.38, 38\u202f% of fair runs"),
+        (0.003, "0.3\u202f%", "p = 0.003: rarely by chance"),
+        (7e-35, "<0.1\u202f%", "p < 1e-12: not by chance"),
+        (1.0, "100\u202f%", "p = 1, 100\u202f% of fair runs"),
+    ],
+)
+def test_a_p_value_has_its_meaning_in_words(p_value: float, often: str, words: str) -> None:
+    assert numbers.chance(p_value) == often
+    assert numbers.p_words(p_value) == words
 
 
 def test_code_marks_commands_and_escapes_the_rest() -> None:
