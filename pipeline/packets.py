@@ -16,6 +16,7 @@ from pipeline.engines.delimited import DelimitedFile, prepared_rows
 from pipeline.engines.duckdb import create_view, literal, write_parquet
 from pipeline.formats.base import Finding, Format, Reject, clip
 from pipeline.formats.source import look_over
+from pipeline.formats.tshark_cells import is_address
 from pipeline.formats.tshark_fields import FORMAT as FIELDS
 from pipeline.formats.tshark_fields import TsharkFields
 from pipeline.formats.tshark_layout import header
@@ -85,13 +86,14 @@ class PacketFile:
             file = DelimitedFile(self.con, survey, layout, self.capture_id, TYPES)
             try:
                 kept = file.copy(_select(), doubt(layout.fields), self.out())
+                kept -= file.leave_out(self.out(), ("src_ip", "dst_ip"), is_address)
                 if not any(_other_header(text, layout) for _, text in file.rejected_lines()):
                     return self._second_look(form, file, kept)
             except duckdb.InvalidInputException:
                 pass  # e.g. two kinds of line ends in one file
             finally:
                 file.forget()
-        return self._careful(form.lines(self.source.lines(), layout))
+        return self._careful(form.lines(self.source.lines(), layout, self.source.time_zero))
 
     def _second_look(self, form: TsharkFields, file: DelimitedFile, kept: int) -> Tally:
         """Read what the fast road left, by the careful one."""

@@ -62,6 +62,19 @@ def test_bad_lines_are_rejected_with_their_number_and_the_rest_keeps_theirs(enco
     assert rows(con, "SELECT row_count, kept_count, rejected_count FROM captures") == [(5, 2, 3)]
 
 
+def test_what_is_no_address_is_rejected_on_the_fast_road_too(tmp_path):
+    lines = [ROW.format(n) for n in range(5)]
+    lines[1] = lines[1].replace("71.246.124.116", "web-1.example")
+    lines[3] = lines[3].replace("20.185.96.169", "20.185.96.1690")
+    con = ingest(tmp_path, {"eth0.tsv": (HEADER + "".join(lines)).encode()})
+    assert rows(con, "SELECT line_number FROM packets ORDER BY 1") == [(2,), (4,), (6,)]
+    assert rows(con, "SELECT line_number, reason FROM rejects ORDER BY 1") == [
+        (3, "'web-1.example' is no address"),
+        (5, "'20.185.96.1690' is no address"),
+    ]
+    assert rows(con, "SELECT row_count, kept_count, rejected_count FROM captures") == [(5, 3, 2)]
+
+
 def test_the_classic_five_columns_need_no_header(tmp_path):
     con = ingest(tmp_path, {"capture.tsv": (ROW.format(1) + "\t\t\t\t\n" + ROW.format(2)).encode()})
     assert rows(con, "SELECT line_number, src_ip, protocol, ts_us FROM packets ORDER BY 1") == [

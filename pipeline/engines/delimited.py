@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.engines.duckdb import create_view, identifier, literal, write_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.engines.duckdb import Connection
@@ -51,6 +51,24 @@ class DelimitedFile:
         else:
             draft.rename(out)
         return kept
+
+    def leave_out(self, out: Path, columns: Sequence[str], is_good: Callable[[str], bool]) -> int:
+        """Take the rows out of `out` that hold in `columns` a value which is not good; how many.
+
+        Each distinct value is looked at once.
+        """
+        rows = f"read_parquet({literal(str(out))})"
+        distinct = " UNION ".join(f"SELECT {c} FROM {rows} WHERE {c} IS NOT NULL" for c in columns)
+        bad = [value for (value,) in self.con.sql(distinct).fetchall() if not is_good(value)]
+        if not bad:
+            return 0
+        self.con.execute("CREATE OR REPLACE TEMP TABLE not_good AS SELECT unnest($1::VARCHAR[]) AS value", [bad])
+        conditions = " AND ".join(f"COALESCE({c} NOT IN (FROM not_good), TRUE)" for c in columns)
+        draft = out.with_suffix(".draft")
+        found = self.con.sql(f"SELECT count(*) FROM {rows} WHERE NOT ({conditions})").fetchall()[0][0]
+        write_parquet(self.con, f"SELECT * FROM {rows} WHERE {conditions}", draft)
+        draft.replace(out)
+        return int(found)
 
     def rejected_lines(self) -> Iterator[tuple[int, str]]:
         """Number and text of the lines that have a cell of another type, or another number of cells."""

@@ -30,12 +30,14 @@ class Source:
     """An input file: where it is, what to call it, whose node it is from.
 
     `name` is its path inside the capture folder. `broken` says why reading ended early, once it did.
+    `time_zero` is the time that relative times in it count from, in seconds since 1970.
     """
 
     path: Path
     name: str
     node: str | None = None
     broken: str | None = field(default=None, compare=False)
+    time_zero: str | None = None
 
     @property
     def compression(self) -> str | None:

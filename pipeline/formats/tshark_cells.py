@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from pipeline.formats.base import Finding, Reject
 from pipeline.formats.tshark_names import BITS, IN_HEADERS, LIMITS, TYPES
 from pipeline.formats.tshark_shapes import picks
-from pipeline.formats.tshark_times import epoch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pipeline.formats.tshark_times import Clock
 
 _TRUE, _FALSE = ("1", "true", "set"), ("0", "false", "not set", "")
 _OF_FRAME = ("frame.len", "frame.interface_name", "http.request.method")
@@ -28,8 +29,8 @@ Row = dict[str, str]
 Line = tuple[int, Row] | Reject | Finding
 
 
-def packet_row(cells: Mapping[str, str], zone: str | None = None, joint: str = ",") -> Row:
-    """The row of one packet; a cell with several values has `joint` between them.
+def packet_row(cells: Mapping[str, str], clock: Clock, joint: str = ",") -> Row:
+    """The row of one packet, its time by the export's `clock`; a cell with several values has `joint` between them.
 
     Raises:
         ValueError: it cannot be told what the packet is; the message says why.
@@ -55,8 +56,8 @@ def packet_row(cells: Mapping[str, str], zone: str | None = None, joint: str = "
     for name in _OF_FRAME:
         if text := cells.get(name, ""):
             row[name] = _value(name, text.replace(joint, ","))
-    if time := cells.get("frame.time_epoch") or cells.get("frame.time_utc") or cells.get("frame.time"):
-        row["frame.time_epoch"] = epoch(time, zone)
+    if time := clock.time(cells):
+        row["frame.time_epoch"] = time
     return row
 
 
@@ -65,7 +66,9 @@ def _value(name: str, text: str) -> str:
     """One value, checked against its type and written as DuckDB reads it."""
     kind = TYPES[name]
     if name.endswith((".src", ".dst")):
-        return _address(text)
+        if not is_address(text):
+            raise ValueError(f"{text!r} is no address")
+        return text
     if kind == "VARCHAR":
         return "".join(c if c.isprintable() else " " for c in text)
     try:
@@ -77,13 +80,13 @@ def _value(name: str, text: str) -> str:
     return str(number)
 
 
-def _address(text: str) -> str:
-    """An address as tshark and everything else here writes it."""
+def is_address(text: str) -> bool:
+    """Whether it is an IP address as tshark writes them."""
     try:
         ip_address(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no address") from None
-    return text
+        return False
+    return True
 
 
 def _flags(cells: Mapping[str, str], joint: str) -> list[str]:

@@ -9,6 +9,7 @@ from pipeline.formats.source import Reject, Source
 from pipeline.formats.tshark_cells import packet_row
 from pipeline.formats.tshark_names import ALL_FIELDS
 from pipeline.formats.tshark_noise import is_noise, plain
+from pipeline.formats.tshark_times import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 # With -e a field is `ip_src`; without, `ip_ip_src`: the name of its layer stands before it.
 _NAMES = {name.replace(".", "_"): name for name in ALL_FIELDS}
 _NAMES |= {f"{name.partition('.')[0]}_{short}": name for short, name in _NAMES.items()}
+_TIMES = {"frame.time_epoch", "frame.time_utc", "frame.time"}
 
 
 class TsharkEk:
@@ -36,28 +38,34 @@ class TsharkEk:
 
     def lines(self, source: Source) -> Iterator[Line]:
         """What each line is; index lines are no rows."""
+        clock = Clock(zero=source.time_zero)
         for number, raw in source.lines():
             line = plain(raw)
             if is_noise(line) or line.startswith('{"index"'):
                 continue
             try:
-                yield number, packet_row(_cells(line))
+                yield number, packet_row(_cells(line, clock), clock)
             except (ValueError, RecursionError) as e:
                 yield Reject(number, _reason(e), line)
+        yield from clock.findings()
 
 
 def _reason(error: Exception) -> str:
     return f"no JSON: {error}" if isinstance(error, json.JSONDecodeError | RecursionError) else str(error)
 
 
-def _cells(line: str) -> dict[str, str]:
+def _cells(line: str, clock: Clock) -> dict[str, str]:
     whole = json.loads(line)
     layers = whole.get("layers") if isinstance(whole, dict) else None
     if not isinstance(layers, dict):
         raise ValueError("holds no layers of a packet")
     cells: dict[str, list[str]] = {}
     _gather(layers, cells)
-    return {name: ",".join(values) for name, values in cells.items()}
+    found = {name: ",".join(values) for name, values in cells.items()}
+    if not _TIMES & found.keys() and (time := str(whole.get("timestamp", ""))).isdecimal():
+        found["frame.time_epoch"] = f"{time[:-3]}.{time[-3:]}"
+        clock.coarse_count += 1
+    return found
 
 
 def _gather(layer: dict[str, object], cells: dict[str, list[str]]) -> None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
 from pipeline.formats.base import Finding, Reject
-from pipeline.formats.tshark_cells import packet_row
+from pipeline.formats.tshark_cells import is_address, packet_row
 from pipeline.formats.tshark_layout import Layout, header, read_layout
 from pipeline.formats.tshark_noise import is_noise, plain
 from pipeline.formats.tshark_summary import column_cells
+from pipeline.formats.tshark_times import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -51,24 +52,29 @@ class TsharkFields:
             raise InputError(message, hint="name every column of the export, in its order")
         return layout
 
-    def lines(self, numbered: Iterable[tuple[int, str]], layout: Layout) -> Iterator[Line]:
-        """What each line is; a header in between holds for the lines that follow."""
-        trapped = 0
+    def lines(self, numbered: Iterable[tuple[int, str]], layout: Layout, zero: str | None = None) -> Iterator[Line]:
+        """What each line is; a header in between holds for the lines that follow.
+
+        `zero` is what relative times count from, up to such a header: it begins another export.
+        """
+        trapped, clock = 0, Clock("UTC" if layout.has_columns else None, zero)
         for number, raw in numbered:
             line = plain(raw)
             if is_noise(line) and not layout.is_blank_row(line):
                 continue
             if named := header(line):
                 layout = replace(named, quote=named.quote or layout.quote)
+                clock.another_export()
                 continue
             try:
                 cells = _cells(line, layout)
-                row = packet_row(cells, joint=_joint(cells))
+                row = packet_row(cells, clock, _joint(cells))
             except ValueError as e:
                 yield Reject(number, str(e), line)
             else:
                 trapped += not _PORTS & row.keys() and any(cells.get(p) for p in _SOURCE_PORTS)
                 yield number, row
+        yield from clock.findings()
         if trapped:
             message = f"{trapped} packets show an outer header and the ports of an inner one; kept without ports"
             yield Finding("occurrence-trap", "warning", message, "export with -E occurrence=a")
@@ -94,7 +100,8 @@ def _joint(cells: dict[str, str]) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def _between(addresses: str) -> str:
-    return m[0] if (m := _NO_ADDRESS.search(addresses)) else ""
+    sign = m[0] if (m := _NO_ADDRESS.search(addresses)) else ""
+    return sign if sign and all(is_address(one) for one in addresses.split(sign) if one) else ""
 
 
 FORMAT = TsharkFields()

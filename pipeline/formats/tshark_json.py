@@ -11,6 +11,7 @@ from pipeline.formats.source import Reject, Source
 from pipeline.formats.tshark_cells import packet_row
 from pipeline.formats.tshark_names import ALL_FIELDS
 from pipeline.formats.tshark_noise import is_noise
+from pipeline.formats.tshark_times import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,12 +38,14 @@ class TsharkJson:
 
     def lines(self, source: Source) -> Iterator[Line]:
         """What each object is; its line is the one it begins at."""
+        clock = Clock(zero=source.time_zero)
         for number, text in _objects(source):
             try:
-                yield number, packet_row(_cells(text))
+                yield number, packet_row(_cells(text), clock)
             except (ValueError, RecursionError) as e:
                 broken = isinstance(e, json.JSONDecodeError | RecursionError)
                 yield Reject(number, f"no whole object: {e}" if broken else str(e), text)
+        yield from clock.findings()
 
 
 def _objects(source: Source) -> Iterator[tuple[int, str]]:

@@ -49,7 +49,7 @@ NESTED_TYPES: dict[str, str] = {
 TYPES = FIELD_TYPES | NESTED_TYPES
 # Fields that say what a field above says, in other words; a file that has them is read line by line.
 OTHER_WORDS: dict[str, tuple[str, ...]] = {
-    "frame.time_epoch": ("frame.time", "frame.time_utc"),
+    "frame.time_epoch": ("frame.time", "frame.time_utc", "frame.time_relative"),
     "tcp.flags": ("tcp.flags.str", "tcp.flags.syn", "tcp.flags.ack", "tcp.flags.fin", "tcp.flags.reset"),
     "ip.src": ("ip.src_host",),
     "ip.dst": ("ip.dst_host",),

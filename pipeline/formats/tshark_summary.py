@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline.formats.source import Reject, Source
 from pipeline.formats.tshark_cells import packet_row
 from pipeline.formats.tshark_noise import is_noise, plain
+from pipeline.formats.tshark_times import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from pipeline.formats.tshark_cells import Line
 
 _LINE = re.compile(
-    r"\s*(?:\d+\s+)?(?P<time>-?\d+\.\d+|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+(?:Z| UTC)?)\s+"
+    r"\s*(?:\d+\s+)?(?P<time>-?\d+\.\d+s?|(?:(?:\d{4}-\d\d-\d\d|\d{4}/\d{3})[ T])?\d\d:\d\d:\d\d\.\d+(?:Z| UTC)?)\s+"
     r"(?P<source>\S+)\s+(?:→|->)"
     r"\s+(?P<destination>\S+)\s+(?P<protocol>[A-Za-z]\S*)\s+(?P<length>\d+)(?:\s+(?P<info>.*))?"
 )
+_RELATIVE = re.compile(r"-?\d{1,8}\.\d+s?")
 _PORTS = re.compile(r"(?:\[[^]]*\] ?)*(\d+)(?:\(\w+\))? (?:→|->|>) (\d+)\b")
 _FLAGS = re.compile(r"\[((?:(?:FIN|SYN|RST|PSH|ACK|URG|ECE|CWR)(?:, )?)+)\]")
 _LENGTH = re.compile(r"\bLen=(\d+)\b")
@@ -55,6 +57,7 @@ class TsharkSummary:
 
     def lines(self, source: Source) -> Iterator[Line]:
         """What each line is."""
+        clock = Clock("UTC", source.time_zero)
         for number, raw in source.lines():
             line = plain(raw)
             if is_noise(line):
@@ -62,9 +65,10 @@ class TsharkSummary:
             try:
                 if not (m := _LINE.fullmatch(line)):
                     raise ValueError("is no line of number, time, source, destination, protocol and length")
-                yield number, packet_row(_cells({k: v or "" for k, v in m.groupdict().items()}), "UTC")
+                yield number, packet_row(_cells({k: v or "" for k, v in m.groupdict().items()}), clock)
             except ValueError as e:
                 yield Reject(number, str(e), line)
+        yield from clock.findings()
 
 
 def column_cells(cells: Mapping[str, str]) -> dict[str, str]:
@@ -78,8 +82,8 @@ def _cells(found: Mapping[str, str]) -> dict[str, str]:
     source, target = _address(found["source"]), _address(found["destination"])
     family, proto = ("ipv6", "ipv6.nxt") if ":" in source else ("ip", "ip.proto")
     cells = {f"{family}.src": source, f"{family}.dst": target, proto: number, "frame.len": found["length"]}
-    if time := _absolute(found["time"]):
-        cells["frame.time_epoch"] = time
+    if time := found["time"]:
+        cells["frame.time_relative" if _RELATIVE.fullmatch(time) else "frame.time"] = time.removesuffix("s")
     if m := _METHOD.match(info):
         cells["http.request.method"] = m[1]
     if number in ("6", "17") and (m := _PORTS.match(info)):
@@ -97,11 +101,6 @@ def _tcp(info: str) -> dict[str, str]:
 @lru_cache(maxsize=256)
 def _number(flags: str) -> str:
     return str(sum(_LETTERS[f] for f in flags.split(", ")))
-
-
-def _absolute(time: str) -> str:
-    """A time that does not count from the start of the capture; without a zone it is taken for UTC."""
-    return "" if re.fullmatch(r"-?\d{1,8}\.\d+", time) else time
 
 
 @lru_cache(maxsize=1 << 16)

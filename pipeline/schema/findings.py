@@ -19,6 +19,7 @@ clients-to-any-node | warning | A Service remembers its clients, each node by it
 clients-to-one-node | note | The load balancer sends all connections of a client to one node. | Load from many clients if all nodes are to be used.
 clock-unsteady | warning | A node's clock moved against the others' while packets were captured. | Look at `chronyc tracking` on it before the next capture.
 clocks-apart | warning | The clocks of two nodes differ by more than 50 ms; it is corrected where their times are compared. | Let all nodes follow one clock (chrony, ntpd).
+coarse-times | note | The times of an export are whole milliseconds. | Export `frame.time_epoch` as well.
 copy-of-a-file | note | Two files of one node have the same content; it is read once. | Nothing.
 elided-endpoints | warning | kubectl left endpoints out of its table. | Take `kubectl get endpointslices -A -o json`.
 empty-export | warning | An export holds no packet, or only what tshark says on stderr. | Capture again with `-l`: tshark loses what it buffered when it is killed.
@@ -41,15 +42,18 @@ open-shares | warning | The shares of a Service's chain do not sum to 1: rules a
 read-by-tshark | note | A capture file was exported by the tshark of this machine. | Nothing.
 refused-archive | error | An archive unpacks to far more than a capture would. | Unpack it yourself, and give the folder.
 refused-export | warning | A form of tshark's output that is not read, such as `-V` or PDML. | Export again with `-T fields`.
+relative-times | warning | The times of an export count from the start of its capture: its packets have no time. | Export `frame.time_epoch`, or say when the capture began: `--time-zero FILE=TIME`.
 requests-not-captured | warning | The load generator counts more answered requests than the captures hold. | See whether every node was captured all the time, and without loss.
 same-packets | warning | Two exports of a node hold the same packets; the one that tells more is used. | Keep one of the two.
 stale-dump | warning | Rules, addresses or objects were taken more than an hour before or after the packets (15 hours where only iptables-save tells, without its zone). | Take them right before and after the load; `hopscope capture-kit` does.
 truncated-file | warning | Compressed data or an archive ends early; what came before is read. | Copy the file again, or capture again.
 tunnel-not-decoded | warning | Packets of a tunnel that tshark did not look into. | Export with `-d udp.port==PORT,vxlan -E occurrence=a`.
+unclear-times | warning | Times without a date, or in a zone whose name can mean several: such packets have no time. | Export `frame.time_epoch`, or set `TZ=UTC` for tshark.
 unreadable-file | error | A file cannot be read at all. | The finding says what is in the way.
 unrecognised-file | warning | A file is no input form that is known. | Take it out of the folder, or see the list of input forms.
 unsupported-revision | warning | The tool that printed the rules is older than the one that wrote them. | Dump with the kube-proxy container's own `iptables-save`.
 witnesses-disagree | warning | Connection tracking says another thing than the packets do. | Look at both with `hopscope explain`.
+zone-assumed | note | Dates that name no time zone are taken for UTC. | Export `frame.time_epoch`; `-t ad` prints local time.
 """
 
 FINDINGS: dict[str, Known] = {

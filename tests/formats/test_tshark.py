@@ -19,7 +19,6 @@ from pipeline.formats import recognise
 from pipeline.formats.base import Source
 from pipeline.formats.tshark_cells import is_true
 from pipeline.formats.tshark_layout import read_layout
-from pipeline.formats.tshark_times import epoch
 from pipeline.ingest import Ingest
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -193,26 +192,6 @@ def test_headers_of_both_families_are_put_in_order(inner, outer, take_text):
     assert found[1][:2] == (3, outer[0])
     assert (found[1][2], found[1][5], found[1][6]) == (1000, "tcp", outer[1])
     assert [f[0] for f in found] == [2, 3, 4]
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("1700000000.001000000", "1700000000.001000000"),
-        ("Nov 14, 2023 22:13:20.001000000 UTC", "1700000000.001000000"),
-        ("Nov  4, 2023 22:13:20.5 GMT", "1699136000.5"),
-        ("Nov 14, 2023 17:13:20.001 -0500", "1700000000.001"),
-        ("2023-11-14T22:13:20.001000000Z", "1700000000.001000000"),
-    ],
-)
-def test_times_are_exact(text, told):
-    assert epoch(text) == told
-
-
-@pytest.mark.parametrize("text", ["Nov 14, 2023 17:13:20.001 EST", "Nov 14, 2023 22:13:20", "yesterday", ""])
-def test_a_time_that_can_mean_several_is_refused(text):
-    with pytest.raises(ValueError, match="time"):
-        epoch(text)
 
 
 @pytest.mark.parametrize(("text", "truth"), [("1", True), ("True", True), ("0", False), ("False", False), ("", False)])
