@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from pipeline.bundles import bundle_of, is_archive, needed, node_in, plain_name, unpack
-from pipeline.errors import InputError
+from pipeline.errors import InputError, UsageError
 from pipeline.formats import recognise
 from pipeline.formats.base import Finding, Source
 from pipeline.formats.tshark_fields import FORMAT as FIELDS
 from pipeline.formats.tshark_layout import read_layout
 from pipeline.formats.tshark_noise import is_noise, plain
+from pipeline.streams import as_file, is_stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,24 +57,29 @@ class Input:
 
 def discover(
     capture: Path,
-    nodes: Mapping[str, Path],
+    nodes: Mapping[str, Sequence[Path]],
     cluster: Sequence[Path],
     fields: Sequence[str] = (),
     temp_dir: Path | None = None,
+    zeros: Mapping[str, str] | None = None,
 ) -> list[Input]:
     """Every file of `capture`, and of the folders or files told explicitly, in order of their names.
 
-    Archives stand for the files in them, which are unpacked into `temp_dir`.
+    Archives stand for the files in them, which are unpacked into `temp_dir`; streams are copied there.
 
-    A text that nothing knows, but whose lines have as many cells as `fields`, is an export with these.
+    A text that nothing knows, but whose lines have as many cells as `fields`, is an export with these. `zeros` has the
+    times that relative ones count from, by file.
 
     Raises:
         InputError: the folder is missing, is a file that is no archive, or has no file in it.
+        UsageError: `zeros` names a file that is not there.
     """
-    sources = _capture_sources(capture)
-    for node, path in sorted(nodes.items()):
-        sources += [Source(p, f"{node}:{p.name}", node) for p in _files(path)]
-    sources += [Source(p, p.name) for path in cluster for p in _files(path)]
+    told = [(node, as_file(p, temp_dir)) for node, paths in sorted(nodes.items()) for p in paths]
+    of_nodes = [Source(p, f"{node}:{p.name}", node) for node, path in told for p in _files(path)]
+    of_cluster = [Source(p, p.name) for path in cluster for p in _files(as_file(path, temp_dir))]
+    elsewhere = {s.path.resolve() for s in (*of_nodes, *of_cluster)}
+    sources = [s for s in _capture_sources(capture, temp_dir) if s.path.resolve() not in elsewhere]
+    sources += _told_apart([*of_nodes, *of_cluster])
     if not sources:
         raise InputError(
             "no file in it",
@@ -82,16 +88,39 @@ def discover(
         )
     inputs = [one for source in sources for one in _look(source, fields, temp_dir, capture)]
     _name_nodes(inputs)
+    _set_zeros(inputs, zeros or {})
     return _without_copies(inputs)
 
 
 def run_name(capture: Path) -> str:
     """The name a run gets from its folder: the folder's own, or its parent's where it is called `run`."""
+    if is_stream(capture):
+        return "stdin"
     folder = capture.resolve()
     return folder.parent.name if folder.name == "run" and folder.parent.name else folder.name
 
 
-def _capture_sources(capture: Path) -> list[Source]:
+def _told_apart(sources: Sequence[Source]) -> list[Source]:
+    """The sources, with a number after names that others have as well."""
+    seen: dict[str, int] = defaultdict(int)
+    for one in sources:
+        seen[one.name] += 1
+        one.name += f" ({seen[one.name]})" if seen[one.name] > 1 else ""
+    return list(sources)
+
+
+def _set_zeros(inputs: Sequence[Input], zeros: Mapping[str, str]) -> None:
+    by_name = {one.source.name: one.source for one in inputs}
+    for name, zero in zeros.items():
+        if name not in by_name:
+            hint = "`hopscope inputs CAPTURE` shows what the files are called"
+            raise UsageError(f"--time-zero is for {name!r}, which is not among the files", hint=hint)
+        by_name[name].time_zero = zero
+
+
+def _capture_sources(capture: Path, temp_dir: Path | None) -> list[Source]:
+    if is_stream(capture):
+        return [Source(as_file(capture, temp_dir), "stdin", "stdin")]
     if not capture.exists():
         raise InputError("no such folder", where=str(capture), hint="give the folder that holds nodes/ and cluster/")
     if capture.is_dir():

@@ -43,15 +43,16 @@ def look_at(
     capture: Path,
     limits: Limits,
     fields: Sequence[str] = (),
-    nodes: Mapping[str, Path] | None = None,
+    nodes: Mapping[str, Sequence[Path]] | None = None,
     cluster: Sequence[Path] = (),
+    zeros: Mapping[str, str] | None = None,
 ) -> Inputs:
     """Read a capture whole and say what is in it; nothing is kept."""
     con = connect(limits)
     with tempfile.TemporaryDirectory(prefix="hopscope-", dir=limits.temp_dir) as name:
         folder = Path(name)
         taken = Ingest(con, folder, fields, silent=True)
-        for one in discover(capture, nodes or {}, cluster, fields, limits.temp_dir):
+        for one in discover(capture, nodes or {}, cluster, fields, limits.temp_dir, zeros):
             taken.take(one)
         taken.finish()
         findings = [*taken.findings, *look_over(con, folder)]

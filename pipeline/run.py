@@ -34,9 +34,10 @@ class Job:
     lake: Lake
     run: str | None = None
     fields: tuple[str, ...] = ()
-    nodes: Mapping[str, Path] = field(default_factory=dict)
+    nodes: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     cluster: Sequence[Path] = ()
     limits: Limits = field(default_factory=Limits)
+    zeros: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_whole(job: Job, window: Window, keep_packets: str) -> Manifest:
@@ -92,7 +93,7 @@ def label_again(lake: Lake, run: str | None, window: Window, keep_packets: str, 
 
 
 def _inputs(job: Job) -> list[Input]:
-    inputs = discover(job.capture, job.nodes, job.cluster, job.fields, job.limits.temp_dir)
+    inputs = discover(job.capture, job.nodes, job.cluster, job.fields, job.limits.temp_dir, job.zeros)
     if not any(one.form for one in inputs):
         first = next(f for one in inputs for f in one.findings)
         message = f"none of its {len(inputs)} files can be used; {inputs[0].source.name} {first.message}"
@@ -107,7 +108,12 @@ def _options(window: Window, keep_packets: str) -> dict[str, object]:
 
 def _manifest(job: Job, inputs: Sequence[Input], options: dict[str, object]) -> Manifest:
     hashes = {one.source.name: one.sha256 for one in inputs}
-    return Manifest(job.run or run_name(job.capture), hashes, options | {"fields": list(job.fields)}, __version__)
+    return Manifest(
+        job.run or run_name(job.capture),
+        hashes,
+        options | {"fields": list(job.fields), "zeros": dict(job.zeros)},
+        __version__,
+    )
 
 
 def _is_news(lake: Lake, manifest: Manifest) -> bool:

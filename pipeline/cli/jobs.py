@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.app import app
-from pipeline.cli.options import Common, node_paths, window, with_common
+from pipeline.cli.options import Common, node_paths, time_zeros, window, with_common
 from pipeline.config import Keep, ListForm, Window
 from pipeline.diagnostics import note
 from pipeline.errors import RejectedError
@@ -20,7 +20,9 @@ from pipeline.errors import RejectedError
 if TYPE_CHECKING:
     from pipeline.run import Job
 
-Capture = Annotated[Path, typer.Argument(metavar="CAPTURE", help="Folder with nodes/NODE/ and cluster/.")]
+Capture = Annotated[
+    Path, typer.Argument(metavar="CAPTURE", help="Folder with nodes/NODE/ and cluster/; `-` for stdin.")
+]
 Services = Annotated[
     list[str] | None, typer.Option("--service", metavar="NS/NAME", help="Keep this Service's connections only.")
 ]
@@ -32,6 +34,10 @@ Nodes = Annotated[
     list[str] | None, typer.Option("--node", metavar="NAME=PATH", help="A file or folder that is from this node.")
 ]
 Cluster = Annotated[list[Path] | None, typer.Option("--cluster", help="A file or folder of kubectl output.")]
+Zeros = Annotated[
+    list[str] | None,
+    typer.Option("--time-zero", metavar="FILE=TIME", help="When the capture began that FILE's relative times are of."),
+]
 Report = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write the report.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 if any input line was rejected.")]
 REPORT = Path("report.html")
@@ -64,6 +70,7 @@ def run(
     fields: Fields = "",
     node: Nodes = None,
     cluster: Cluster = None,
+    time_zero: Zeros = None,
     strict: Strict = False,
 ) -> None:
     """The main job: ingest, trace, label, report.
@@ -72,7 +79,8 @@ def run(
     """
     from pipeline.run import run_whole
 
-    manifest = run_whole(_job(common, capture, fields, node, cluster), window(service, since, until), keep_packets)
+    job = _job(common, capture, fields, node, cluster, time_zero)
+    manifest = run_whole(job, window(service, since, until), keep_packets)
     _report(common, manifest.run, output)
     _stop_if_rejected(common, manifest.run, strict)
 
@@ -85,12 +93,13 @@ def ingest(
     fields: Fields = "",
     node: Nodes = None,
     cluster: Cluster = None,
+    time_zero: Zeros = None,
     strict: Strict = False,
 ) -> None:
     """Read a capture into the lake; `label` and `report` do the rest."""
     from pipeline.run import ingest_only
 
-    manifest = ingest_only(_job(common, capture, fields, node, cluster))
+    manifest = ingest_only(_job(common, capture, fields, node, cluster, time_zero))
     note(f"run {manifest.run}: {len(manifest.inputs)} files read into {common.lake}")
     _stop_if_rejected(common, manifest.run, strict)
 
@@ -103,6 +112,7 @@ def inputs(
     fields: Fields = "",
     node: Nodes = None,
     cluster: Cluster = None,
+    time_zero: Zeros = None,
     form: Annotated[ListForm, typer.Option("--format", help="How to print it.")] = ListForm.TABLE,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 if anything is wrong.")] = False,
 ) -> None:
@@ -111,7 +121,7 @@ def inputs(
     from pipeline.inputs_text import as_text
 
     names = tuple(f.strip() for f in fields.split(",") if f.strip())
-    found = look_at(capture, common.limits, names, node_paths(node or []), cluster or [])
+    found = look_at(capture, common.limits, names, node_paths(node or []), cluster or [], time_zeros(time_zero or []))
     sys.stdout.write(as_text(found, _width()) if form is ListForm.TABLE else json.dumps(asdict(found), indent=1) + "\n")
     if strict and found.faulty:
         raise RejectedError("something is wrong with the inputs", hint="see the findings")
@@ -165,12 +175,20 @@ def _width() -> int:
     return get_terminal_size((200, 50)).columns
 
 
-def _job(common: Common, capture: Path, fields: str, node: list[str] | None, cluster: list[Path] | None) -> Job:
+def _job(
+    common: Common,
+    capture: Path,
+    fields: str,
+    node: list[str] | None,
+    cluster: list[Path] | None,
+    time_zero: list[str] | None,
+) -> Job:
     from pipeline.lake import Lake
     from pipeline.run import Job
 
     names = tuple(f.strip() for f in fields.split(",") if f.strip())
-    return Job(capture, Lake(common.lake), common.run, names, node_paths(node or []), cluster or [], common.limits)
+    nodes, zeros = node_paths(node or []), time_zeros(time_zero or [])
+    return Job(capture, Lake(common.lake), common.run, names, nodes, cluster or [], common.limits, zeros)
 
 
 def _report(common: Common, run: str | None, output: Path) -> None:

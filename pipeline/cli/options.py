@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -14,6 +15,7 @@ import typer
 from pipeline.config import DEFAULT_LAKE, Limits, Window
 from pipeline.diagnostics import TALK
 from pipeline.errors import UsageError
+from pipeline.formats.tshark_times import epoch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,13 +73,27 @@ def _gather(options: dict[str, object]) -> Common:
     return Common(options["lake"], options["run"], limits)  # type: ignore[arg-type]
 
 
-def node_paths(pairs: list[str]) -> dict[str, Path]:
+def node_paths(pairs: list[str]) -> dict[str, list[Path]]:
     """Paths by node from NAME=PATH words."""
-    split = [pair.partition("=") for pair in pairs]
-    for name, sign, path in split:
+    found: dict[str, list[Path]] = defaultdict(list)
+    for pair in pairs:
+        name, sign, path = pair.partition("=")
         if not (name and sign and path):
-            raise UsageError(f"--node {name}{sign}{path} is not NAME=PATH", hint="e.g. --node node-a=./a.tsv")
-    return {name: Path(path) for name, _, path in split}
+            raise UsageError(f"--node {pair} is not NAME=PATH", hint="e.g. --node node-a=./a.tsv")
+        found[name].append(Path(path))
+    return found
+
+
+def time_zeros(pairs: list[str]) -> dict[str, str]:
+    """Times that relative ones count from, in seconds since 1970 UTC, by file, from FILE=TIME words."""
+    found = {}
+    for pair in pairs:
+        file, _, time = pair.rpartition("=")
+        try:
+            found[file or pair] = epoch(time if file else "")
+        except ValueError as e:
+            raise UsageError(f"--time-zero {pair}: {e}", hint="e.g. --time-zero a.tsv=2026-11-22T14:02:10.5Z") from e
+    return found
 
 
 def window(service: list[str] | None, since: str | None, until: str | None) -> Window:
