@@ -72,11 +72,13 @@ def _rule_sets(con: Connection) -> dict[str, RuleSet]:
 
 
 def _rule_servers(con: Connection, rules: Mapping[str, RuleSet]) -> None:
-    """The table `rule_servers`: sockets that any node's rules take for a service's."""
-    known = sorted({f for rule_set in rules.values() for f in rule_set.frontends})
-    con.execute("CREATE TABLE rule_servers (protocol VARCHAR, ip VARCHAR, port INTEGER)")
-    if known:
-        con.executemany("INSERT INTO rule_servers VALUES (?, ?, ?)", known)
+    """The table `rule_servers`: sockets that a node's rules take for a service's."""
+    import polars as pl
+
+    known = [(node, *frontend) for node, rule_set in sorted(rules.items()) for frontend in rule_set.frontends]
+    schema = {"node": pl.String, "protocol": pl.String, "ip": pl.String, "port": pl.Int32}
+    con.register("known_servers", pl.DataFrame(known, schema=schema, orient="row"))
+    con.execute("CREATE TABLE rule_servers AS SELECT * FROM known_servers")
 
 
 def _decide(con: Connection, rules: Mapping[str, RuleSet], book: AddressBook) -> Decided:

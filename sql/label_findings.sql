@@ -14,3 +14,18 @@ SELECT
   'if the captures ran all the time, nodes are missing or packets were lost; see no-capture and capture-loss'
 FROM client_counts
 WHERE captured_count < request_count
+UNION ALL
+SELECT
+  'rule-drift', 'warning', node, CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
+  'its rules treat ' || CAST(COUNT(DISTINCT chain) AS VARCHAR) || ' Services otherwise than most nodes'' do, e.g. '
+    || MIN(COALESCE(service, chain) || ': ' || difference || ' ' || value),
+  'see the table rule_drifts; dump all nodes at one moment; endpoints by zone (topology hints) differ by design'
+FROM rule_drifts
+GROUP BY node
+UNION ALL
+SELECT
+  'rules-outdated', 'warning', CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
+  'connections to ' || dst_ip || ':' || CAST(dst_port AS VARCHAR) || '/' || protocol
+    || ' reached endpoints that the rules dumped do not have: the rules are older or newer than the traffic',
+  'no pod of it is named by the rules alone; dump the rules right before and after the load'
+FROM drifts

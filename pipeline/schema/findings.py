@@ -44,6 +44,8 @@ refused-archive | error | An archive unpacks to far more than a capture would. |
 refused-export | warning | A form of tshark's output that is not read, such as `-V` or PDML. | Export again with `-T fields`.
 relative-times | warning | The times of an export count from the start of its capture: its packets have no time. | Export `frame.time_epoch`, or say when the capture began: `--time-zero FILE=TIME`.
 requests-not-captured | warning | The load generator counts more answered requests than the captures hold. | See whether every node was captured all the time, and without loss.
+rule-drift | warning | A node's rules treat Services otherwise than most nodes' rules do; `rule_drifts` has the particulars. | Dump all nodes at one moment; if it lasts, look at kube-proxy's log on that node.
+rules-outdated | warning | Connections reached endpoints that the rules dumped do not have: the dump is older or newer than the traffic. | Dump the rules right before and after the load.
 same-packets | warning | Two exports of a node hold the same packets; the one that tells more is used. | Keep one of the two.
 stale-dump | warning | Rules, addresses or objects were taken more than an hour before or after the packets (15 hours where only iptables-save tells, without its zone). | Take them right before and after the load; `hopscope capture-kit` does.
 truncated-file | warning | Compressed data or an archive ends early; what came before is read. | Copy the file again, or capture again.
