@@ -17,6 +17,7 @@ from pipeline.errors import HopscopeError, InputError
 from pipeline.formats.base import POLARS_TYPES, Finding, Parsed, Reject, clip, frame
 from pipeline.packets import PacketFile
 from pipeline.schema import TABLES, Row
+from pipeline.snapshots import merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -142,19 +143,17 @@ class Ingest:
 
 
 def write_frames(folder: Path, table: str, frames: Sequence[pl.DataFrame]) -> None:
-    """Write frames of one table to one Parquet file, every declared column there; equal rows once."""
+    """Write frames of one table to one Parquet file, every declared column there; each thing once."""
     import polars as pl
 
     columns = TABLES[table].file_columns
     whole = pl.concat([frame(table, []), *frames], how="diagonal_relaxed")
     missing = [c.name for c in columns if c.name not in whole.columns]
     whole = whole.with_columns(**{name: pl.lit(None) for name in missing})
-    whole = whole.select(pl.col(c.name).cast(getattr(pl, POLARS_TYPES[c.type])) for c in columns).unique(
-        maintain_order=True
-    )
+    whole = whole.select(pl.col(c.name).cast(getattr(pl, POLARS_TYPES[c.type])) for c in columns)
     path = folder / table / "part.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    whole.write_parquet(path)
+    merged(table, whole).write_parquet(path)
 
 
 def _check(one: Input, row: Row) -> None:

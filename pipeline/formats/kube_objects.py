@@ -13,15 +13,19 @@ from pipeline.formats.kube_rows import KINDS, rows_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import polars as pl
+
     from pipeline.formats.json_text import Placed
     from pipeline.formats.kube_rows import Json
 
+_DIGITS = 19
 _KEY = re.compile(r"""^[\s{\[-]*["']?[\w./-]+["']?\s*:""")
 
 
 def parse_objects(found: Iterable[Placed | Reject]) -> Parsed:
     """Rows of every object of a known kind; the others are counted, by kind, in a finding."""
     gathered, parsed, unused = Gathered(), Parsed(), Counter[str]()
+    newest: int | None = None
     for one in found:
         parsed.row_count += 1
         if isinstance(one, Reject):
@@ -31,9 +35,10 @@ def parse_objects(found: Iterable[Placed | Reject]) -> Parsed:
             kind, o = _object(one.value)
             gathered.put(rows_of(kind, o))
             unused[kind] += kind not in KINDS
+            newest = max(newest or 0, _version(o)) or None
         except (AttributeError, KeyError, TypeError, ValueError) as e:
             parsed.rejects.append(Reject(one.line_number, _reason(e), _title(one.value)))
-    parsed.tables = gathered.frames()
+    parsed.tables = {table: _of_listing(rows, newest) for table, rows in gathered.frames().items()}
     parsed.findings = [not_used(f"objects of kind {kind}", n) for kind, n in sorted(unused.items()) if n]
     return parsed
 
@@ -53,6 +58,19 @@ def _object(value: object) -> tuple[str, Json]:
     if not isinstance(value, dict):
         raise TypeError(f"an object was expected, not {type(value).__name__}")
     return str(value["kind"]), value
+
+
+def _version(o: Json) -> int:
+    """The version of an object, which grows with every change in the cluster; 0 where it does not say."""
+    version = str((o.get("metadata") or {}).get("resourceVersion") or "")
+    return int(version) if version.isdecimal() and len(version) < _DIGITS else 0
+
+
+def _of_listing(rows: pl.DataFrame, newest: int | None) -> pl.DataFrame:
+    import polars as pl
+
+    is_listed = "valid_from_us" in rows.columns
+    return rows.with_columns(listing_version=pl.lit(newest, pl.Int64)) if is_listed else rows
 
 
 def _reason(error: Exception) -> str:

@@ -20,7 +20,8 @@ affinity_s INTEGER Affinity timeout in seconds.
 external_traffic_policy VARCHAR Cluster or Local.
 internal_traffic_policy VARCHAR Cluster or Local.
 valid_from_us BIGINT From when this was so; NULL if not known.
-valid_to_us BIGINT Until when this was so; NULL if not known or still so.""",
+valid_to_us BIGINT Until when this was so; NULL if not known or still so.
+listing_version BIGINT The newest version of anything in the listing that says so: the larger, the later.""",
     ),
     table(
         "service_ports",
@@ -36,12 +37,13 @@ port INTEGER Port dialled.
 service_port INTEGER The Service's own port number.
 target_port VARCHAR The pods' port, a number or a name.
 valid_from_us BIGINT From when this was so.
-valid_to_us BIGINT Until when this was so.""",
+valid_to_us BIGINT Until when this was so.
+listing_version BIGINT The newest version of anything in the listing that says so: the larger, the later.""",
     ),
     table(
         "endpoints",
         "endpoint of a Service's port",
-        "run service protocol ip port valid_from_us",
+        "run service protocol ip port pod valid_from_us",
         """
 service VARCHAR namespace/name.
 port_name VARCHAR Name of the Service's port.
@@ -52,7 +54,8 @@ pod VARCHAR namespace/name of the pod behind it.
 node VARCHAR Node it runs on.
 ready BOOLEAN Whether it was ready.
 valid_from_us BIGINT From when this was so.
-valid_to_us BIGINT Until when this was so.""",
+valid_to_us BIGINT Until when this was so.
+listing_version BIGINT The newest version of anything in the listing that says so: the larger, the later.""",
     ),
     table(
         "pods",
@@ -67,7 +70,8 @@ node VARCHAR Node it runs on.
 host_network BOOLEAN Whether it shares the node's address.
 phase VARCHAR Pending, Running, Succeeded, Failed or Unknown.
 valid_from_us BIGINT From when it had the address.
-valid_to_us BIGINT Until when it had the address.""",
+valid_to_us BIGINT Until when it had the address.
+listing_version BIGINT The newest version of anything in the listing that says so: the larger, the later.""",
     ),
     table(
         "nodes",
@@ -80,7 +84,8 @@ external_ip VARCHAR Its external address.
 pod_cidrs VARCHAR Its pod ranges, comma-separated.
 zone VARCHAR Its zone.
 valid_from_us BIGINT From when this was so.
-valid_to_us BIGINT Until when this was so.""",
+valid_to_us BIGINT Until when this was so.
+listing_version BIGINT The newest version of anything in the listing that says so: the larger, the later.""",
     ),
     table(
         "node_addresses",
