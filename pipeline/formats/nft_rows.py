@@ -9,6 +9,8 @@ from pipeline.formats.base import Finding, Parsed, frame
 from pipeline.formats.rules_common import fault_findings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from pipeline.formats.base import Reject
     from pipeline.schema import Row
 
@@ -17,6 +19,9 @@ _DESTINATION = re.compile(r"\bip6? daddr (?:(!=) )?([\d.a-fA-F:]+(?:/\d+)?)(?=\s
 _TARGET = re.compile(r"\b(?:goto|jump) (\S+)|\b(accept|drop|reject|return|masquerade|dnat|snat|redirect|vmap)\b")
 _PROTOCOL = re.compile(r"\bmeta l4proto (?!\.)([a-z]\w*)|\b(tcp|udp|sctp) [ds]port\b")
 _COUNTER = re.compile(r"counter packets (\d+) bytes (\d+)")
+_REMEMBERED = re.compile(r"^([\d.a-fA-F:]{2,45}) .*?\bexpires ((?:\d{1,9}[a-z]{1,2})+)")
+_PART = re.compile(r"(\d+)([a-z]+)")
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _FOUR = re.compile(r"^([\d.a-fA-F:]+) \. [\d.a-fA-F:]+ \. \w+ \. \d+$")
 
 
@@ -59,7 +64,25 @@ def finished(rows: list[Row], rejects: list[Reject]) -> Parsed:
     findings = fault_findings(table)
     if rows and not any(_of_kube_proxy(r) for r in rows):
         findings.append(_NO_KUBE)
-    return Parsed({"rules": table} if rows else {}, rejects, findings, row_count)
+    tables = {"rules": table} if rows else {}
+    if remembered := [*_remembered(rows)]:
+        tables["recent_clients"] = frame("recent_clients", remembered)
+    return Parsed(tables, rejects, findings, row_count)
+
+
+def _remembered(rows: Iterable[Row]) -> Iterator[Row]:
+    """The clients in the sets by which kube-proxy remembers them, and a line for each set."""
+    for row in rows:
+        name, element = str(row["chain"]), _REMEMBERED.match(str(row["spec"]))
+        if name.startswith("@affinity-") and (element or not row["rule_number"]):
+            line: Row = {"list_name": name[1:], "line_number": row["line_number"]}
+            client: Row = {"ip": element[1], "expires_s": _seconds(element[2])} if element else {}
+            yield line | client
+
+
+def _seconds(duration: str) -> int:
+    """Whole seconds of `1d2h3m4s500ms`."""
+    return sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(duration) if unit in _SECONDS)
 
 
 def _of_kube_proxy(row: Row) -> bool:

@@ -32,6 +32,8 @@ def words(expr: Json) -> str:
 
 def _elem(body: Json) -> str:
     text = words(body["val"])
+    if "expires" in body:
+        text += f" expires {body['expires']}s"
     if "comment" in body:
         text += f' comment "{body["comment"]}"'
     return text

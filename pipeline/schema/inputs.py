@@ -129,15 +129,16 @@ reply_dst_port INTEGER Its port.""",
     ),
     table(
         "recent_clients",
-        "line of a dump of what session affinity remembers",
-        "run capture_id line_number",
+        "client, or list, in a dump of what session affinity remembers",
+        "run capture_id line_number list_name ip",
         """
 node VARCHAR Node that remembers.
 capture_id VARCHAR The input file, as in `captures`.
 line_number BIGINT Line in the decompressed file, from 1.
-list_name VARCHAR The list, which has the name of the endpoint's chain.
+list_name VARCHAR The list, which has the name of the endpoint's chain; of nftables the set's, which ends in the endpoint.
 ip VARCHAR Client remembered; NULL on the line that names the list.
-last_seen BIGINT When it was last seen, in jiffies of the node.""",
+last_seen BIGINT When it was last seen, in jiffies of the node.
+expires_s INTEGER How long nftables would remember it still.""",
     ),
     table(
         "client_requests",
