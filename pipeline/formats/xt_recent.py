@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.formats.base import Kind
     from pipeline.formats.source import Source
 
-_TITLE = re.compile(r"^[=:\s>#]*/?proc/net/xt_recent/([\w.:*-]+)|^==+>? ?(KUBE-[\w-]+)")
+_TITLE = re.compile(r"^[=:\s>#]*/?proc/net/xt_recent/([\w.*-]+):?(?: <==)?\s*$|^(?:==+>? ?)?(KUBE-[\w-]+)(?: <==)?\s*$")
 _ENTRY = re.compile(r"^(?:\S*?(KUBE-SEP-\w+)\S*:)?\s*src=(\S+)\s+ttl: \d+ last_seen: (\d{1,19}) ")
 _IN_NAME = re.compile(r"KUBE-SEP-\w+")
 
@@ -36,7 +36,7 @@ class XtRecent:
         current = in_name[0] if in_name else None
         parsed, rows = Parsed(), list[Row]()
         for number, line in source.lines():
-            if not line.strip():
+            if not line.strip(" \t:"):  # `more` draws lines of colons
                 continue
             parsed.row_count += 1
             if found := _TITLE.match(line):
