@@ -12,6 +12,7 @@ from pipeline.formats.base import frame
 from pipeline.ingest import write_frames
 from pipeline.judge import judge
 from pipeline.rules import NodeFacts, RuleSet
+from pipeline.rules.ruleset import COLUMNS
 from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
@@ -65,10 +66,9 @@ def _rule_sets(con: Connection) -> dict[str, RuleSet]:
     """The compiled rules of each node that has a dump."""
     nodes = [str(n) for (n,) in con.sql("SELECT DISTINCT node FROM rules WHERE node IS NOT NULL ORDER BY 1").fetchall()]
     order = "ORDER BY file, line_number, table_name, chain, rule_number"
-    return {
-        node: RuleSet.from_rows(con.sql(f"SELECT * FROM rules WHERE node = {literal(node)} {order}").to_dicts())
-        for node in nodes
-    }
+    columns = ", ".join(COLUMNS)
+    query = f"SELECT {columns} FROM rules WHERE node = {{}} {order}"
+    return {node: RuleSet(con.sql(query.format(literal(node))).pl()) for node in nodes}
 
 
 def _rule_servers(con: Connection, rules: Mapping[str, RuleSet]) -> None:

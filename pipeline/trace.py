@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import InputError, UsageError
 from pipeline.formats import recognise
@@ -99,7 +99,7 @@ def read_rules(*paths: Path) -> RuleSet:
     import polars as pl
 
     rows = pl.concat(map(_rows, paths), how="diagonal")
-    return RuleSet.from_columns(cast("Mapping[str, Sequence[object]]", rows.to_dict(as_series=True)))
+    return RuleSet(rows)
 
 
 def _rows(path: Path) -> pl.DataFrame:

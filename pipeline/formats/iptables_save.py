@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from sys import intern
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject, clip
 from pipeline.formats.rules_common import WARNING_MARKS, Section, command_section, made_us, rule_findings
-from pipeline.formats.save_words import Words, save_words
+from pipeline.formats.save_rows import Line, appended, declared, in_sections, lines_frame, note, placed, with_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import polars as pl
 
@@ -27,13 +26,8 @@ _RULE = re.compile(
     _LEAD + rf"(?:\[(?P<packets>\d+):(?P<bytes>\d+)\]\s*)?(?:{_TOOL})?(?:(?:-t|--table)\s+(?P<table>\w+)\s+)?"
     r"(?:-A|--append|-I|--insert)\s+(?P<chain>[^\s{}]+)(?:\s+(?P<spec>.*?))?\s*$"
 )
-_COUNTED = re.compile(r"\[(\d+):(\d+)\] -A (\S+) ?(.*)$")
 _RULE_LIKE = re.compile(r"^[\s<>#+$|]*(\[\d+:\d+\]|(-t \w+ )?-[AINPmjdsp] |-A|:[\w-]+ )|tables .*-[AI] ")
 _LONG = 100_000
-_WHERE = ("family", "table_name", "chain")
-_INNER_COUNT = re.compile(r"(?:^|\s)-c (\d+) (\d+)(?=\s|$)")
-_CHUNK = 50_000
-_BIGGEST = 2**63 - 1
 
 
 class IptablesSave:
@@ -53,168 +47,118 @@ class IptablesSave:
     def parse(self, source: Source) -> Parsed:
         """One row a rule, and one with rule_number 0 a chain."""
         reader = _Reader()
-        for number, line in _unwrapped(source):
-            reader.line(number, line)
-        rows = reader.frame()
+        for numbers, lines in _unwrapped(source):
+            reader.take(numbers, lines)
+        rows = placed(reader.pieces, reader.sections)
         tables = {"rules": rows} if len(rows) else {}
         findings = rule_findings(rows, reader.marks)
         return Parsed(tables, reader.rejects, findings, len(rows) + len(reader.rejects), made_us(source.head()))
 
 
-def _unwrapped(source: Source) -> Iterator[tuple[int, str]]:
-    """Lines, those that a backslash continues made one, those that only a carriage return parts made several."""
+def _unwrapped(source: Source) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
+    """Lines, a piece at a time, each with its number in the file.
+
+    Those that a backslash continues are made one, those that only a carriage return parts several.
+    """
     start, held = 0, ""
-    for number, line in source.lines():
-        if line.endswith("\\") and len(held) < _LONG:
-            start, held = start or number, held + line[:-1]
-        elif held or "\r" in line:
-            yield from ((start or number, part) for part in (held + line).split("\r"))
-            start, held = 0, ""
-        else:
-            yield number, line
+    for first, text in source.pieces():
+        lines = text.split("\n")
+        if not held and "\r" not in text and "\\\n" not in f"{text}\n":
+            yield range(first, first + len(lines)), lines
+            continue
+        whole = list[tuple[int, str]]()
+        for number, line in enumerate(lines, first):
+            if line.endswith("\\") and len(held) < _LONG:
+                start, held = start or number, held + line[:-1]
+            else:
+                whole += [(start or number, part) for part in (held + line).split("\r")]
+                start, held = 0, ""
+        yield [n for n, _ in whole], [line for _, line in whole]
     if held:
-        yield start, held
-
-
-class _Kept(NamedTuple):
-    """One line that is a rule or declares a chain."""
-
-    line_number: int
-    text: str
-    section: int
-    chain: str
-    spec: str
-    is_rule: bool = True
-    packets: str | None = None
-    bytes: str | None = None
+        yield [start], [held]
 
 
 @dataclass(slots=True)
 class _Reader:
-    """What was read; columns are made in pieces, so that a large dump is never held twice."""
+    """Reads a dump a piece at a time: plain lines by the column, all others one by one, in their order.
+
+    A line's place is its number among all lines read; `starts` are the places at which the sections begin.
+    """
 
     sections: list[Section] = field(default_factory=lambda: [Section()])
-    v6: set[int] = field(default_factory=set)
+    starts: list[int] = field(default_factory=lambda: [0])
     rejects: list[Reject] = field(default_factory=list)
     marks: set[str] = field(default_factory=set)
-    kept: list[_Kept] = field(default_factory=list)
-    places: list[tuple[tuple[int, str], bool]] = field(default_factory=list)
-    pieces: list[pl.DataFrame] = field(default_factory=list)
-    after_rule: bool = False
+    pieces: list[pl.DataFrame] = field(default_factory=lambda: [with_words(in_sections(lines_frame([]), [0]))])
+    told: list[Line] = field(default_factory=list)
+    lines_read: int = 0
+    last_rule: int = -1
+    last_policy: int = -1
 
-    def line(self, number: int, line: str) -> None:
-        section = len(self.sections) - 1
-        if line.startswith("-A "):
-            chain, _, spec = line[3:].partition(" ")
-            self.kept.append(_Kept(number, line, section, chain, spec))
-            self.after_rule = True
-        elif line.startswith("[") and (found := _COUNTED.match(line)):
-            self.kept.append(_Kept(number, line, section, found[3], found[4], True, found[1], found[2]))
-        elif line.startswith(":") and (found := _DECLARED.match(line)):
-            self.declare(number, line, found[1], found[2], found[3], found[4])
-        elif line.strip():
-            self.odd(number, line)
-        if len(self.kept) >= _CHUNK:
-            self.cut()
+    def take(self, numbers: Sequence[int], lines: Sequence[str]) -> None:
+        """Read a piece."""
+        import polars as pl
 
-    def declare(
-        self, number: int, line: str, chain: str, policy: str, packets: str | None = None, octets: str | None = None
-    ) -> None:
-        """`:CHAIN POLICY [p:b]`, `-P CHAIN POLICY`, `-N CHAIN`."""
-        section = len(self.sections) - 1
-        self.kept.append(_Kept(number, line, section, chain, f":{chain} {policy}", False, packets, octets))
+        columns = [pl.Series("line_number", numbers, dtype=pl.Int64), pl.Series("text", lines, dtype=pl.String)]
+        whole = pl.DataFrame(columns).with_row_index("place", self.lines_read)
+        self.lines_read += len(whole)
+        self.marks |= {mark for mark in WARNING_MARKS if columns[1].str.contains(mark, literal=True).any()}
+        rules, chains = appended(whole), declared(whole)
+        plain = pl.concat([rules["place"], chains["place"]])
+        for place, number, line in whole.join(plain.to_frame(), "place", "anti", maintain_order="left").iter_rows():
+            if line.strip():
+                self.odd(place, number, line, rules["place"])
+        self.last_rule = max(self.last_rule, _last(rules["place"]))
+        read = in_sections(pl.concat([rules, chains, lines_frame(self.told)]), self.starts)
+        self.pieces.append(with_words(read))
+        note(self.pieces[-1], self.sections)
+        self.told = []
 
-    def odd(self, number: int, line: str) -> None:
-        """Anything but a plain line of a dump."""
-        self.marks |= {mark for mark in WARNING_MARKS if mark in line}
+    def odd(self, place: int, number: int, line: str, rules: pl.Series) -> None:
+        """Anything but a plain line of a dump; `rules` are the places of the plain rules around it."""
         if found := re.match(_TABLE, line):
-            self.sections.append(Section(found[1], self.sections[-1].family))
+            self.open(place, Section(found[1], self.sections[-1].family))
         elif found := _DECLARED.match(line):
-            self.declare(number, line, found[1], found[2], found[3], found[4])
+            chain, policy, packets, octets = found.groups()
+            self.told.append(Line(place, number, line, chain, f":{chain} {policy}", policy, packets, octets))
         elif found := _POLICY.match(line):
-            if self.after_rule and found["base"]:
-                self.sections.append(Section(family=self.sections[-1].family))
-            self.declare(number, line, found["base"] or found["new"], found["policy"] or "-")
-            self.after_rule = False
+            self.policy(place, number, line, found, rules)
         elif found := _RULE.match(line):
-            self.told_rule(number, line, found)
+            self.told_rule(place, number, line, found)
         elif "Generated by ip" in line:
-            self.sections.append(Section(family="ip6" if "ip6tables" in line else "ip"))
+            self.open(place, Section(family="ip6" if "ip6tables" in line else "ip"))
         elif section := command_section(line):
             if "-save" in line:
                 section.family = "ip6" if "ip6tables" in line else None
-            self.sections.append(section)
+            self.open(place, section)
         elif _RULE_LIKE.search(line):
             self.rejects.append(Reject(number, "not a rule in iptables-save's grammar", clip(line)))
 
-    def told_rule(self, number: int, line: str, found: re.Match[str]) -> None:
+    def open(self, place: int, section: Section) -> None:
+        """Begin a section."""
+        self.sections.append(section)
+        self.starts.append(place)
+
+    def policy(self, place: int, number: int, line: str, found: re.Match[str], rules: pl.Series) -> None:
+        """`-P CHAIN POLICY` and `-N CHAIN`; the policies stand first, so rules before them are another table's."""
+        before = max(self.last_rule, _last(rules.filter(rules < place)))
+        if found["base"] and before > self.last_policy:
+            self.open(place, Section(family=self.sections[-1].family))
+        self.last_policy = place
+        chain, policy = found["base"] or found["new"], found["policy"] or "-"
+        self.told.append(Line(place, number, line, chain, f":{chain} {policy}", policy))
+
+    def told_rule(self, place: int, number: int, line: str, found: re.Match[str]) -> None:
         """A rule that may bring its own table: `iptables -t nat -A ...`."""
         if found["table"] and found["table"] != self.sections[-1].table:
-            self.sections.append(Section(found["table"], self.sections[-1].family))
-        section, spec = len(self.sections) - 1, found["spec"] or ""
-        self.kept.append(_Kept(number, line, section, found["chain"], spec, True, found["packets"], found["bytes"]))
-        self.after_rule = True
-
-    def cut(self) -> None:
-        """Put what was read so far into columns."""
-        import polars as pl
-
-        words = [save_words(k.spec) if k.is_rule else Words(k.spec, k.spec.rpartition(" ")[2]) for k in self.kept]
-        self._note(words)
-        columns = dict(zip(Words._fields, zip(*words, strict=True), strict=True)) | {
-            "text": [k.text for k in self.kept]
-        }
-        series = [pl.Series(name, values, dtype=pl.String) for name, values in columns.items()]
-        counts = [_counted(k) for k in self.kept]
-        series += [pl.Series("packet_count", [c[0] for c in counts], dtype=pl.Int64)]
-        series += [pl.Series("byte_count", [c[1] for c in counts], dtype=pl.Int64)]
-        series += [pl.Series("line_number", [k.line_number for k in self.kept], dtype=pl.Int64)]
-        self.pieces.append(pl.DataFrame(series))
-        self.places += [((k.section, intern(k.chain)), k.is_rule) for k in self.kept]
-        self.kept = []
-
-    def _note(self, words: list[Words]) -> None:
-        """Tell sections what is in them: IPv6 addresses, and chains where no line names the table."""
-        untold = {i for i, section in enumerate(self.sections) if not section.table}
-        for kept, said in zip(self.kept, words, strict=True):
-            if ":" in (said.source or said.destination or ""):
-                self.v6.add(kept.section)
-            if kept.section in untold:
-                self.sections[kept.section].see(kept.chain, (said.target or "") if kept.is_rule else "")
-
-    def frame(self) -> pl.DataFrame:
-        """The rows, with table, family and place in the chain."""
-        import polars as pl
-
-        if self.kept:
-            self.cut()
-        told = {key: self._where(*key) for key in dict.fromkeys(key for key, _ in self.places)}
-        counts: dict[tuple[str, str, str], int] = {}
-        number = []
-        for key, is_rule in self.places:
-            where = told[key]
-            counts[where] = place = counts.get(where, 0) + is_rule
-            number.append(place if is_rule else 0)
-        columns = {name: [told[key][i] for key, _ in self.places] for i, name in enumerate(_WHERE)}
-        first = pl.DataFrame(columns, schema=dict.fromkeys(_WHERE, pl.String))
-        first = first.with_columns(rule_number=pl.Series(number, dtype=pl.Int32))
-        return pl.concat([first, pl.concat(self.pieces)], how="horizontal") if self.pieces else first
-
-    def _where(self, section: int, chain: str) -> tuple[str, str, str]:
-        told = self.sections[section]
-        return "ip6" if section in self.v6 else told.family or "ip", told.table_of(chain), chain
+            self.open(place, Section(found["table"], self.sections[-1].family))
+        self.last_rule = place
+        line_ = Line(place, number, line, found["chain"], found["spec"] or "", None, found["packets"], found["bytes"])
+        self.told.append(line_)
 
 
-def _counted(kept: _Kept) -> tuple[int | None, int | None]:
-    """Packets and bytes: in front, or after `-c` in `iptables -S -v`."""
-    if kept.packets and kept.bytes:
-        return _counter(kept.packets), _counter(kept.bytes)
-    found = _INNER_COUNT.search(kept.spec) if "-c " in kept.spec else None
-    return (_counter(found[1]), _counter(found[2])) if found else (None, None)
-
-
-def _counter(text: str) -> int:
-    return min(int(text[:30]), _BIGGEST)
+def _last(places: pl.Series) -> int:
+    return int(places[-1]) if len(places) else -1
 
 
 FORMAT = IptablesSave()

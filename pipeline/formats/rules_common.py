@@ -6,15 +6,13 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Finding
 from pipeline.rules.faults import faults
 from pipeline.rules.misnamed import misnamed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import polars as pl
 
 BUILTINS = frozenset({"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"})
@@ -27,7 +25,6 @@ _FILTER_CHAIN = re.compile(
     r"|AZURE-NPM|cali-(FORWARD|INPUT|OUTPUT|tw|fw|pi|po|pri|pro|from|to|wl)|CILIUM_FORWARD|CILIUM_INPUT)"
 )
 _NAT_TARGETS = frozenset({"DNAT", "SNAT", "MASQUERADE", "REDIRECT", "KUBE-MARK-MASQ", "KUBE-NODEPORTS", "NETMAP"})
-_KUBE = re.compile(r"\bKUBE-(?!KUBELET)[A-Z]")
 COMMAND = re.compile(r"\b(?P<tool>ip6?tables)(?:-legacy|-nft)?(?P<save>-save)?\b(?P<rest>[^|]*)")
 _CHAIN_OPTION = re.compile(r"(?:^|\s)(?:-\w*L\w*|--list)\s+([A-Za-z][\w-]+)")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -43,12 +40,13 @@ _TABLE_OPTION = re.compile(r"(?:^|\s)(?:-t|--table)[ =]?(\w+)|\s-\w*t (\w+)")
 class Section:
     """A stretch of a file that is one table: what a command or `*table` line said of it, and what its chains say.
 
-    `listed` is the one chain a command asked for.
+    `listed` is the one chain a command asked for; `v6` whether addresses of IPv6 were seen.
     """
 
     table: str | None = None
     family: str | None = None
     listed: str | None = None
+    v6: bool = False
     chains: dict[str, Counter[str]] = field(default_factory=dict)
 
     def see(self, chain: str, target: str = "") -> None:
@@ -128,8 +126,7 @@ def made_us(head: str) -> int | None:
 def rule_findings(rows: pl.DataFrame, text_has: set[str]) -> list[Finding]:
     """What a dump of rules lacks or warns of."""
     found = fault_findings(rows)
-    names = (name for column in ("chain", "target") for name in (rows[column] if len(rows) else ()))
-    if not any(name and _KUBE.match(name) for name in names):
+    if not len(rows) or not any(map(_name_kube_proxy, (rows["chain"], rows["target"]))):
         found.append(
             Finding(
                 "no-kube-chains",
@@ -145,18 +142,22 @@ def rule_findings(rows: pl.DataFrame, text_has: set[str]) -> list[Finding]:
     return found
 
 
+def _name_kube_proxy(names: pl.Series) -> bool:
+    """Whether any chain is kube-proxy's; the kubelet has a few of its own."""
+    return bool((names.str.starts_with("KUBE-") & ~names.str.starts_with("KUBE-KUBELET")).any())
+
+
 def fault_findings(rows: pl.DataFrame) -> list[Finding]:
     """The faults of a dump, with their lines; of many chains that are missing, the first few."""
     if not len(rows):
         return []
-    columns = cast("dict[str, Sequence[object]]", rows.to_dict())
     shown, more = list[Finding](), Counter[str]()
-    for fault in faults(columns):
+    for fault in faults(rows):
         more[fault.name] += 1
         if more[fault.name] <= SHOWN:
             line = None if fault.row is None else rows["line_number"][fault.row]
             shown.append(Finding(fault.name, "warning", fault.message, fault.remedy, line))
-    for row, message in misnamed(columns):
+    for row, message in misnamed(rows):
         more["misnamed-chain"] += 1
         if more["misnamed-chain"] <= SHOWN:
             shown.append(Finding("misnamed-chain", "warning", message, _MISNAMED, rows["line_number"][row]))

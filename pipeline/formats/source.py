@@ -69,16 +69,24 @@ class Source:
                 break
         return data[:HEAD_BYTES].decode("utf-8", "replace").removeprefix("\ufeff")
 
-    def lines(self) -> Iterator[tuple[int, str]]:
-        """(line number from 1, line without its end), decoded; bytes that are no UTF-8 become U+FFFD."""
-        number, rest = 0, b""
+    def pieces(self) -> Iterator[tuple[int, str]]:
+        """(number of the first line from 1, whole lines without the last one's end), about a megabyte at a time.
+
+        Bytes that are no UTF-8 become U+FFFD; a line's end is one newline, with or without a carriage return.
+        """
+        number, rest = 1, b""
         for block in self.blocks():
-            *whole, rest = (rest + block).split(b"\n")
-            for line in whole:
-                number += 1
-                yield number, _text(line)
+            whole, newline, rest = (rest + block).rpartition(b"\n")
+            if newline:
+                yield number, _text(whole)
+                number += whole.count(b"\n") + 1
         if rest:
-            yield number + 1, _text(rest)
+            yield number, _text(rest)
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """(line number from 1, line without its end), decoded as `pieces` does."""
+        for number, piece in self.pieces():
+            yield from enumerate(piece.split("\n"), number)
 
     def texts(self) -> Iterator[str]:
         """The text in blocks of about a megabyte, cut anywhere."""
@@ -145,5 +153,6 @@ def _salvage(source: Source, path: Path) -> Survey:
     return Survey(path, None, survey.line_count + bool(rest), survey.blank_lines, cut)
 
 
-def _text(line: bytes) -> str:
-    return line.removesuffix(b"\r").decode("utf-8", "replace").removeprefix("\ufeff")
+def _text(lines: bytes) -> str:
+    text = (b"\n" + lines).replace(b"\r\n", b"\n").removesuffix(b"\r").decode("utf-8", "replace")
+    return text.replace("\n\ufeff", "\n")[1:]

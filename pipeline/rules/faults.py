@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable
 
-_FROM_IPTABLES = re.compile(r"^(KUBE-|PREROUTING$|POSTROUTING$)")
-_NEEDS_CHAIN = re.compile(r"^KUBE-(SVC|SEP|EXT|FW|XLB|SVL)-|^KUBE-(MARK-MASQ|NODEPORTS|SERVICES)$")
+    import polars as pl
+
+_FROM_IPTABLES = r"^(KUBE-|PREROUTING$|POSTROUTING$)"
+_NEEDS_CHAIN = r"^KUBE-(SVC|SEP|EXT|FW|XLB|SVL)-|^KUBE-(MARK-MASQ|NODEPORTS|SERVICES)$"
 LOST_MATCHES = "the tool that printed these rules left matches out of them (ports, marks)"
 LOSSY_VIEW = "nft shows rules that iptables-nft wrote and leaves parts of them out"
 
@@ -26,48 +27,67 @@ class Fault:
     blurs: bool = False
 
 
-def faults(columns: Mapping[str, Sequence[object]]) -> Iterator[Fault]:
+def faults(rows: pl.DataFrame) -> list[Fault]:
     """Look through the rows once, without compiling them."""
-    shown = set(columns["chain"])
-    told = set[object]()
-    last: dict[object, int] = {}
-    rows = zip(columns["chain"], columns["rule_number"], columns["target"], columns["spec"], strict=True)
-    for i, (chain, number, target, spec) in enumerate(rows):
-        if not number:
-            continue
-        if (name := _blurring(str(chain), number, str(target), str(spec or ""))) and name not in told:
-            told.add(name)
-            yield Fault(name, *_BLURRING[name], i, blurs=True)
-        if spec and (name := next((n for mark, n in _LOST.items() if mark in str(spec)), None)) and name not in told:
-            told.add(name)
-            yield Fault(name, *_LOSSES[name], i)
-        if target not in shown and target not in told and _NEEDS_CHAIN.match(str(target)):
-            told.add(target)
-            message = f"chain {target} is jumped to and not in the dump"
-            yield Fault("missing-chain", message, "dump the whole table: iptables-save", i)
-        last[chain] = i
-    yield from _open_shares(columns["spec"], last)
+    import polars as pl
+
+    rules = rows.select("chain", "target", "spec", "rule_number").with_row_index("row")
+    rules = rules.filter(pl.col("rule_number") > 0)
+    lost = [Fault(name, *_BLURRING[name], row, blurs=True) for row, name in _blurring(rules)]
+    lost += [Fault(name, *_LOSSES[name], row) for row, name in _losses(rules)]
+    missing = [
+        Fault("missing-chain", f"chain {target} is jumped to and not in the dump", _WHOLE_TABLE, row)
+        for row, target in _missing(rules, rows["chain"])
+    ]
+    shares = [
+        Fault("open-shares", f"the shares of chain {chain} do not sum to 1: rules are missing at its end", _WHOLE, row)
+        for row, chain in _open_shares(rules)
+    ]
+    return sorted(lost + missing, key=lambda fault: fault.row or 0) + shares
 
 
-def _blurring(chain: str, number: object, target: str, spec: str) -> str | None:
-    """The fault of a rule that kube-proxy never writes like this."""
-    if spec and spec[0] not in "-!":
-        return "lossy-view" if _FROM_IPTABLES.match(chain) else None
-    if chain == "KUBE-SERVICES":
-        bare = " -p " in spec and "--dport" not in spec
-        return "lost-matches" if bare and target.startswith(("KUBE-SVC-", "KUBE-EXT-", "KUBE-FW-")) else None
-    unmarked = chain == "KUBE-POSTROUTING" and number == 1 and spec == "-j RETURN"
-    return "lost-matches" if unmarked else None
+def _blurring(rules: pl.DataFrame) -> Iterable[tuple[int, str]]:
+    """The first of each kind of rules that kube-proxy never writes like this."""
+    import polars as pl
+
+    chain, spec = pl.col("chain"), pl.col("spec").fill_null("")
+    foreign = spec.str.contains("^[^-!]")
+    bare = spec.str.contains(" -p ", literal=True) & ~spec.str.contains("--dport", literal=True)
+    bare &= (chain == "KUBE-SERVICES") & pl.col("target").str.contains("^KUBE-(SVC|EXT|FW)-")
+    unmarked = (chain == "KUBE-POSTROUTING") & (pl.col("rule_number") == 1) & (spec == "-j RETURN")
+    lost = pl.when(~foreign & (bare | unmarked)).then(pl.lit("lost-matches"))
+    name = pl.when(foreign & chain.str.contains(_FROM_IPTABLES)).then(pl.lit("lossy-view")).otherwise(lost)
+    return rules.select("row", name=name).drop_nulls().unique("name", keep="first", maintain_order=True).iter_rows()
 
 
-def _open_shares(specs: Sequence[object], last: Mapping[object, int]) -> Iterator[Fault]:
+def _losses(rules: pl.DataFrame) -> Iterable[tuple[int, str]]:
+    """The first rule of each kind that the printing tool says it lost a part of."""
+    import polars as pl
+
+    for mark, name in _LOST.items():
+        yield from ((row, name) for row in rules.filter(pl.col("spec").str.contains(mark, literal=True))["row"].head(1))
+
+
+def _missing(rules: pl.DataFrame, shown: pl.Series) -> Iterable[tuple[int, str]]:
+    """Where each chain of kube-proxy that is not shown is jumped to first."""
+    import polars as pl
+
+    wanted = rules.select("row", "target").filter(pl.col("target").str.contains(_NEEDS_CHAIN))
+    missing = wanted.join(shown.to_frame("target"), on="target", how="anti")
+    return missing.sort("row").unique("target", keep="first", maintain_order=True).iter_rows()
+
+
+def _open_shares(rules: pl.DataFrame) -> Iterable[tuple[int, str]]:
     """Service chains whose last rule takes a share only: the rest of the connections goes nowhere."""
-    for chain, i in last.items():
-        if str(chain).startswith(("KUBE-SVC-", "KUBE-SVL-")) and "--probability" in str(specs[i]):
-            message = f"the shares of chain {chain} do not sum to 1: rules are missing at its end"
-            yield Fault("open-shares", message, "dump the whole chain", i)
+    import polars as pl
+
+    endings = rules.filter(pl.col("chain").str.contains("^KUBE-SV[CL]-")).unique(
+        "chain", keep="last", maintain_order=True
+    )
+    return endings.filter(pl.col("spec").str.contains("--probability", literal=True)).select("row", "chain").iter_rows()
 
 
+_WHOLE_TABLE, _WHOLE = "dump the whole table: iptables-save", "dump the whole chain"
 _LOST = {"[unsupported revision]": "unsupported-revision", "--to-destination :0 --persistent": "lost-destination"}
 _LOSSES = {
     "unsupported-revision": (

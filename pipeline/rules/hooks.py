@@ -9,6 +9,7 @@ _TABLES = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
 VIRTUAL_SERVERS = "VIRTUAL-SERVERS"
 _HOOKS = {name: name.lower() for name in ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")}
+BUILTIN_CHAINS = frozenset({*_HOOKS, VIRTUAL_SERVERS})
 _DECLARATION = re.compile(
     r"type (\w+) hook (\w+)(?: device \S+)? priority (-?\w+)(?: ([+-]) (\d+))?(?:; policy (\w+))?"
 )

@@ -2,68 +2,71 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from pipeline.rules.names import chain_hashes, endpoint_hashes, nft_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable
 
-_FRONT = frozenset({"KUBE-SERVICES", "KUBE-NODEPORTS"})
-_SERVICE = re.compile(r"^KUBE-(?:SVC|SVL|EXT|FW|XLB)-([A-Z2-7]{16})$")
-_ENDPOINT = re.compile(r"^KUBE-SEP-([A-Z2-7]{16})$")
-_NFT = re.compile(r"^(?:service|local|external|firewall|endpoint|affinity)-([A-Z2-7]{8})-([^/]+/[^/]+/[^/]+/.*)$")
-_WORDS = re.compile(
-    r"^(?P<service>[a-z0-9-]+/[a-z0-9.-]+)(?::(?P<port>[a-z0-9-]*))?(?: (?:cluster|loadbalancer|external) IP)?$"
-)
-_PROTOCOL = re.compile(r"(?:^| )-p (\w+)")
-_TO = re.compile(r"-j DNAT --to-destination ((?:\[[^\]]+\]|[\d.]+):[1-9]\d*)(?= |$)")
+    import polars as pl
+
+_FRONT = ("KUBE-SERVICES", "KUBE-NODEPORTS")
+_SERVICE = r"^KUBE-(?:SVC|SVL|EXT|FW|XLB)-([A-Z2-7]{16})$"
+_ENDPOINT = r"^KUBE-SEP-([A-Z2-7]{16})$"
+_NFT = r"^(?:service|local|external|firewall|endpoint|affinity)-([A-Z2-7]{8})-([^/]+/[^/]+/[^/]+/.*)$"
+_WORDS = r"^([a-z0-9-]+/[a-z0-9.-]+)(?::([a-z0-9-]*))?(?: (?:cluster|loadbalancer|external) IP)?$"
+_PROTOCOL = r"(?:^| )-p (\w+)"
+_TO = r"-j DNAT --to-destination ((?:\[[^\]]+\]|[\d.]+):[1-9]\d*)(?: |$)"
 
 
-def misnamed(columns: Mapping[str, Sequence[object]]) -> Iterator[tuple[int, str]]:
+def misnamed(rows: pl.DataFrame) -> list[tuple[int, str]]:
     """(row, what was found) of each chain whose name disagrees with what its rules say it is for."""
-    told = set[object]()
-    comments = columns.get("comment", [None] * len(columns["chain"]))  # a dump may have none
-    rows = zip(*(columns[name] for name in ("chain", "rule_number", "target", "spec")), comments, strict=True)
-    for i, (chain, number, target, spec, comment) in enumerate(rows):
-        name = target if chain in _FRONT else chain
-        if name in told:
-            continue
-        if not number:
-            wrong = _nft(str(chain))
-        elif chain in _FRONT and comment:
-            wrong = _service(str(target), str(comment), str(spec))
-        elif comment and target == "DNAT":
-            wrong = _endpoint(str(chain), str(comment), str(spec))
-        else:
-            continue
-        if wrong:
-            told.add(name)
-            yield i, wrong
+    rows = rows.with_row_index("row")
+    found = dict[str, tuple[int, str]]()
+    for row, name, message in sorted([*_of_nft(rows), *_of_iptables(rows)]):
+        found.setdefault(name, (row, message))
+    return list(found.values())
 
 
-def _service(target: str, comment: str, spec: str) -> str | None:
-    named, said, protocol = _SERVICE.match(target), _WORDS.match(comment), _PROTOCOL.search(spec)
-    if not (named and said and protocol):
-        return None
-    hashes = chain_hashes(said["service"], said["port"], protocol[1])
-    return None if named[1] in hashes else _differs(target, comment, hashes[0])
+def _of_nft(rows: pl.DataFrame) -> Iterable[tuple[int, str, str]]:
+    import polars as pl
+
+    chain = pl.col("chain")
+    named = rows.filter(pl.col("rule_number").eq_missing(0) & chain.str.contains(_NFT) & ~chain.str.ends_with("..."))
+    parts = named.select("row", "chain", said=_part(chain, _NFT), what=_part(chain, _NFT, 2))
+    for row, name, said, what in parts.iter_rows():
+        if said != nft_hash(what):
+            yield row, name, _differs(name, what, nft_hash(what))
 
 
-def _endpoint(chain: str, comment: str, spec: str) -> str | None:
-    named, said, protocol, to = _ENDPOINT.match(chain), _WORDS.match(comment), _PROTOCOL.search(spec), _TO.search(spec)
-    if not (named and said and protocol and to):
-        return None
-    hashes = endpoint_hashes(said["service"], said["port"], protocol[1], to[1])
-    return None if named[1] in hashes else _differs(chain, f"{comment} at {to[1]}", hashes[0])
+def _of_iptables(rows: pl.DataFrame) -> Iterable[tuple[int, str, str]]:
+    """A rule at the front names a service's chain, one that translates stands in an endpoint's; both say whose."""
+    import polars as pl
+
+    if "comment" not in rows.columns:
+        return
+    spec, comment, front = pl.col("spec"), pl.col("comment"), pl.col("chain").is_in(_FRONT)
+    rules = rows.select("row", "rule_number", "chain", "target", "spec", "comment")
+    rules = rules.filter((front | (pl.col("target") == "DNAT")) & (pl.col("rule_number") != 0))
+    told = rules.select(
+        "row",
+        name=pl.when(front).then("target").otherwise("chain"),
+        letters=pl.when(front).then(_part(pl.col("target"), _SERVICE)).otherwise(_part(pl.col("chain"), _ENDPOINT)),
+        service=_part(comment, _WORDS),
+        port=_part(comment, _WORDS, 2).fill_null(""),
+        protocol=_part(spec, _PROTOCOL),
+        to=pl.when(front).then(pl.lit("")).otherwise(_part(spec, _TO)),
+        whole=comment,
+    )
+    for row, name, letters, service, port, protocol, to, whole in told.drop_nulls().iter_rows():
+        hashes = endpoint_hashes(service, port, protocol, to) if to else chain_hashes(service, port, protocol)
+        if letters not in hashes:
+            yield row, name, _differs(name, f"{whole} at {to}" if to else whole, hashes[0])
 
 
-def _nft(chain: str) -> str | None:
-    named = _NFT.match(chain)
-    if not named or named[2].endswith("...") or named[1] == nft_hash(named[2]):
-        return None
-    return _differs(chain, named[2], nft_hash(named[2]))
+def _part(column: pl.Expr, pattern: str, group: int = 1) -> pl.Expr:
+    return column.str.extract(pattern, group)
 
 
 def _differs(chain: str, what: str, expected: str) -> str:

@@ -20,12 +20,12 @@ def chain_hash(service: str, port_name: str | None, protocol: str) -> str:
 
 def chain_hashes(service: str, port_name: str | None, protocol: str) -> tuple[str, ...]:
     """What releases old and new would call the chain: older ones kept the colon of an unnamed port."""
-    return tuple(_hash(name + protocol.lower())[:16] for name in _port_names(service, port_name))
+    return tuple(_hash(name + protocol.lower()) for name in _port_names(service, port_name))
 
 
 def endpoint_hashes(service: str, port_name: str | None, protocol: str, endpoint: str) -> tuple[str, ...]:
     """The 16 letters in KUBE-SEP-...; `endpoint` is `address:port`."""
-    return tuple(_hash(name + protocol.lower() + endpoint)[:16] for name in _port_names(service, port_name))
+    return tuple(_hash(name + protocol.lower() + endpoint) for name in _port_names(service, port_name))
 
 
 def nft_hash(name: str) -> str:
@@ -38,7 +38,8 @@ def _port_names(service: str, port_name: str | None) -> tuple[str, ...]:
 
 
 def _hash(text: str) -> str:
-    return b32encode(sha256(text.encode()).digest()).decode()
+    """The first 16 letters."""
+    return b32encode(sha256(text.encode()).digest()[:10]).decode()
 
 
 def is_service_chain(name: str) -> bool:

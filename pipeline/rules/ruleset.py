@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,22 +11,24 @@ from pipeline.rules import ipsets, iptables, nft
 from pipeline.rules.addresses import written
 from pipeline.rules.faults import faults
 from pipeline.rules.front import Front, Frontend, exact, protocol_of
-from pipeline.rules.hooks import BaseChain, assumed, builtin, declared
+from pipeline.rules.hooks import BUILTIN_CHAINS, BaseChain, assumed, builtin, declared
+from pipeline.rules.index import KEY, Index
 from pipeline.rules.nft_sets import Elements
 from pipeline.rules.outcomes import Obscure
 from pipeline.rules.sight import Sight
 from pipeline.rules.steps import Unclear, bare
-from pipeline.rules.values import endpoint_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
+
+    import polars as pl
 
     from pipeline.rules.outcomes import Rule
 
 _PLACE = ("family", "table_name", "chain", "rule_number", "file", "line_number", "text")
 COLUMNS = (*_PLACE, "source", "target", "comment", "spec")
 _SMALL = 8
-_POD_RANGE = re.compile(r"(?:! -s|saddr !=) (\S+/\d+)")
+_POD_RANGE = r"(?:! -s|saddr !=) (\S+/\d+)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,67 +74,59 @@ class Chain:
 
 
 class RuleSet:
-    """Every rule of one node, from rows of the table `rules`."""
+    """Every rule of one node."""
 
-    def __init__(self, columns: Mapping[str, Sequence[object]]) -> None:
-        """Columns as named in COLUMNS; use `from_columns` or `from_rows`."""
-        self.columns = columns
-        self._specs = [str(spec or "") for spec in columns["spec"]]
-        self._rows: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-        self._declarations: dict[tuple[str, str, str], int] = {}
+    def __init__(self, rows: pl.DataFrame) -> None:
+        """From rows of the table `rules`; of COLUMNS, those that are not there are NULL."""
+        import polars as pl
+
+        missing = [pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in rows.columns]
+        self.rows = rows.with_columns(missing).select(COLUMNS)
+        self.columns = dict(zip(COLUMNS, self.rows.get_columns(), strict=True))
+        self._specs = self.columns["spec"].fill_null("")
         self._compiled: dict[tuple[str, str, str], Chain] = {}
-        self._again: dict[tuple[str, str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._sights: dict[str, Sight] = {}
-        self._sort()
+        self._again: dict[str, Index] = {}
+        self._index = self._followed()
         self.hooks = {family: self._hooks(family) for family in ("ip", "ip6")}
 
-    @classmethod
-    def from_columns(cls, columns: Mapping[str, Sequence[object]]) -> RuleSet:
-        """From column lists, as a frame gives them."""
-        size = len(columns.get("chain", ()))
-        return cls({name: columns[name] if name in columns else [None] * size for name in COLUMNS})
+    def _followed(self) -> Index:
+        """Where the rules are; where two files show one chain, the first file is followed."""
+        import polars as pl
 
-    @classmethod
-    def from_rows(cls, rows: Iterable[Mapping[str, object]]) -> RuleSet:
-        """From rows as mappings."""
-        listed = list(rows)
-        return cls({name: [row.get(name) for row in listed] for name in COLUMNS})
-
-    def _sort(self) -> None:
-        """Rows by family, table and chain; where two files show one chain, the first file is followed."""
-        c = self.columns
-        files: dict[tuple[object, object, object], object] = {}
-        keys = zip(c["family"], c["table_name"], c["chain"], strict=True)
-        for i, (key, place, file) in enumerate(zip(keys, c["rule_number"], c["file"], strict=True)):
-            family, table, chain = (str(part) for part in key)
-            if files.setdefault(key, file) != file:
-                if place != 0:
-                    self._again[family, table, chain][str(file)].append(i)
-                continue
-            rows = self._rows[family, table][chain]
-            if place == 0:
-                self._declarations[family, table, chain] = i
-            else:
-                rows.append(i)
+        places = self.rows.select(*KEY, "rule_number", "file").with_row_index("row")
+        if places["file"].n_unique() < 2:
+            return Index(places)
+        first = pl.col("file").first().over(KEY)
+        places = places.with_columns(followed=pl.col("file").eq_missing(first))
+        again = places.filter(~pl.col("followed")).partition_by("file", as_dict=True)
+        self._again = {str(file): Index(rows) for (file,), rows in again.items()}
+        return Index(places.filter("followed"))
 
     def _hooks(self, family: str) -> dict[str, list[BaseChain]]:
         found: dict[str, list[BaseChain]] = defaultdict(list)
-        for (table_family, table), chains in self._rows.items():
+        for (table_family, table), chains in self._index.tables.items():
             if table_family in (family, "inet"):
-                for hook, base in self._base_chains(table_family, table, chains):
+                for hook, base in self._base_chains(table_family, table, set(chains)):
                     found[hook].append(base)
         return {hook: sorted(bases) for hook, bases in found.items()}
 
-    def _base_chains(self, family: str, table: str, chains: Mapping[str, object]) -> Iterable[tuple[str, BaseChain]]:
-        for chain in chains:
-            row = self._declarations.get((family, table, chain))
-            spec, policy = (self.columns["spec"][row], self.columns["target"][row]) if row is not None else ("", "")
-            yield from declared(table, chain, str(spec)) or builtin(table, chain, str(policy or "accept"))
-        if not any(self._specs[i].startswith("type ") for i in self._declared_in(family, table)):
-            yield from assumed(table, set(chains))
+    def _base_chains(self, family: str, table: str, chains: set[str]) -> Iterable[tuple[str, BaseChain]]:
+        typed = {chain: spec for f, t, chain, spec in self._typed if (f, t) == (family, table)}
+        for chain in chains & (BUILTIN_CHAINS | typed.keys()):
+            row = self._index.declaration(family, table, chain)
+            policy = "accept" if row is None else str(self.columns["target"][row] or "accept")
+            yield from declared(table, chain, typed.get(chain, "")) or builtin(table, chain, policy)
+        if not any(spec.startswith("type ") for spec in typed.values()):
+            yield from assumed(table, chains)
 
-    def _declared_in(self, family: str, table: str) -> Iterable[int]:
-        return (i for (f, t, _), i in self._declarations.items() if (f, t) == (family, table))
+    @cached_property
+    def _typed(self) -> Sequence[tuple[str, str, str, str]]:
+        """Family, table, chain and spec of declarations in nft's grammar."""
+        import polars as pl
+
+        typed = (pl.col("rule_number") == 0) & pl.col("spec").str.contains("type ", literal=True)
+        return self.rows.select(*KEY, "spec", "rule_number").filter(typed).drop("rule_number").rows()
 
     def chain(self, family: str, table: str, name: str) -> Chain | None:
         """A chain, compiled; None if the dump does not show it."""
@@ -141,7 +134,7 @@ class RuleSet:
             key = (known, table, name)
             if key in self._compiled:
                 return self._compiled[key]
-            rows = self._rows.get((known, table), {}).get(name)
+            rows = self._index.rules(known, table, name)
             if rows is not None:
                 chain = Chain(name, [self._compile(i, known, table) for i in rows])
                 chain.dispute = self._dispute(key, rows)
@@ -152,9 +145,9 @@ class RuleSet:
         """How other dumps of the node differ on a chain; the order of its rules alone is no difference."""
         known, table, name = key
         followed = {self._specs[i]: i for i in rows}
-        for file, others in self._again.get(key, {}).items():
-            shown = {self._specs[i]: i for i in others}
-            if followed.keys() != shown.keys():
+        for file, index in self._again.items():
+            shown = {self._specs[i]: i for i in index.rules(*key) or ()}
+            if shown and followed.keys() != shown.keys():
                 differing = [(followed | shown)[spec] for spec in followed.keys() ^ shown.keys()]
                 named = [exact(self._compile(i, known, table))[0] for i in differing]
                 where = f"{self.columns['file'][rows[0]] if rows else 'another dump'} and {file}"
@@ -177,10 +170,10 @@ class RuleSet:
 
     def _elements(self, family: str, table: str, name: str) -> Elements | None:
         """An nft set or map."""
-        rows = self._rows[family, table].get(f"@{name}")
+        rows = self._index.rules(family, table, f"@{name}")
         if rows is None:
             return None
-        declaration = self._declarations.get((family, table, f"@{name}"))
+        declaration = self._index.declaration(family, table, f"@{name}")
         spec = "" if declaration is None else self._specs[declaration]
         return Elements(spec, [(i, self._specs[i]) for i in rows])
 
@@ -208,27 +201,28 @@ class RuleSet:
     @cached_property
     def pod_ranges(self) -> tuple[str, ...]:
         """The cluster's pod ranges, as the rules that masquerade for everyone else show them."""
-        rules = zip(self.columns["spec"], self.columns["target"], strict=True)
-        marking = (str(spec) for spec, target in rules if target == "KUBE-MARK-MASQ" or "0x00004000" in str(spec))
-        found = (m[1] for spec in marking if (m := _POD_RANGE.search(spec)))
-        return tuple(sorted(dict.fromkeys(found)))
+        import polars as pl
+
+        spec = pl.col("spec")
+        marking = (pl.col("target") == "KUBE-MARK-MASQ") | spec.str.contains("0x00004000", literal=True)
+        found = self.rows.filter(marking).select(spec.str.extract(_POD_RANGE)).to_series()
+        return tuple(found.drop_nulls().unique().sort())
 
     def frontends_of(self, endpoints: Collection[tuple[str, int]]) -> set[Frontend]:
         """The service addresses from which rules lead to any of these (address, port)."""
-        jumps: dict[object, list[int]] = defaultdict(list)
-        for i, target in enumerate(self.columns["target"]):
-            jumps[target].append(i)
-        specs, owners = self.columns["spec"], self.columns["chain"]
-        chains = {owners[i] for i in jumps["DNAT"] if endpoint_of(str(specs[i])) in endpoints}
-        found, todo = set[Frontend](), list(chains)
+        import polars as pl
+
+        rows = self.rows.select("chain", "target", "spec").with_row_index()
+        named = [text for address, port in endpoints for text in (f"{address}:{port}", f"[{address}]:{port}")]
+        to = pl.col("spec").str.extract(r"--to-destination (\S+)")
+        todo = set(rows.filter(pl.col("target") == "DNAT", to.is_in(named))["chain"])
+        found, chains = set[Frontend](), set(todo)
         while todo:
-            for i in jumps[todo.pop()]:
-                frontend = self._frontend(i)
-                if frontend:
-                    found.add(frontend)
-                elif owners[i] not in chains:
-                    chains.add(owners[i])
-                    todo.append(owners[i])
+            callers = rows.filter(pl.col("target").is_in(todo)).select("index", "chain").rows()
+            named_by = {row: self._frontend(row) for row, _ in callers}
+            found |= {frontend for frontend in named_by.values() if frontend}
+            todo = {chain for row, chain in callers if not named_by[row]} - chains
+            chains |= todo
         return found & self.front.frontends
 
     def _frontend(self, row: int) -> Frontend | None:
@@ -242,8 +236,8 @@ class RuleSet:
     @cached_property
     def blurs(self) -> tuple[str, ...]:
         """What is so wrong with the dump that no decision is certain."""
-        return tuple(fault.message for fault in faults(self.columns) if fault.blurs)
+        return tuple(fault.message for fault in faults(self.rows) if fault.blurs)
 
     def lacks_filter(self, family: str) -> bool:
         """Whether there is an iptables nat table but no filter table."""
-        return (family, "nat") in self._rows and (family, "filter") not in self._rows
+        return (family, "nat") in self._index.tables and (family, "filter") not in self._index.tables

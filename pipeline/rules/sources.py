@@ -100,7 +100,7 @@ class Pieces:
 def mentioned(rules: RuleSet, family: str) -> list[Range]:
     """The source ranges that a node's rules mention, as CIDRs."""
     found = set[Range]()
-    for text in {str(s) for s in rules.columns["source"] if s}:
+    for text in rules.columns["source"].drop_nulls().unique():
         for part in text.removeprefix("!").split(","):
             if family_of(part) == family and (span := _readable(part)) and not is_everything(span, family):
                 found.update([span] if "-" not in part else (range_of(c) for c in cidrs(span, family)))

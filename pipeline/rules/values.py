@@ -57,12 +57,6 @@ def dnat(text: str | None, *, persistent: bool = False) -> Dnat:
         return Dnat(None, None, f"DNAT to {text}")
 
 
-def endpoint_of(spec: str) -> tuple[str, int] | None:
-    """Address and port after `--to-destination`."""
-    address, port = _endpoint(spec.partition("--to-destination ")[2].partition(" ")[0])
-    return (address, int(port)) if port.isdigit() else None
-
-
 def _endpoint(text: str) -> tuple[str, str]:
     """Address and port of `a:p`, `[a]:p` or a bare address."""
     if text.startswith("["):

@@ -88,7 +88,7 @@ def measure(path: Path) -> None:
             answers += found.sources.bit_count()
     traced = time.process_time() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    lines = len(rules.columns["spec"])
+    lines = len(rules.rows)
     print(f"{lines:>9,} {read:>8.2f} {memory:>8.0f} {answers:>9,} {traced:>8.2f} {peak:>8.0f}")
 
 

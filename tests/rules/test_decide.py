@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 
+import polars as pl
 import pytest
 
 from pipeline.decide import decide
@@ -22,7 +23,7 @@ def cluster(root):
     rules, facts = {}, {}
     for folder in sorted((root / "samples/single-pod/nodes").iterdir()):
         rows = FORMAT.parse(Source(folder / "iptables-save.txt", "iptables-save.txt")).tables["rules"]
-        rules[folder.name] = RuleSet.from_columns({**rows.to_dict(as_series=False), "file": ["save"] * len(rows)})
+        rules[folder.name] = RuleSet(rows.with_columns(file=pl.lit("save")))
         shown = json.loads((folder / "ip-addr.json").read_text())
         facts[folder.name] = NodeFacts(frozenset(a["local"] for i in shown for a in i.get("addr_info", [])))
     return rules, facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.formats.base import frame
 from pipeline.rules import RuleSet
 from pipeline.rules.addresses import number
 from pipeline.rules.state import Scene
@@ -29,7 +30,7 @@ def dump(file, rules):
 
 
 def traced(dumps, address):
-    rules = RuleSet.from_rows(row for d in dumps for row in d)
+    rules = RuleSet(frame("rules", [row for d in dumps for row in d]))
     scene = Scene("ip", "tcp", [number("10.100.9.9")], "pod", frozenset({number("10.220.0.4")}))
     (found,) = Tracer(rules, scene).trace(number(address), 80)
     return found
