@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject, clip, frame
@@ -34,12 +35,14 @@ _ROW = re.compile(
     rf"(?P<src>{_ADDRESS})\s+(?P<dst>{_ADDRESS})(?:\s+(?P<rest>.*))?$"
 )
 LONGEST = 20_000
+_HIDDEN = '-m hidden --text "interfaces, which a listing without -v leaves out"'
+_BY_RANGE = re.compile(r"^!|/(?!32$|128$)")
 _NUMBERS = {"0": "all", "1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "132": "sctp"}
 _UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
 _ANY = {"all", "0.0.0.0/0", "::/0", "anywhere", "*", "any"}
 
 
-@dataclass(slots=True)
+@dataclass
 class _Reader:
     """Where in the text it is, and what was read."""
 
@@ -72,8 +75,9 @@ class _Reader:
 
     def rule(self, number: int, line: str) -> None:
         found = _ROW.match(line)
+        chain = self.chain or UNKNOWN_CHAIN
         if found and (self.chain or found["opt"]):
-            self.keep(number, line, self.chain or UNKNOWN_CHAIN, _columns(found))
+            self.keep(number, line, chain, _columns(found, chain))
         elif _looks_like_rule(line):
             self.rejects.append(Reject(number, "not a row of an iptables listing", clip(line)))
 
@@ -105,9 +109,25 @@ class _Reader:
             places.setdefault(key, 0)
             places[key] += bool(row["rule_number"])
             if row["rule_number"] or first:
-                row |= {"family": key[0], "table_name": key[1]}
+                row |= {"family": key[0], "table_name": key[1], "spec": self.shown(row)}
                 settled.append(row | {"rule_number": places[key] if row["rule_number"] else 0})
         return settled
+
+    def shown(self, row: Row) -> str:
+        """A rule's spec; what shows that kube-proxy does not tell pods by interface settles it for its rules."""
+        if str(row["chain"]).startswith("KUBE-") and not self.by_interface:
+            return str(row["spec"]).replace(f"{_HIDDEN} ", "")
+        return str(row["spec"])
+
+    @cached_property
+    def by_interface(self) -> bool:
+        """Whether kube-proxy may tell pods by interface: no rule tells them by range, or shows that none tells them."""
+        said = [(row["chain"], str(row.get("comment")), str(row.get("source") or "")) for row in self.rows]
+        pods = {chain for chain, comment, _ in said if comment.startswith("pod traffic for ")}
+        local = {chain for chain, comment, _ in said if comment.startswith("route LOCAL traffic for ")}
+        marking = [s for row, (_, _, s) in zip(self.rows, said, strict=True) if row["target"] == "KUBE-MARK-MASQ"]
+        sources = [*marking, *(source for chain, _, source in said if chain in pods)]
+        return not local - pods and not any(map(_BY_RANGE.search, sources))
 
 
 def _looks_like_rule(line: str) -> bool:
@@ -116,7 +136,7 @@ def _looks_like_rule(line: str) -> bool:
     )
 
 
-def _columns(found: re.Match[str]) -> Row:
+def _columns(found: re.Match[str], chain: str) -> Row:
     """The columns of a row, `spec` in iptables-save's grammar."""
     words = read_words(found["rest"] or "")
     protocol = _NUMBERS.get(found["prot"], found["prot"])
@@ -130,6 +150,8 @@ def _columns(found: re.Match[str]) -> Row:
         *words.matches,
     ]
     target = found["target"] or ""
+    hidden = not found["in"] and _may_name_interface(chain, target, " ".join(words.comments), source)
+    options += [_HIDDEN] if hidden else []
     if target:
         to = {"DNAT": "--to-destination", "SNAT": "--to-source"}.get(target, "--to")
         options += ["-g" if words.goto else "-j", target, *(re.sub(r"^--to ", f"{to} ", w) for w in words.target)]
@@ -143,6 +165,16 @@ def _columns(found: re.Match[str]) -> Row:
         "byte_count": _counter(found["bytes"]),
         "spec": " ".join(options),
     }
+
+
+def _may_name_interface(chain: str, target: str, comment: str, source: str) -> bool:
+    """Whether the rule may ask for an interface, which only -v shows; kube-proxy's do to tell pods apart."""
+    if not chain.startswith("KUBE-"):
+        return not target.startswith("KUBE-")
+    tells_pods = source in _ANY and not comment.endswith(" external destinations")
+    if comment.startswith("pod traffic for "):
+        return source in _ANY
+    return tells_pods and target == "KUBE-MARK-MASQ" and chain.startswith(("KUBE-SVC-", "KUBE-SERVICES"))
 
 
 def _plain(option: str, value: str | None) -> list[str]:

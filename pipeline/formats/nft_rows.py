@@ -56,10 +56,9 @@ def _negated(sign: str | None, value: str) -> str:
 
 
 def finished(rows: list[Row], rejects: list[Reject]) -> Parsed:
-    """Rows with findings; chains without a single rule are a list of names and tell nothing."""
-    row_count = len(rows) + len(rejects)
+    """Rows with findings; chains without a single rule are a list of names: taken for rules they would allow all."""
     if rows and not any(r["rule_number"] for r in rows):
-        return Parsed({"rules": frame("rules", rows)}, rejects, [_NAMES_ONLY], row_count)
+        return Parsed({}, rejects, [_NAMES_ONLY], len(rejects))
     table = frame("rules", rows)
     findings = fault_findings(table)
     if rows and not any(_of_kube_proxy(r) for r in rows):
@@ -67,7 +66,7 @@ def finished(rows: list[Row], rejects: list[Reject]) -> Parsed:
     tables = {"rules": table} if rows else {}
     if remembered := [*_remembered(rows)]:
         tables["recent_clients"] = frame("recent_clients", remembered)
-    return Parsed(tables, rejects, findings, row_count)
+    return Parsed(tables, rejects, findings, len(rows) + len(rejects))
 
 
 def _remembered(rows: Iterable[Row]) -> Iterator[Row]:

@@ -175,3 +175,61 @@ def no_sets(name):
 def test_the_short_way_compiles_to_what_the_long_way_does(spec):
     assert iptables._PLAIN.match(spec)
     assert iptables.compile_rule(7, spec, no_sets) == iptables._Compiler(7, iptables.words(spec), no_sets).rule()
+
+
+LISTING = """$ iptables -t nat -nL
+Chain PREROUTING (policy ACCEPT)
+target     prot opt source               destination
+KUBE-SERVICES  all  --  0.0.0.0/0            0.0.0.0/0            /* kubernetes service portals */
+
+Chain POSTROUTING (policy ACCEPT)
+target     prot opt source               destination
+KUBE-POSTROUTING  all  --  0.0.0.0/0            0.0.0.0/0            /* kubernetes postrouting rules */
+
+Chain KUBE-MARK-MASQ (1 references)
+target     prot opt source               destination
+MARK       all  --  0.0.0.0/0            0.0.0.0/0            MARK or 0x4000
+
+Chain KUBE-POSTROUTING (1 references)
+target     prot opt source               destination
+RETURN     all  --  0.0.0.0/0            0.0.0.0/0            mark match ! 0x4000/0x4000
+MASQUERADE  all  --  0.0.0.0/0            0.0.0.0/0
+
+Chain KUBE-SERVICES (1 references)
+target     prot opt source               destination
+KUBE-SVC-A  tcp  --  0.0.0.0/0            10.200.0.1           /* default/web cluster IP */ tcp dpt:80
+
+Chain KUBE-SVC-A (1 references)
+target     prot opt source               destination
+KUBE-MARK-MASQ  tcp  --  {source}           10.200.0.1           /* default/web cluster IP */ tcp dpt:80
+KUBE-SEP-A  all  --  0.0.0.0/0            0.0.0.0/0            /* default/web -> 10.100.0.1:8080 */
+
+Chain KUBE-SEP-A (1 references)
+target     prot opt source               destination
+DNAT       tcp  --  0.0.0.0/0            0.0.0.0/0            /* default/web */ tcp to:10.100.0.1:8080
+$ iptables -nL
+Chain INPUT (policy ACCEPT)
+target     prot opt source               destination
+
+Chain FORWARD (policy ACCEPT)
+target     prot opt source               destination
+{filter}
+"""
+HIDES = "interfaces, which a listing without -v leaves out"
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "source_nat", "certain"),
+    [
+        ("!10.100.0.0/16", "", False, True),
+        ("0.0.0.0/0", "", None, False),  # `! -i azv+`, or masqueradeAll: both are printed like this
+        ("!10.100.0.0/16", "DROP       all  --  0.0.0.0/0            0.0.0.0/0", False, False),
+        ("!10.100.0.0/16", "DROP       all  --  192.0.2.0/24         0.0.0.0/0", False, True),
+        ("!10.100.0.0/16", "ACCEPT     all  --  0.0.0.0/0            0.0.0.0/0", False, True),
+    ],
+)
+def test_a_listing_without_v_hides_interfaces(ask, source, line, source_nat, certain):
+    given = ask(whole=LISTING.format(source=source, filter=line), src="10.100.7.7")
+    assert given["certain"] is certain, given["uncertain_because"]
+    assert given["source_nat"] is source_nat
+    assert all(HIDES in why for why in given["uncertain_because"])
