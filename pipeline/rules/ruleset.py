@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.rules import ipsets, iptables, nft
 from pipeline.rules.addresses import written
+from pipeline.rules.disputes import Dispute, asked, effect, element_place, lasting
 from pipeline.rules.faults import faults
 from pipeline.rules.front import Front, Frontend, exact, protocol_of
 from pipeline.rules.hooks import BUILTIN_CHAINS, BaseChain, assumed, builtin, declared
@@ -23,24 +24,13 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from pipeline.rules.disputes import Place
     from pipeline.rules.outcomes import Rule
 
 _PLACE = ("family", "table_name", "chain", "rule_number", "file", "line_number", "text")
 COLUMNS = (*_PLACE, "source", "target", "comment", "spec")
 _SMALL = 8
 _POD_RANGE = r"(?:! -s|saddr !=) (\S+/\d+)"
-
-
-@dataclass(frozen=True, slots=True)
-class Dispute:
-    """Two dumps of one node show a chain differently: what to say, and the destinations it matters to (None: all)."""
-
-    reason: str
-    destinations: frozenset[int] | None
-
-    def touches(self, dst: int) -> bool:
-        """Whether what differs could match this destination."""
-        return self.destinations is None or dst in self.destinations
 
 
 @dataclass(slots=True)
@@ -52,7 +42,7 @@ class Chain:
     by_dst: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     by_port: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     always: list[int] = field(default_factory=list)
-    dispute: Dispute | None = None
+    disputes: tuple[Dispute, ...] = ()
 
     def __post_init__(self) -> None:
         """Sort the rules by what they name."""
@@ -137,23 +127,46 @@ class RuleSet:
             rows = self._index.rules(known, table, name)
             if rows is not None:
                 chain = Chain(name, [self._compile(i, known, table) for i in rows])
-                chain.dispute = self._dispute(key, rows)
+                chain.disputes = tuple(self._disputes(known, table, name, rows)) if self._again else ()
                 return self._compiled.setdefault(key, chain)
         return None
 
-    def _dispute(self, key: tuple[str, str, str], rows: Sequence[int]) -> Dispute | None:
-        """How other dumps of the node differ on a chain; the order of its rules alone is no difference."""
-        known, table, name = key
-        followed = {self._specs[i]: i for i in rows}
+    def _disputes(self, family: str, table: str, name: str, rows: Sequence[int]) -> Iterable[Dispute]:
+        """How other dumps of the node differ on a chain, apart from the order of rules, and on the sets it asks."""
+        followed = {lasting(self._specs[i]): i for i in rows}
         for file, index in self._again.items():
-            shown = {self._specs[i]: i for i in index.rules(*key) or ()}
-            if shown and followed.keys() != shown.keys():
-                differing = [(followed | shown)[spec] for spec in followed.keys() ^ shown.keys()]
-                named = [exact(self._compile(i, known, table))[0] for i in differing]
-                where = f"{self.columns['file'][rows[0]] if rows else 'another dump'} and {file}"
-                destinations = frozenset(d for d in named if d is not None) if None not in named else None
-                return Dispute(f"chain {name} differs between {where}", destinations)
-        return None
+            others = index.rules(family, table, name)
+            if others is not None:
+                shown = {lasting(self._specs[i]): i for i in others}
+                here = self._effects((followed[spec] for spec in followed.keys() - shown), family, table)
+                there = self._effects((shown[spec] for spec in shown.keys() - followed), family, table)
+                differing = [(here | there)[key] for key in here.keys() ^ there.keys()]
+                yield from self._dispute(f"chain {name}", rows, file, map(exact, differing))
+        for asked_for in asked(self._specs[i] for i in rows):
+            yield from self._disputed_sets(family, table, asked_for)
+
+    def _effects(self, rows: Iterable[int], family: str, table: str) -> dict[str, Rule]:
+        return {effect(rule): rule for rule in (self._compile(i, family, table) for i in rows)}
+
+    def _disputed_sets(self, family: str, table: str, name: str) -> Iterable[Dispute]:
+        """How other dumps differ on an nft set or map, or an ipset; what packets add to it is no difference."""
+        for place in ((family, table), ("ip", ipsets.TABLE), ("ip6", ipsets.TABLE)):
+            rows = self._index.rules(*place, f"@{name}")
+            known = self._elements(*place, name)
+            if rows is None or known is None or known.dynamic:
+                continue
+            followed = {lasting(self._specs[i]) for i in rows}
+            for file, index in self._again.items():
+                others = index.rules(*place, f"@{name}")
+                if others is not None:
+                    differing = followed ^ {lasting(self._specs[i]) for i in others}
+                    yield from self._dispute(f"set {name}", rows, file, map(element_place, differing))
+
+    def _dispute(self, what: str, rows: Sequence[int], file: str, places: Iterable[Place]) -> Iterable[Dispute]:
+        """The dispute over these places, if there are any."""
+        if found := frozenset(places):
+            first = self.columns["file"][rows[0]] if rows else "another dump"
+            yield Dispute(f"{what} differs between {first} and {file}", found)
 
     def _compile(self, row: int, family: str, table: str) -> Rule:
         """A rule in the grammar it is written in: iptables' options start with a dash."""

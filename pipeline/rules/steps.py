@@ -8,7 +8,7 @@ is to three-valued logic here, and it is the same for iptables and nft.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.rules.state import unclear
@@ -222,7 +222,7 @@ class Remembered:
     """Whether the client was here before; a trace asks where a client goes that was not."""
 
     seconds: int | None
-    row: int
+    row: int = field(compare=False, repr=False)  # where it stands is no part of what it does
 
     def split(self, state: State, scene: Scene) -> Split:
         """Never goes on, but the service has affinity, and this rule says so."""

@@ -157,8 +157,9 @@ class Walk:
         if name in self.calls or len(self.calls) > _DEPTH_LIMIT:
             back += [doubting(s, Doubt(f"chain {name} jumps back to itself", shares=True)) for s in states]
             return
-        if chain.dispute and chain.dispute.touches(states[0].dst):
-            states = [doubting(s, Doubt(chain.dispute.reason, shares=True, source_nat=True)) for s in states]
+        for dispute in chain.disputes:
+            if dispute.touches(states[0].dst, states[0].port):
+                states = [doubting(s, Doubt(dispute.reason, shares=True, source_nat=True)) for s in states]
         self.calls.append(name)
         live = states
         for rule in chain.candidates(states[0].dst, states[0].port):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pipeline.formats.base import frame
 from pipeline.rules import RuleSet
 from pipeline.rules.addresses import number
 from pipeline.rules.state import Scene
 from pipeline.rules.trace import Tracer
+from pipeline.trace import Packet, answer, read_rules
 
 HEAD = [("PREROUTING", "-j KUBE-SERVICES")]
 WEB = ("KUBE-SERVICES", "-d 10.200.0.1/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-A")
@@ -56,3 +59,93 @@ def test_another_service_is_not_touched():
     assert doubts(traced(dumps, "10.200.0.2")) == []
     dumps = [dump("a.txt", [WEB, API, *OLD, *ELSE]), dump("b.txt", [API, *ELSE])]
     assert doubts(traced(dumps, "10.200.0.1")) == ["chain KUBE-SERVICES differs between a.txt and b.txt"]
+
+
+NFT = """table ip kube-proxy {{
+\tset affinity-A {{
+\t\ttype ipv4_addr
+\t\tflags dynamic,timeout
+\t\ttimeout 3h
+\t\telements = {{ {remembered} }}
+\t}}
+
+\tmap service-ips {{
+\t\ttype ipv4_addr . inet_proto . inet_service : verdict
+\t\telements = {{ 10.200.0.1 . tcp . 80 : goto service-A, 10.200.0.2 . tcp . 80 : goto service-{other} }}
+\t}}
+
+\tmap service-nodeports {{
+\t\ttype inet_proto . inet_service : verdict
+\t\telements = {{ tcp . {node_port} : goto service-A }}
+\t}}
+
+\tchain prerouting {{
+\t\ttype nat hook prerouting priority dstnat; policy accept;
+\t\tip daddr . meta l4proto . th dport vmap @service-ips
+\t\tip daddr 10.220.1.4 meta l4proto . th dport vmap @service-nodeports
+\t}}
+
+\tchain service-A {{
+\t\tip saddr @affinity-A counter packets {count} bytes 60 goto endpoint-1
+\t\tgoto endpoint-1
+\t}}
+
+\tchain service-B {{
+\t\tgoto endpoint-1
+\t}}
+
+\tchain endpoint-1 {{
+\t\tcounter packets {count} bytes 60 dnat to 10.100.0.1:80
+\t}}
+}}
+"""
+BEFORE = {"remembered": "10.9.9.9 expires 2h59m", "other": "A", "node_port": 30080, "count": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "asked", "disputed"),
+    [
+        ({"count": 99}, ("10.200.0.1", 80), None),
+        ({"remembered": "10.9.9.9 expires 1h, 10.9.9.8 expires 2h"}, ("10.200.0.1", 80), None),
+        ({"other": "B"}, ("10.200.0.1", 80), None),
+        ({"other": "B"}, ("10.200.0.2", 80), "set service-ips differs between a.txt and b.txt"),
+        ({"node_port": 30081}, ("10.200.0.1", 80), None),
+        ({"node_port": 30081}, ("10.220.1.4", 30080), "set service-nodeports differs between a.txt and b.txt"),
+        ({"node_port": 30081}, ("10.220.1.4", 30081), "set service-nodeports differs between a.txt and b.txt"),
+    ],
+)
+def test_elements_of_nft_maps_that_differ_make_their_own_destinations_doubtful(tmp_path, change, asked, disputed):
+    (tmp_path / "a.txt").write_text(NFT.format(**BEFORE))
+    (tmp_path / "b.txt").write_text(NFT.format(**BEFORE | change))
+    rules = read_rules(tmp_path / "a.txt", tmp_path / "b.txt")
+    given = answer(rules, Packet("203.0.113.9", "tcp", *asked), ["10.220.1.4"], None)
+    found = [why for why in given["uncertain_because"] if "differs between" in why]
+    assert found == ([disputed] if disputed else [])
+
+
+def test_ipsets_that_differ_are_doubted(tmp_path):
+    rules = (
+        "*nat\n:PREROUTING ACCEPT\n:POSTROUTING ACCEPT\n-A PREROUTING -m set --match-set S dst -j DNAT --to 10.0.0.1\n"
+    )
+    (tmp_path / "rules.txt").write_text(rules.replace("--to ", "--to-destination ") + "COMMIT\n")
+    for name, member in (("a.txt", "10.200.0.1"), ("b.txt", "10.200.0.2")):
+        (tmp_path / name).write_text(f"create S hash:ip family inet\nadd S {member}\n")
+    loaded = read_rules(*(tmp_path / name for name in ("a.txt", "b.txt", "rules.txt")))
+    given = answer(loaded, Packet("203.0.113.9", "tcp", "10.200.0.1", 80), ["10.220.1.4"], None)
+    assert "set S differs between a.txt and b.txt" in given["uncertain_because"]
+
+
+def test_one_dump_as_a_listing_and_as_iptables_save_is_one(tmp_path):
+    listing = (
+        "Chain PREROUTING (policy ACCEPT)\ntarget     prot opt source               destination\n"
+        "KUBE-SVC-A  tcp  --  0.0.0.0/0            10.200.0.1           /* default/web cluster IP */ tcp dpt:80\n"
+    )
+    saved = (
+        "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.200.0.1/32 -p tcp -m comment --comment "
+        '"default/web cluster IP" -m tcp --dport 80 -j KUBE-SVC-A\nCOMMIT\n'
+    )
+    (tmp_path / "a.txt").write_text(f"iptables -t nat -nL\n{listing}")
+    (tmp_path / "b.txt").write_text(saved)
+    rules = read_rules(tmp_path / "a.txt", tmp_path / "b.txt")
+    given = answer(rules, Packet("203.0.113.9", "tcp", "10.200.0.1", 80), ["10.220.1.4"], None)
+    assert not any("differs between" in why for why in given["uncertain_because"])
