@@ -5,13 +5,15 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from pipeline import audit
+from pipeline.ahead import exported_ahead
 from pipeline.bundles import stamp_us
-from pipeline.diagnostics import detail, warn
+from pipeline.diagnostics import detail, progress, warn
 from pipeline.engines.duckdb import literal
 from pipeline.errors import HopscopeError, InputError
 from pipeline.formats.base import POLARS_TYPES, Finding, Parsed, Reject, clip, frame
@@ -45,6 +47,17 @@ class Ingest:
     rejects: list[Row] = field(default_factory=list)
     findings: list[Row] = field(default_factory=list)
     frames: dict[str, list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
+
+    def take_all(self, inputs: Sequence[Input]) -> None:
+        """Read every input in turn, then look at the capture as a whole."""
+        sizes = [one.source.path.lstat().st_size for one in inputs]
+        (threads,) = self.con.sql("SELECT current_setting('threads')").fetchall()[0]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with progress(len(inputs), sum(sizes)) as shown:
+            for one, size in zip(exported_ahead(inputs, self.folder, int(threads)), sizes, strict=True):
+                shown.file(one.source.name, size, partial(getattr, one.source, "read_bytes"))
+                self.take(one)
+        self.finish()
 
     def take(self, one: Input) -> None:
         """Read one input."""

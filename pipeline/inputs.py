@@ -52,9 +52,7 @@ def look_at(
     with tempfile.TemporaryDirectory(prefix="hopscope-", dir=limits.temp_dir) as name:
         folder = Path(name)
         taken = Ingest(con, folder, fields, silent=True)
-        for one in discover(capture, nodes or {}, cluster, fields, limits.temp_dir, zeros):
-            taken.take(one)
-        taken.finish()
+        taken.take_all(discover(capture, nodes or {}, cluster, fields, limits.temp_dir, zeros))
         findings = [*taken.findings, *look_over(con, folder)]
         files = [_file(con, folder, c, findings) for c in taken.captures]
         con.close()

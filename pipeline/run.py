@@ -129,10 +129,7 @@ def _is_news(lake: Lake, manifest: Manifest) -> bool:
 
 
 def _ingest(con: Connection, folder: Path, inputs: Sequence[Input], job: Job) -> None:
-    ingest = Ingest(con, folder, job.fields)
-    for one in inputs:
-        ingest.take(one)
-    ingest.finish()
+    Ingest(con, folder, job.fields).take_all(inputs)
 
 
 def _keep_packets(con: Connection, folder: Path, keep: str) -> None:

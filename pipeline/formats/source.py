@@ -5,10 +5,11 @@ from __future__ import annotations
 import zlib
 from codecs import getincrementaldecoder
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
     from pathlib import Path
 
 HEAD_BYTES = 64 * 1024
@@ -31,6 +32,8 @@ class Source:
 
     `name` is its path inside the capture folder. `broken` says why reading ended early, once it did.
     `time_zero` is the time that relative times in it count from, in seconds since 1970.
+    `read_bytes` is how much of the file the reading that goes on has taken.
+    `ahead` is what was begun of it before its turn.
     """
 
     path: Path
@@ -38,6 +41,8 @@ class Source:
     node: str | None = None
     broken: str | None = field(default=None, compare=False)
     time_zero: str | None = None
+    read_bytes: int = field(default=0, compare=False)
+    ahead: Future[Any] | None = field(default=None, compare=False)
 
     @property
     def compression(self) -> str | None:
@@ -48,17 +53,18 @@ class Source:
 
     def blocks(self) -> Iterator[bytes]:
         """The decompressed bytes, at most a megabyte at a time; stops at a broken end and notes it in `broken`."""
-        compression = self.compression
         with self.path.open("rb") as f:
             try:
-                if compression == "gzip":
-                    yield from _gunzip(f)
-                elif compression == "zstd":
-                    yield from _unzstd(f)
-                else:
-                    yield from iter(lambda: f.read(_BLOCK), b"")
+                for block in self._unpacked(f):
+                    self.read_bytes = f.tell()
+                    yield block
             except (EOFError, OSError, zlib.error) as e:
                 self.broken = str(e)
+
+    def _unpacked(self, f: BinaryIO) -> Iterator[bytes]:
+        if self.compression == "gzip":
+            return _gunzip(f)
+        return _unzstd(f) if self.compression == "zstd" else iter(lambda: f.read(_BLOCK), b"")
 
     def head(self) -> str:
         """The first 64 KiB of decompressed text."""

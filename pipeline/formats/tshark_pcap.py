@@ -25,6 +25,7 @@ _MAGIC = re.compile(
     "\n\r\r\n[^M]{1,4}(?:M<\\+\x1a|\x1a\\+<M)|(?:\ufffdò\ufffd|M<\ufffd\ufffd)\x02\x00\x04\x00|\ufffd{2}(?:\ufffd{2}|<M)\x00\x02\x00\x04"
 )
 _INVALID = re.compile(r"^\t(\S+)$", re.MULTILINE)
+Exported = tuple[Source, Layout, list[Finding]]
 _VXLAN = ("-d", "udp.port==8472,vxlan")
 
 
@@ -39,30 +40,36 @@ class TsharkPcap:
         """Sure by the first bytes."""
         return 100 if _MAGIC.match(head) else 0
 
-    def export(self, source: Source, spare: Path) -> tuple[Source, Layout, list[Finding]]:
-        """The packets as a field export of tshark's; line n is packet n, and what is wrong at the end a line after it.
+    def export(self, source: Source, spare: Path) -> Exported:
+        """What `export` gives, begun ahead or done now."""
+        done: Exported = source.ahead.result() if source.ahead else export(source, spare)
+        return done
 
-        Raises:
-            InputError: there is no tshark, or it cannot read the file.
-        """
-        tshark = shutil.which("tshark")
-        if tshark is None:
-            command = " ".join(["tshark", *_arguments("FILE", tuple(FIELD_TYPES)), "> FILE.tsv"])
-            hint = f"install tshark (Debian, Ubuntu: apt install tshark), or where it is installed run: {command}"
-            raise InputError("is a capture file, and there is no tshark to read it with", hint=hint)
-        fields, out = tuple(FIELD_TYPES), spare / "export.tsv"
+
+def export(source: Source, spare: Path) -> Exported:
+    """The packets as a field export of tshark's; line n is packet n, and what is wrong at the end a line after it.
+
+    Raises:
+        InputError: there is no tshark, or it cannot read the file.
+    """
+    tshark = shutil.which("tshark")
+    if tshark is None:
+        command = " ".join(["tshark", *_arguments("FILE", tuple(FIELD_TYPES)), "-E header=y > FILE.tsv"])
+        hint = f"install tshark (Debian, Ubuntu: apt install tshark), or where it is installed run: {command}"
+        raise InputError("is a capture file, and there is no tshark to read it with", hint=hint)
+    fields, out = tuple(FIELD_TYPES), spare / "export.tsv"
+    done = _run(tshark, _plain_file(source, spare), fields, out)
+    if unknown := set(_INVALID.findall(done.stderr)):
+        fields = tuple(f for f in fields if f not in unknown)
         done = _run(tshark, _plain_file(source, spare), fields, out)
-        if unknown := set(_INVALID.findall(done.stderr)):
-            fields = tuple(f for f in fields if f not in unknown)
-            done = _run(tshark, _plain_file(source, spare), fields, out)
-        said = _said(done.stderr, source)
-        if done.returncode and not out.stat().st_size:
-            raise InputError(f"cannot be read by tshark: {said}", hint="check it with `tshark -r FILE`")
-        if done.returncode:
-            with out.open("a", encoding="utf-8") as f:
-                f.write(f"{said}\n")
-        findings = [Finding("read-by-tshark", "note", f"was exported by {_version(tshark)}", "nothing to do")]
-        return Source(out, source.name, source.node), Layout("\t", 0, fields), findings
+    said = _said(done.stderr, source)
+    if done.returncode and not out.stat().st_size:
+        raise InputError(f"cannot be read by tshark: {said}", hint="check it with `tshark -r FILE`")
+    if done.returncode:
+        with out.open("a", encoding="utf-8") as f:
+            f.write(f"{said}\n")
+    findings = [Finding("read-by-tshark", "note", f"was exported by {_version(tshark)}", "nothing to do")]
+    return Source(out, source.name, source.node), Layout("\t", 0, fields), findings
 
 
 def _arguments(file: str, fields: Sequence[str]) -> list[str]:
