@@ -22,6 +22,16 @@ LABEL_PATTERNS: dict[str, str] = {
     "other": ".",
     "unlabelled": "|",
 }
+PART_PATTERNS: dict[str, str] = {"nodes": "/", "rules": "x", "clients": "-", "chance": "."}
+SERIES: dict[str, str] = {f"label-{name}": shape for name, shape in LABEL_PATTERNS.items()} | {
+    f"part-{name}": shape for name, shape in PART_PATTERNS.items()
+}
+_FORMATS = {"deviance": ",.1f", "share": ".1%"}
+
+
+def number_format(unit: str) -> str:
+    """How plotly writes values of a unit."""
+    return _FORMATS.get(unit, ",")
 
 
 def base_layout(height: int) -> Figure:
@@ -63,7 +73,7 @@ def bar_layout(names: Sequence[str], unit: str) -> Figure:
 
 def count_axis(title: str) -> Figure:
     """An axis of counts, from zero."""
-    return {"title": axis_title(title), "rangemode": "tozero", "tickformat": ","}
+    return {"title": axis_title(title), "rangemode": "tozero", "tickformat": ",~f"}
 
 
 def name_axis(names: Sequence[str]) -> Figure:
@@ -77,11 +87,15 @@ def axis_title(text: str) -> Figure:
     return {"text": text, "font": {"size": 13, "color": "var(--quiet)"}, "standoff": 8}
 
 
-def label_mark(label: str) -> Figure:
-    """Name, colour and pattern of a trace that shows one label."""
-    pattern = {"shape": LABEL_PATTERNS[label], "fillmode": "overlay", "fgcolor": "var(--paper)", "solidity": 0.2}
+def series_mark(family: str, name: str) -> Figure:
+    """Name, colour and pattern of a trace that shows one label, or one part."""
+    shape = SERIES[f"{family}-{name}"]
+    pattern = {"shape": shape, "fillmode": "overlay", "fgcolor": "var(--paper)", "solidity": 0.2}
     line = {"color": "var(--paper)", "width": 0.5}
-    return {"name": label, "marker": {"color": f"var(--label-{label})", "pattern": pattern | {"size": 7}, "line": line}}
+    return {
+        "name": name,
+        "marker": {"color": f"var(--{family}-{name})", "pattern": pattern | {"size": 7}, "line": line},
+    }
 
 
 def frame(column: int, row: int) -> Figure:

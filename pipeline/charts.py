@@ -8,15 +8,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.chart_style import (
-    LABEL_PATTERNS,
+    SERIES,
     axis_title,
     bar_layout,
     base_layout,
     count_axis,
     frame,
-    label_mark,
     name_axis,
+    number_format,
     plain,
+    series_mark,
 )
 from pipeline.crosstab import by_size, crosstab, number, sizes_of
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 MOST = 20
 MOST_GROUPS = 6
 _MOST_NUMBERED_CELLS = 200
+_DIGITS = {"deviance": 1}
+_FOLDED: dict[str, tuple[str, ...]] = {"timeline": (), "strips": ("rows",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Chart:
     across: str = ""
     series: str = ""
     each: str = ""
+    size: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ def draw(chart: Chart, records: Sequence[Record], name: str) -> list[Drawing]:
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         groups[str(record[chart.each]) if chart.each else ""].append(record)
-    largest = by_size({group: sum(number(r[chart.value]) for r in rows) for group, rows in groups.items()})
+    sizes = {group: sum(number(r[chart.size or chart.value]) for r in rows) for group, rows in groups.items()}
+    largest = [group for group in by_size(sizes) if sizes[group]]
     return [
         _drawing(chart, groups[group], f"{name}-{place}", group)
         for place, group in enumerate(largest[:MOST_GROUPS], start=1)
@@ -71,11 +76,13 @@ def draw(chart: Chart, records: Sequence[Record], name: str) -> list[Drawing]:
 
 def _drawing(chart: Chart, records: Sequence[Record], name: str, group: str) -> Drawing:
     left_out = []
-    for column in (chart.rows, chart.columns) if chart.kind != "timeline" else ():
+    for column in _FOLDED.get(chart.kind, ("rows", "columns")):
+        column = getattr(chart, column)
         sizes = sizes_of(records, chart.value, column) if column else {}
         if rest := set(by_size(sizes)[MOST:]):
             records = [r for r in records if str(r[column]) not in rest]
-            left_out.append(f"{len(rest):,} others with {sum(sizes[n] for n in rest):,} {chart.unit} are not drawn")
+            of_rest = f"{sum(sizes[n] for n in rest):,.{_DIGITS.get(chart.unit, 0)}f}"
+            left_out.append(f"{len(rest):,} others with {of_rest} {chart.unit} are not drawn")
     return Drawing(name, chart.title, "; ".join(left_out), group, KINDS[chart.kind](chart, records))
 
 
@@ -83,7 +90,7 @@ def heatmap(chart: Chart, records: Sequence[Record]) -> Figure:
     """Counts of two columns against each other; what was never seen together is 0."""
     import plotly.graph_objects as go
 
-    cells = crosstab(records, chart.value, chart.rows, chart.columns)
+    cells, shown = crosstab(records, chart.value, chart.rows, chart.columns), number_format(chart.unit)
     down = by_size(sizes_of(records, chart.value, chart.rows))
     across = sorted({a for _, a in cells})
     on_both = set(down) & set(across)
@@ -94,8 +101,8 @@ def heatmap(chart: Chart, records: Sequence[Record]) -> Figure:
         z=counts,
         x=plain(across),
         y=plain(down),
-        hovertemplate=f"%{{y}}<br>%{{x}}<br>%{{z:,}} {chart.unit}<extra></extra>",
-        texttemplate="%{z:,}" if len(down) * len(across) <= _MOST_NUMBERED_CELLS else None,
+        hovertemplate=f"%{{y}}<br>%{{x}}<br>%{{z:{shown}}} {chart.unit}<extra></extra>",
+        texttemplate=f"%{{z:{shown}}}" if len(down) * len(across) <= _MOST_NUMBERED_CELLS else None,
         colorscale=[[0, "var(--heat-low)"], [1, "var(--heat-high)"]],
         zmin=0,
         zmax=max(map(max, counts)),
@@ -122,6 +129,7 @@ def bars(chart: Chart, records: Sequence[Record]) -> Figure:
         y=plain(names),
         texttemplate="%{x:,}",
         textposition="auto",
+        textangle=0,
         hovertemplate=f"%{{y}}<br>%{{x:,}} {chart.unit}<extra></extra>",
         marker={"color": "var(--bar)"},
         insidetextfont={"color": "var(--on-bar)"},
@@ -130,7 +138,7 @@ def bars(chart: Chart, records: Sequence[Record]) -> Figure:
 
 
 def stacked(chart: Chart, records: Sequence[Record]) -> Figure:
-    """One bar per value of a column, divided by label."""
+    """One bar per value of a column, divided by label or part."""
     import plotly.graph_objects as go
 
     cells = crosstab(records, chart.value, chart.rows, chart.series)
@@ -138,16 +146,71 @@ def stacked(chart: Chart, records: Sequence[Record]) -> Figure:
     traces = [
         go.Bar(
             orientation="h",
-            x=[cells.get((n, label), 0) for n in names],
+            x=[cells.get((n, name), 0) for n in names],
             y=plain(names),
-            hovertemplate=f"%{{y}}<br>{label}<br>%{{x:,}} {chart.unit}<extra></extra>",
-            **label_mark(label),
+            hovertemplate=f"%{{y}}<br>{name}<br>%{{x:{number_format(chart.unit)}}} {chart.unit}<extra></extra>",
+            **series_mark(chart.series, name),
         )
-        for label in _labels_in(cells)
+        for name in _series_in(chart, cells)
     ]
     layout = bar_layout(names, chart.unit)
     layout |= {"barmode": "stack", "showlegend": True, "height": layout["height"] + 40}
     return _figure(traces, layout)
+
+
+def bands(chart: Chart, records: Sequence[Record]) -> Figure:
+    """One bar a place, a mark where its count should be, and a line over where chance leaves it."""
+    import plotly.graph_objects as go
+
+    ranked = sorted(records, key=lambda r: (-number(r[chart.value]), str(r[chart.rows])))
+    names = [str(r[chart.rows]) for r in ranked]
+    expected = [number(r["expected_choices"]) for r in ranked]
+    low, high = ([number(r[c]) for r in ranked] for c in ("low_count", "high_count"))
+    bar = bars(chart, ranked)
+    mark = go.Scatter(
+        mode="markers",
+        x=[round(e, 2) for e in expected],
+        y=plain(names),
+        marker={"symbol": "line-ns", "size": 16, "line": {"width": 3, "color": "var(--frame)"}},
+        error_x={
+            "array": [max(0.0, round(h - e, 2)) for h, e in zip(high, expected, strict=True)],
+            "arrayminus": [max(0.0, round(e - m, 2)) for m, e in zip(low, expected, strict=True)],
+            "color": "var(--frame)",
+            "thickness": 1.5,
+            "width": 6,
+        },
+        customdata=list(zip(low, high, strict=True)),
+        hovertemplate="%{y}<br>rules: %{x:,.1f}<br>by chance %{customdata[0]:,} to %{customdata[1]:,}<extra></extra>",
+    )
+    bar["data"][0] |= {"texttemplate": "", "textposition": "none"}  # the line would cross it
+    return _figure([*bar["data"], mark], bar["layout"])
+
+
+def strips(chart: Chart, records: Sequence[Record]) -> Figure:
+    """Counts of one column against time; records carry `width_s`, the width of a field."""
+    import plotly.graph_objects as go
+
+    width_us = round(float(str(records[0]["width_s"])) * 1e6)
+    cells = crosstab(records, chart.value, chart.rows, chart.columns)
+    names = sorted({name for name, _ in cells})
+    times = sorted(int(m) for _, m in cells)
+    moments = range(times[0], times[-1] + 1, width_us)
+    counts = [[cells.get((name, str(m)), 0) for m in moments] for name in names]
+    trace = go.Heatmap(
+        z=counts,
+        x=[_clock(m + width_us // 2) for m in moments],
+        y=plain(names),
+        hovertemplate=f"%{{y}}<br>%{{x|%H:%M:%S.%L}} UTC<br>%{{z:,}} {chart.unit}<extra></extra>",
+        colorscale=[[0, "var(--heat-low)"], [1, "var(--heat-high)"]],
+        zmin=0,
+        zmax=max(map(max, counts)),
+        showscale=False,
+        ygap=2,
+    )
+    layout = base_layout(110 + 26 * max(2, len(names)))
+    layout["xaxis"] |= {"type": "date", "title": axis_title("time (UTC)"), "showgrid": False}
+    layout["yaxis"] |= name_axis(names) | {"autorange": "reversed"}
+    return _figure([trace], layout)
 
 
 def timeline(chart: Chart, records: Sequence[Record]) -> Figure:
@@ -164,9 +227,9 @@ def timeline(chart: Chart, records: Sequence[Record]) -> Figure:
             width=width_s * 1000,
             offset=0,
             hovertemplate=f"%{{x|%Y-%m-%d %H:%M:%S.%L}} UTC<br>{label}<br>%{{y:,}} {chart.unit}<extra></extra>",
-            **label_mark(label),
+            **series_mark(chart.series, label),
         )
-        for label in _labels_in(cells)
+        for label in _series_in(chart, cells)
     ]
     layout = base_layout(300)
     layout |= {"barmode": "stack", "showlegend": True, "bargap": 0}
@@ -180,11 +243,14 @@ KINDS: dict[str, Callable[[Chart, Sequence[Record]], Figure]] = {
     "bars": bars,
     "stacked": stacked,
     "timeline": timeline,
+    "bands": bands,
+    "strips": strips,
 }
 
 
-def _labels_in(cells: Cells) -> list[str]:
-    return [label for label in LABEL_PATTERNS if any(key[1] == label for key in cells)]
+def _series_in(chart: Chart, cells: Cells) -> list[str]:
+    names = [known.removeprefix(f"{chart.series}-") for known in SERIES if known.startswith(f"{chart.series}-")]
+    return [name for name in names if any(key[1] == name for key in cells)]
 
 
 def _clock(us: int) -> str:

@@ -66,3 +66,11 @@ class ListForm(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+class CheckForm(StrEnum):
+    """How the outcomes of thresholds are written."""
+
+    TEXT = "text"
+    JSON = "json"
+    JUNIT = "junit"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 Record = dict[str, object]
-Cells = dict[tuple[str, str], int]
+Cells = dict[tuple[str, str], float]
 
 _LONGEST = 20
 _SHORTEST = 5
@@ -18,9 +18,9 @@ _LONG_BEGINNING = 8
 _MARKS = "/-"
 
 
-def number(value: object) -> int:
-    """A count out of a record; NULL counts nothing."""
-    return int(str(value or 0))
+def number(value: object) -> float:
+    """A number out of a record, a count without a point; NULL counts nothing."""
+    return value if isinstance(value, float) else int(str(value or 0))
 
 
 def crosstab(records: Iterable[Record], value: str, first: str, second: str = "") -> Cells:
@@ -31,12 +31,12 @@ def crosstab(records: Iterable[Record], value: str, first: str, second: str = ""
     return dict(cells)
 
 
-def sizes_of(records: Iterable[Record], value: str, column: str) -> dict[str, int]:
+def sizes_of(records: Iterable[Record], value: str, column: str) -> dict[str, float]:
     """`value` summed by one column."""
     return {name: count for (name, _), count in crosstab(records, value, column).items()}
 
 
-def by_size(sizes: Mapping[str, int]) -> list[str]:
+def by_size(sizes: Mapping[str, float]) -> list[str]:
     """Names, the largest first."""
     return sorted(sizes, key=lambda n: (-sizes[n], n))
 

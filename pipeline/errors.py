@@ -50,3 +50,9 @@ class RejectedError(HopscopeError):
     """The work is done, but lines were rejected and --strict was given."""
 
     exit_code = ExitCode.REJECTED
+
+
+class CheckError(HopscopeError):
+    """A threshold is breached, or two runs differ."""
+
+    exit_code = ExitCode.FAILED

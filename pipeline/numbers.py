@@ -115,6 +115,8 @@ def shown(column: str, value: object) -> str:
         "index": lambda v: f"{float(str(v)):.3f}",
         "ratio": lambda v: f"{float(str(v)):.2f}{_NARROW}×",
         "deviance": lambda v: f"{float(str(v)):,.1f}",
+        "choices": lambda v: f"{float(str(v)):,.1f}",
+        "clients": lambda v: f"{float(str(v)):,.1f}",
         "square": lambda v: f"{float(str(v)):,.1f}",
     }
     return by_suffix.get(suffix, str)(value)

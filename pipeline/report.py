@@ -43,6 +43,15 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Cover:
+    """What stands above the sections: templates and lists of a folder of reports/, a title, the run to ask for more."""
+
+    folder: str
+    title: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One cell of a table: what is read, what is sorted and exported, and whether it is a number under 30."""
 
@@ -79,28 +88,50 @@ class Page:
 
 def write_report(con: Connection, run: str, out: Path) -> None:
     """Write the report of `run`; `con` shows the tables of that run only."""
+    _write(con, Cover("summary", run, run), sections(), out)
+
+
+def write_comparison(con: Connection, first: str, second: str, out: Path) -> None:
+    """Write the report of what changed from one run to another; `con` shows the table `differences`."""
+    _write(con, Cover("comparison", f"{first} and {second}", ""), sections("comparison/sections"), out)
+
+
+def _write(con: Connection, cover: Cover, chapters: list[Section], out: Path) -> None:
     env = _environment()
-    facts = _facts(con)
-    pages = [_page(con, env, section, facts) for section in sections()]
-    html = env.get_template("page.html.j2").render(run=run, pages=pages, **facts, **_assets(pages))
+    facts = _facts(con, cover.folder)
+    pages = [_page(con, env, section, facts) for section in chapters]
+    html = env.get_template("page.html.j2").render(cover=cover, run=cover.title, pages=pages, **facts, **_assets(pages))
     out.write_text(html, encoding="utf-8", newline="\n")
 
 
 def summary(con: Connection) -> str:
     """The first box of the report as text for the terminal."""
-    text = _environment().get_template("summary/terminal.txt.j2").render(**_facts(con))
+    text = _environment().get_template("summary/terminal.txt.j2").render(**_facts(con, "summary"))
+    return plain_text(text)
+
+
+def comparison(con: Connection, first: str, second: str) -> str:
+    """The first box of a comparison as text for the terminal."""
+    template = _environment().get_template("comparison/terminal.txt.j2")
+    return plain_text(template.render(first=first, second=second, **_facts(con, "comparison")))
+
+
+def plain_text(text: str) -> str:
+    """What a terminal may be given."""
     return "".join(c for c in text.replace("\u202f", " ").replace("\u00a0", " ") if c.isprintable() or c == "\n")
 
 
-def sections() -> list[Section]:
-    """Every section, in the order of its folder's name."""
-    return [_section(path.parent) for path in sorted((resources.folder("reports") / "sections").glob("*/section.toml"))]
+def sections(folder: str = "sections") -> list[Section]:
+    """Every section of a folder of reports/, in the order of its folder's name."""
+    return [_section(path.parent, folder) for path in sorted((resources.folder("reports") / folder).glob("*/*.toml"))]
 
 
-def _section(folder: Path) -> Section:
+def _section(folder: Path, parent: str) -> Section:
     declared = tomllib.loads((folder / "section.toml").read_text(encoding="utf-8"))
     charts = tuple(Chart(**chart) for chart in declared.pop("chart", []))
-    return Section(folder.name, charts=charts, sql=(folder / "query.sql").read_text(encoding="utf-8"), **declared)
+    return Section(
+        f"{parent}/{folder.name}", charts=charts, sql=(folder / "query.sql").read_text(encoding="utf-8"), **declared
+    )
 
 
 def _page(con: Connection, env: Environment, section: Section, facts: Mapping[str, object]) -> Page:
@@ -110,7 +141,7 @@ def _page(con: Connection, env: Environment, section: Section, facts: Mapping[st
     titles = _column_titles()
     filled = [c for c in kinds if any(record[c] is not None for record in records)]
     named = [{c: _named(titles[c], kinds[c], v) for c, v in record.items()} for record in records]
-    words = env.get_template(f"sections/{section.name}/words.html.j2").render(rows=records, **facts) if records else ""
+    words = env.get_template(f"{section.name}/words.html.j2").render(rows=records, **facts) if records else ""
     return Page(
         section,
         words,
@@ -151,9 +182,9 @@ def _column_titles() -> dict[str, dict[str, str]]:
     return tomllib.loads((resources.folder("reports") / "columns.toml").read_text(encoding="utf-8"))
 
 
-def _facts(con: Connection) -> dict[str, list[Record]]:
-    """The answers to the queries of reports/summary/, by name: every template may speak of them."""
-    paths = sorted((resources.folder("reports") / "summary").glob("*.sql"))
+def _facts(con: Connection, folder: str) -> dict[str, list[Record]]:
+    """The answers to a folder's queries, by name: every template may speak of them."""
+    paths = sorted((resources.folder("reports") / folder).glob("*.sql"))
     return {path.stem: con.sql(path.read_text(encoding="utf-8")).to_dicts() for path in paths}
 
 

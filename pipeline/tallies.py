@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MARTS = {"cells": "distribution_choices", "arrivals": "distribution_arrivals", "clients": "distribution_clients"}
 _COLUMNS = ("rule_share", "connection_count", "choice_count", "request_count", "byte_count")
+_ROUNDED = 1e-3
 Group = tuple[str, str]
 
 
@@ -75,7 +76,7 @@ class Service:
         return sum(count(c, "connection_count") for c in ruled if c["rule_share"] is None)
 
     @property
-    def effective_client_count(self) -> float:
+    def effective_clients(self) -> float:
         """As many clients of equal weight would make shares as unsteady."""
         total, squares = (float(sum(count(c, k) for c in self.clients)) for k in ("connection_count", "square_count"))
         return stats.effective_number(total, squares)
@@ -88,14 +89,10 @@ class Service:
         import numpy as np
 
         blurred = {_blur(c, one_view=one_view) for c in self.cells if _is_near(c)}
+        left_out = self._open_groups
+        known = [c for c in self.cells if _group(c) not in left_out and (c["rule_share"] is not None or _is_near(c))]
         placed = [
-            (
-                _group(c),
-                f"pods on {c['pod_node']}" if _blur(c, one_view=one_view) in blurred else str(c["served_by"]),
-                c,
-            )
-            for c in self.cells
-            if c["rule_group"] and (c["rule_share"] is not None or (c["served_by"] is None and c["pod_node"]))
+            (_group(c), _near(c) if _blur(c, one_view=one_view) in blurred else str(c["served_by"]), c) for c in known
         ]
         groups, places = sorted({g for g, _, _ in placed}), sorted({p for _, p, _ in placed})
         down, across = ({name: i for i, name in enumerate(names)} for names in (groups, places))
@@ -103,7 +100,16 @@ class Service:
         for group, place, c in placed:
             for name, found in columns.items():
                 found[down[group], across[place]] += float(str(c[name] or 0))
+        columns["rule_share"] /= columns["rule_share"].sum(-1, keepdims=True)  # a third is written as 0.33333333349
         return Table(groups, places, columns)
+
+    @property
+    def _open_groups(self) -> set[Group]:
+        """Groups whose shares do not make a whole: rules are missing, or nothing is known of them."""
+        sums: dict[Group, float] = defaultdict(float)
+        for c in self.cells:
+            sums[_group(c)] += float(str(c["rule_share"] or 0))
+        return {group for group, whole in sums.items() if abs(whole - 1) > _ROUNDED}
 
     def lost_counts(self, groups: Sequence[Group]) -> Numbers:
         """What is lost of each group."""

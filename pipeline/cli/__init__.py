@@ -6,12 +6,12 @@ import sys
 
 import typer
 
-from pipeline.cli import jobs, questions
+from pipeline.cli import jobs, questions, verdicts
 from pipeline.cli.app import app
 from pipeline.diagnostics import TALK, fail
 from pipeline.errors import ExitCode, HopscopeError, UsageError
 
-__all__ = ["app", "jobs", "questions", "run_app"]
+__all__ = ["app", "jobs", "questions", "run_app", "verdicts"]
 
 
 def run_app() -> int:

@@ -93,4 +93,44 @@ connection_count BIGINT Connections of theirs.
 square_count BIGINT Sum of the squares of each client's connections.
 most_node_count BIGINT The most nodes that one of these clients entered at.""",
     ),
+    table(
+        "distribution_affinities",
+        "service with session affinity, node, outcome and its reason",
+        "run service node affinity affinity_reason",
+        """
+service VARCHAR namespace/name.
+node VARCHAR Ingress node; NULL if not known.
+affinity VARCHAR As in `connections`.
+affinity_reason VARCHAR As in `connections`.
+connection_count BIGINT Connections.
+client_count BIGINT Clients, each address once.""",
+    ),
+    table(
+        "distribution_pod_times",
+        "service, pod and time bucket",
+        "run service served_by bucket_us",
+        """
+service VARCHAR namespace/name.
+served_by VARCHAR As in `distribution_paths`.
+bucket_us BIGINT Begin of the bucket.
+width_us BIGINT Width of the buckets, as in `distribution_times`.
+connection_count BIGINT Connections that began in it.""",
+    ),
+    table(
+        "distribution_ports",
+        "rewritten source address and endpoint",
+        "run snat_ip protocol pod_ip pod_port",
+        """
+snat_ip VARCHAR Address that stands for clients.
+protocol VARCHAR tcp, udp or sctp.
+pod_ip VARCHAR Address of the endpoint.
+pod_port INTEGER Port of the endpoint.
+pod VARCHAR namespace/name of its pod; NULL if not known.
+service VARCHAR namespace/name; NULL if not known, or several.
+node VARCHAR Node that rewrites; NULL if not known.
+connection_count BIGINT Connections.
+held_count BIGINT Ports held at once, at the most.
+range_share DOUBLE Their share of the 64,512 that are there.
+peak_us BIGINT When that was first so.""",
+    ),
 ]

@@ -20,7 +20,7 @@ lost_count BIGINT Those that the rules sent to a pod that is not known.
 outside_count BIGINT Those that reached a pod which their node's rules do not have.
 choice_count BIGINT Judged ones that session affinity did not decide.
 client_count BIGINT Clients, each address once.
-effective_client_count DOUBLE As many clients of equal weight would make shares as unsteady.
+effective_clients DOUBLE As many clients of equal weight would make shares as unsteady.
 pod_count BIGINT Pods that the rules may choose.
 node_count BIGINT Nodes with rules where the connections entered.
 arrival_node_count BIGINT Nodes where connections from outside the cluster entered.
@@ -51,9 +51,9 @@ connection_count BIGINT Judged connections, as in `verdicts`.
 connection_share DOUBLE Their share of the service's.
 expected_share DOUBLE Each node's rules, weighted by what that node received.
 choice_count BIGINT Those that session affinity did not decide.
-expected_choice_count DOUBLE What the rules give of these.
-low_count DOUBLE 2.5 % of fair runs give fewer choices.
-high_count DOUBLE 2.5 % of fair runs give more.
+expected_choices DOUBLE What the rules give of these.
+low_count BIGINT 2.5 % of fair runs give fewer choices.
+high_count BIGINT 2.5 % of fair runs give more.
 request_count BIGINT HTTP requests, where the export says so.
 byte_count BIGINT Bytes of the anchor flows, both directions.""",
     ),

@@ -38,7 +38,8 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
     for name in marts:
         con.execute(f"CREATE TABLE {name} AS SELECT 'peak-2' AS run, m.* FROM ({models.all_models()[name].sql}) AS m")
     for name, rows in judge(con).items():
-        con.register(name, frame_of(name, [dict.fromkeys(TABLES[name].names), *rows])[1:])
+        made = frame_of(name, [dict.fromkeys(TABLES[name].names), *({"run": "peak-2", **row} for row in rows)])[1:]
+        con.register("made_rows", made).execute(f"CREATE TABLE {name} AS FROM made_rows")
     return con
 
 
@@ -72,8 +73,14 @@ def plain_connections() -> Rows:
                 n,
                 service="default/testapp",
                 ingress_node=ingress,
+                trace_id=f"t{NODES.index(ingress)}",
+                client_ip=f"203.0.113.{n % 40}",
+                dest_ip="10.0.37.15",
                 pod=PODS[place],
+                pod_ip=f"10.100.{place % 3}.{place + 4}",
+                pod_port=8080,
                 pod_node=pod_node,
+                snat_ip=f"10.220.1.{4 + NODES.index(ingress)}",
                 hop="forwarded" if away else "local",
                 source_nat=True,
                 label="snat-forwarded" if away else "direct",

@@ -15,10 +15,10 @@ import sqlglot
 from sqlglot import exp
 
 from pipeline import resources
-from pipeline.chart_style import LABEL_PATTERNS
+from pipeline.chart_style import LABEL_PATTERNS, PART_PATTERNS, SERIES
 from pipeline.charts import KINDS, MOST, MOST_GROUPS
 from pipeline.report import MOST_ROWS, sections, summary, write_report
-from pipeline.schema import LABELS
+from pipeline.schema import LABELS, PARTS
 
 from .conftest import NASTY, NODES, START_US, connection, database, usual_tables
 
@@ -329,6 +329,8 @@ def test_every_label_has_a_colour_and_a_pattern() -> None:
     assert LABEL_PATTERNS.keys() == LABELS.keys()
     assert [label for label in LABELS if f"--label-{label}:" not in style] == []
     assert len(set(LABEL_PATTERNS.values())) == len(LABELS)
+    assert PART_PATTERNS.keys() == PARTS.keys()
+    assert [name for name in SERIES if f"--{name}:" not in style] == []
 
 
 def test_a_section_is_a_folder_of_three_files_without_python() -> None:

@@ -28,11 +28,11 @@ SELECT
   o.node,
   o.endpoint,
   o.probability AS rule_share,
-  o.dialled,
-  CASE
+  o.dialled || ' from ' || CASE
     WHEN o.source_count = 1 THEN o.one_source
     ELSE o.one_source || ' and ' || CAST(o.source_count - 1 AS VARCHAR) || ' more'
-  END AS source,
+  END AS dialled_from,
+  s.connection_count AS service_connection_count,
   o.source_nat,
   o.affinity_s,
   o.verdict,

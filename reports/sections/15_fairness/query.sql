@@ -1,0 +1,23 @@
+SELECT
+  e.service,
+  e.served_by,
+  e.connection_count,
+  e.connection_share,
+  e.expected_share,
+  e.choice_count,
+  e.expected_choices,
+  e.low_count,
+  e.high_count,
+  e.choice_count < e.low_count OR e.choice_count > e.high_count AS is_beyond,
+  v.verdict,
+  v.p_value,
+  v.jain_index,
+  v.jain_limit_index,
+  v.peak_ratio,
+  v.peak_limit_ratio,
+  e.request_count,
+  e.byte_count
+FROM expected_shares AS e
+INNER JOIN verdicts AS v ON v.service = e.service
+ORDER BY
+  v.connection_count DESC NULLS LAST, e.service NULLS LAST, e.connection_count DESC NULLS LAST, e.served_by NULLS LAST

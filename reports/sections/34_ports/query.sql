@@ -1,0 +1,12 @@
+SELECT
+  COALESCE(node, snat_ip) || ' to ' || COALESCE(pod, pod_ip) || ':' || CAST(pod_port AS VARCHAR) AS way,
+  snat_ip,
+  service,
+  protocol,
+  held_count,
+  range_share,
+  peak_us,
+  connection_count
+FROM distribution_ports
+ORDER BY
+  held_count DESC NULLS LAST, snat_ip NULLS LAST, pod_ip NULLS LAST, pod_port NULLS LAST, protocol NULLS LAST
