@@ -64,11 +64,12 @@ def look_over(con: Connection, folder: Path) -> list[Row]:
 
 def _rule_sets(con: Connection) -> dict[str, RuleSet]:
     """The compiled rules of each node that has a dump."""
-    nodes = [str(n) for (n,) in con.sql("SELECT DISTINCT node FROM rules WHERE node IS NOT NULL ORDER BY 1").fetchall()]
+    models.build(con, ["followed_rules"])
+    named = con.sql("SELECT DISTINCT node FROM followed_rules WHERE node IS NOT NULL ORDER BY 1").fetchall()
     order = "ORDER BY file, line_number, table_name, chain, rule_number"
     columns = ", ".join(COLUMNS)
-    query = f"SELECT {columns} FROM rules WHERE node = {{}} {order}"
-    return {node: RuleSet(con.sql(query.format(literal(node))).pl()) for node in nodes}
+    query = f"SELECT {columns} FROM followed_rules WHERE node = {{}} {order}"
+    return {str(node): RuleSet(con.sql(query.format(literal(node))).pl()) for (node,) in named}
 
 
 def _rule_servers(con: Connection, rules: Mapping[str, RuleSet]) -> None:
