@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address, ip_network, summarize_address_range
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
@@ -36,11 +37,17 @@ def range_of(text: str) -> Range:
         value = number(text[:-3])
         return value, value
     if "/" in text:
-        address, _, length = text.partition("/")
-        network = ip_network(f"{_padded(address)}/{length}", strict=False)
-        return int(network.network_address), int(network.broadcast_address)
+        return _network(text)
     first, _, last = text.partition("-")
     return number(first), number(last or first)
+
+
+@lru_cache
+def _network(text: str) -> Range:
+    """Few networks, the pods' above all, stand in many rules."""
+    address, _, length = text.partition("/")
+    network = ip_network(f"{_padded(address)}/{length}", strict=False)
+    return int(network.network_address), int(network.broadcast_address)
 
 
 def _padded(address: str) -> str:

@@ -69,8 +69,3 @@ def rows(trail: Trail) -> tuple[int, ...]:
         parts.append(trail[0])
         trail = trail[1]
     return tuple(row for part in reversed(parts) for row in part)
-
-
-def rows_of(end: End) -> tuple[int, ...]:
-    """The rules a branch followed, in order."""
-    return rows(end.state.trail)

@@ -41,23 +41,14 @@ def words(spec: str) -> list[str]:
 
 def compile_rule(row: int, spec: str, ip_set: Sets) -> Rule:
     """One rule, `-s 10.0.0.0/8 -p tcp ... -j TARGET`; `ip_set` gives an ipset by its name."""
-    if plain := _PLAIN.match(spec):
-        return _plain(row, *plain.groups())
     return _Compiler(row, words(spec), ip_set).rule()
 
 
-def _plain(
-    row: int,
-    negation: str | None,
-    source: str | None,
-    destination: str | None,
-    protocol: str | None,
-    share: str | None,
-    port: str | None,
-    chain: str | None,
-    to: str | None,
-) -> Rule:
+def plain_rule(row: int, spec: str) -> Rule | None:
     """A rule in the words that kube-proxy writes by the hundred thousand: the compiler's answer, sooner."""
+    if not (plain := _PLAIN.match(spec)):
+        return None
+    negation, source, destination, protocol, share, port, chain, to = plain.groups()
     found: list[s.Step] = []
     if source:
         test = s.Source((range_of(source),))

@@ -1,4 +1,7 @@
-"""What a rule does with the packets that match it."""
+"""What a rule does with the packets that match it.
+
+What large dumps have by the hundred thousand is not frozen: that would make it three times as dear to build.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ class Continue:
     """Go on with the next rule."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Jump:
     """Go through another chain; `goto` does not come back here."""
 
@@ -39,7 +42,7 @@ class Verdict:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Dnat:
     """Rewrite the destination; None keeps address or port. `doubt` says what the dump hides of it."""
 
@@ -86,7 +89,7 @@ class Obscure:
 Outcome = Continue | Jump | Return | Verdict | Dnat | Redirect | Snat | Choose | Lookup | Obscure
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rule:
     """Steps in order, then an outcome. `row` is its place in the rules table."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -29,24 +29,38 @@ if TYPE_CHECKING:
 
 _PLACE = ("family", "table_name", "chain", "rule_number", "file", "line_number", "text")
 COLUMNS = (*_PLACE, "source", "target", "comment", "spec")
-_SMALL = 8
+_SMALL = 64
 _POD_RANGE = r"(?:! -s|saddr !=) (\S+/\d+)"
 
 
 @dataclass(slots=True)
 class Chain:
-    """A chain's rules, with an index for long ones by the address or port that a rule names."""
+    """A chain's rules, with an index if there are many."""
 
     name: str
     rules: list[Rule]
-    by_dst: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    by_port: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
-    always: list[int] = field(default_factory=list)
     disputes: tuple[Dispute, ...] = ()
+    by_name: _ByName | None = None
 
     def __post_init__(self) -> None:
-        """Sort the rules by what they name."""
-        for i, rule in enumerate(self.rules):
+        """Most chains are short."""
+        if len(self.rules) > _SMALL:
+            self.by_name = _ByName(self.rules)
+
+    def candidates(self, dst: int, port: int) -> Sequence[Rule]:
+        """The rules that could match this destination, in order."""
+        return self.by_name.candidates(dst, port) if self.by_name else self.rules
+
+
+class _ByName:
+    """Rules by the address, else the port, that they name."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = rules
+        self.by_dst: dict[int, list[int]] = defaultdict(list)
+        self.by_port: dict[int, list[int]] = defaultdict(list)
+        self.always: list[int] = []
+        for i, rule in enumerate(rules):
             address, port = exact(rule)
             if address is not None:
                 self.by_dst[address].append(i)
@@ -56,9 +70,6 @@ class Chain:
                 self.always.append(i)
 
     def candidates(self, dst: int, port: int) -> Sequence[Rule]:
-        """The rules that could match this destination, in order."""
-        if len(self.rules) <= _SMALL:
-            return self.rules
         found = [*self.by_dst.get(dst, ()), *self.by_port.get(port, ()), *self.always]
         return [self.rules[i] for i in sorted(found)]
 
@@ -171,6 +182,8 @@ class RuleSet:
     def _compile(self, row: int, family: str, table: str) -> Rule:
         """A rule in the grammar it is written in: iptables' options start with a dash."""
         spec = self._specs[row]
+        if plain := iptables.plain_rule(row, spec):
+            return plain
         if not spec or spec[0] in "-!":
             return self._named(iptables.compile_rule(row, spec, self._ip_set))
         return self._named(nft.compile_rule(row, spec, lambda name: self._elements(family, table, name)))

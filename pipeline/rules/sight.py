@@ -45,9 +45,9 @@ class Sight:
         dst, port = state.dst, state.port
         if not self.blind:
             return dst, port
-        listed = tuple(k if (k := key(fields, state, scene)) in table else None for fields, table in self.tables)
-        inside = tuple(first <= dst <= last for first, last in self.ranges)
-        ports = tuple(first <= port <= last for first, last in self.port_ranges)
+        listed = tuple([k if (k := key(fields, state, scene)) in table else None for fields, table in self.tables])
+        inside = tuple([first <= dst <= last for first, last in self.ranges])
+        ports = tuple([first <= port <= last for first, last in self.port_ranges])
         return dst if dst in self.addresses else None, port if port in self.ports else None, inside, ports, listed
 
     def _walk(self, table: str, name: str) -> None:

@@ -42,7 +42,7 @@ def _within(value: int, ranges: tuple[Range, ...]) -> bool:
     return any(first <= value <= last for first, last in ranges)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Not:
     """`!`: the other way round."""
 
@@ -61,7 +61,7 @@ def bare(step: Step) -> Step:
     return step
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Source:
     """Source address within ranges."""
 
@@ -75,7 +75,7 @@ class Source:
         return (state.only(inside), state.only(~inside)) if inside else (None, state)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Destination:
     """Destination address within ranges."""
 
@@ -97,7 +97,7 @@ class ProtocolIs:
         return _both(state, scene.protocol in self.names)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Port:
     """Destination port within ranges."""
 
@@ -204,7 +204,7 @@ class Local:
         return unclear(state, unknown_owner(state)) if local is None else _both(state, local)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Chance:
     """A random share of new connections."""
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.rules.branches import End, rows_of
+from pipeline.rules.branches import End
 from pipeline.rules.tracer import TooManyBranchesError, Walk
 
 if TYPE_CHECKING:
@@ -171,8 +171,15 @@ def _endpoints(worlds: list[World], *, known_shares: bool, known_nat: bool) -> t
 
 
 def _rows(ends: Iterable[End]) -> tuple[int, ...]:
-    """The rules followed by any branch, in the order of following."""
+    """The rules followed by any branch, in the order of following; what branches share is gone through once."""
     rows: dict[int, None] = {}
+    seen: set[int] = set()
     for end in ends:
-        rows.update(dict.fromkeys(rows_of(end)))
+        parts, trail = [], end.state.trail
+        while trail and id(trail) not in seen:
+            seen.add(id(trail))
+            parts.append(trail[0])
+            trail = trail[1]
+        for part in reversed(parts):
+            rows.update(dict.fromkeys(part))
     return tuple(rows)

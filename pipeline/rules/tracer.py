@@ -163,72 +163,82 @@ class Walk:
         self.calls.append(name)
         live = states
         for rule in chain.candidates(states[0].dst, states[0].port):
-            flow = _Flow(left, [], back)
-            for state in live:
-                self._rule(rule, state, flow)
-            live = joined(flow.going)
+            going: list[State] = []
+            if on := self._matching(rule, live, going):
+                self._act(rule.outcome, on, _Flow(left, going, back))
+            live = joined(going)
             if not live:
                 break
         self.calls.pop()
         back += live
 
-    def _rule(self, rule: o.Rule, state: State, flow: _Flow) -> None:
-        on: State | None = state
-        for step in rule.steps:
-            if on is None:
-                return
-            on, off = step.split(on, self.scene)
-            if off is not None:
-                flow.going.append(off)
-                if on is not None and on.assumed:
-                    self._count()
-        if on is not None:
-            on.trail = ((rule.row,), on.trail)
-            self._act(rule.outcome, on, flow)
+    def _matching(self, rule: o.Rule, states: list[State], going: list[State]) -> list[State]:
+        """The branches that a rule's outcome is for; the others are added to `going`."""
+        matching = []
+        for state in states:
+            on: State | None = state
+            for step in rule.steps:
+                if on is None:
+                    break
+                on, off = step.split(on, self.scene)
+                if off is not None:
+                    going.append(off)
+                    if on is not None and on.assumed:
+                        self._count()
+            if on is not None:
+                on.trail = ((rule.row,), on.trail)
+                matching.append(on)
+        return matching
 
-    def _act(self, outcome: o.Outcome, state: State, flow: _Flow) -> None:
-        """What an outcome does with a branch."""
+    def _act(self, outcome: o.Outcome, states: list[State], flow: _Flow) -> None:
+        """What an outcome does with branches."""
         match outcome:
+            case o.Jump():
+                self._jump(outcome, states, flow)
             case o.Continue():
-                flow.going.append(state)
-            case o.Jump(chain, goto):
-                if self.table == "filter" and chain.startswith(POLICY_CHAINS):
-                    self.policies_skipped = True
-                    flow.going.append(state)
-                else:
-                    self._chain(chain, [state], flow.left, flow.back if goto else flow.going)
+                flow.going += states
             case o.Return():
-                flow.back.append(state)
+                flow.back += states
             case o.Verdict(name):
-                flow.left.append(End(state, name))
+                flow.left += [End(s, name) for s in states]
             case o.Dnat() | o.Redirect():
-                flow.left.append(End(self._translated(state, outcome), "accept"))
+                flow.left += [End(self._translated(s, outcome), "accept") for s in states]
             case o.Snat():
-                state.source_nat = True
-                flow.left.append(End(state, "accept"))
+                for state in states:
+                    state.source_nat = True
+                flow.left += [End(s, "accept") for s in states]
             case o.Choose(options):
-                self._choose(options, state, flow)
+                self._choose(options, states, flow)
             case o.Lookup():
-                self._look_up(outcome, state, flow)
+                self._look_up(outcome, states, flow)
             case o.Obscure(reason, shares):
-                flow.going.append(doubting(state, Doubt(reason, shares=shares, source_nat=True)))
+                flow.going += [doubting(s, Doubt(reason, shares=shares, source_nat=True)) for s in states]
 
-    def _choose(self, options: tuple[tuple[float, o.Outcome], ...], state: State, flow: _Flow) -> None:
+    def _jump(self, jump: o.Jump, states: list[State], flow: _Flow) -> None:
+        """Through another chain; policies of network plugins are not followed."""
+        if self.table == "filter" and jump.chain.startswith(POLICY_CHAINS):
+            self.policies_skipped = True
+            flow.going += states
+        else:
+            self._chain(jump.chain, states, flow.left, flow.back if jump.goto else flow.going)
+
+    def _choose(self, options: tuple[tuple[float, o.Outcome], ...], states: list[State], flow: _Flow) -> None:
         for share, option in options:
-            self._act(option, state.part(share), flow)
+            self._act(option, [state.part(share) for state in states], flow)
         rest = 1 - sum(share for share, _ in options)
         if rest > 1e-9:
-            flow.going.append(state.part(rest))
+            flow.going += [state.part(rest) for state in states]
 
-    def _look_up(self, lookup: o.Lookup, state: State, flow: _Flow) -> None:
-        """A verdict map: its element is followed like a rule."""
-        found = lookup.entries.get(key(lookup.fields, state, self.scene))
+    def _look_up(self, lookup: o.Lookup, states: list[State], flow: _Flow) -> None:
+        """A verdict map: its element is followed like a rule; the branches of a chain have one destination."""
+        found = lookup.entries.get(key(lookup.fields, states[0], self.scene))
         if found is None:
-            flow.going.append(state)
+            flow.going += states
             return
         outcome, row = found
-        state.trail = ((row,), state.trail)
-        self._act(outcome, state, flow)
+        for state in states:
+            state.trail = ((row,), state.trail)
+        self._act(outcome, states, flow)
 
     def _translated(self, state: State, outcome: o.Dnat | o.Redirect) -> State:
         state.translated = True

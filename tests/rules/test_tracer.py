@@ -174,7 +174,7 @@ def no_sets(name):
 @given(PLAIN)
 def test_the_short_way_compiles_to_what_the_long_way_does(spec):
     assert iptables._PLAIN.match(spec)
-    assert iptables.compile_rule(7, spec, no_sets) == iptables._Compiler(7, iptables.words(spec), no_sets).rule()
+    assert iptables.plain_rule(7, spec) == iptables._Compiler(7, iptables.words(spec), no_sets).rule()
 
 
 LISTING = """$ iptables -t nat -nL
