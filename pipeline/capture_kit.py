@@ -16,37 +16,60 @@ _SCRIPT = r"""#!/bin/sh
 # By ssh:            ssh root@NODE 'sh -s node peak-2 60' < kit.sh; scp -r root@NODE:peak-2 .
 # Without ssh:       kubectl debug node/NODE -it --profile=sysadmin --image=IMAGE_WITH_TSHARK -- sh
 #                    (in it: chroot /host where the node has tshark itself; kubectl cp brings the folder back)
+# Where `uname -n` is not the name that Kubernetes knows the node by, say it: NODE_NAME=... sh kit.sh node ...
 set -eu
+export TZ=UTC LC_ALL=C
 
 node() {
-  folder=$1/nodes/$(uname -n)
-  seconds=$2
+  folder=$1/nodes/${NODE_NAME:-$(uname -n)}
   interface=${3:-any}
+  export="$folder/$interface-$(stamp).tsv"
+  messages="$folder/tshark-messages"
   mkdir -p "$folder"
-  dump "$folder" before
+  dump "$folder"
+  watch "$folder/conntrack-events-$(stamp).txt"
   # -l writes each line at once: what tshark buffers is lost when it is killed.
   # No port in the filter: behind the Service the pods may listen on another one.
-  tshark -i "$interface" -l -n -a "duration:$seconds" -f 'tcp or udp or sctp or icmp or icmp6' \
+  tshark -i "$interface" -l -n -B 64 -a "duration:$2" -f 'tcp or udp or sctp or icmp or icmp6' \
     -T fields -E header=y -E separator=/t -E occurrence=a \
 @FIELDS@
-    > "$folder/$interface.tsv" 2> "$folder/tshark-messages.log" || cat "$folder/tshark-messages.log" >&2
-  rm -f "$folder/tshark-messages.log"
-  dump "$folder" after
+    > "$export" 2> "$messages" < /dev/null || cat "$messages" >&2
+  stop
+  grep -i 'dropped' "$messages" >&2 || true
+  rm -f "$messages"
+  if command -v zstd > /dev/null; then zstd -q --rm "$export"; fi
+  dump "$folder"
 }
 
-# Rules and addresses before and after: a rollout in between shows.
+# Rules and addresses, before and after: a rollout in between shows. Names say when.
 dump() {
-  keep "$1/iptables-save-$2.txt" iptables-save -c
-  keep "$1/ip6tables-save-$2.txt" ip6tables-save -c
-  keep "$1/nft-ruleset-$2.txt" nft list ruleset
-  keep "$1/ipvsadm-$2.txt" ipvsadm -Ln
-  keep "$1/ip-addr-$2.json" ip -j addr
-  keep "$1/conntrack-$2.txt" conntrack -L -o extended
-  if [ -d /proc/net/xt_recent ]; then
-    (cd /proc/net/xt_recent && for list in *; do [ -f "$list" ] && echo "== $list" && cat "$list"; done) \
-      > "$1/xt_recent-$2.txt" || true
-    [ -s "$1/xt_recent-$2.txt" ] || rm -f "$1/xt_recent-$2.txt"
-  fi
+  now=$(stamp)
+  save "$1/iptables-save-$now.txt" iptables
+  save "$1/ip6tables-save-$now.txt" ip6tables
+  # Only kube-proxy's own tables: nft's view of what iptables wrote lacks parts of the rules.
+  keep "$1/nft-$now.txt" nft list table ip kube-proxy
+  keep "$1/nft6-$now.txt" nft list table ip6 kube-proxy
+  keep "$1/ipset-$now.txt" ipset save
+  keep "$1/ipvsadm-$now.txt" ipvsadm -Ln
+  keep "$1/ip-addr-$now.json" ip -j addr
+  keep "$1/conntrack-$now.txt" conntrack -L -o extended
+  keep "$1/xt_recent-$now.txt" remembered
+}
+
+# Of both backends of iptables the one that holds kube-proxy's rules.
+save() {
+  for tool in "$2-save" "$2-nft-save" "$2-legacy-save"; do
+    keep "$1" "$tool" -c
+    if grep -q KUBE- "$1" 2> /dev/null; then return; fi
+  done
+  keep "$1" "$2-save" -c
+}
+
+# The clients that session affinity remembers, a list an endpoint.
+remembered() {
+  for list in /proc/net/xt_recent/*; do
+    if [ -f "$list" ]; then echo "== $list" && cat "$list"; fi
+  done
 }
 
 # Runs a command if the node has it; keeps its output only if there is some.
@@ -54,23 +77,45 @@ keep() {
   file=$1
   shift
   command -v "$1" > /dev/null || return 0
-  "$@" > "$file" 2> /dev/null || true
+  "$@" > "$file" 2> /dev/null < /dev/null || true
   [ -s "$file" ] || rm -f "$file"
+}
+
+# Connection tracking tells each translation as it is made, from here to `stop`.
+watch() {
+  events=
+  watched=$1
+  command -v conntrack > /dev/null || return 0
+  conntrack -E -o extended,timestamp > "$watched" 2> /dev/null < /dev/null &
+  events=$!
+  trap stop EXIT INT TERM
+}
+
+stop() {
+  [ -n "$events" ] || return 0
+  kill "$events" 2> /dev/null || true
+  wait "$events" 2> /dev/null || true
+  events=
+  [ -s "$watched" ] || rm -f "$watched"
 }
 
 cluster() {
   folder=$1/cluster
-  stamp=$(date -u +%Y%m%dT%H%M%SZ)
+  now=$(stamp)
   mkdir -p "$folder"
   for kind in services endpointslices pods nodes; do
-    kubectl get "$kind" --all-namespaces -o json > "$folder/$kind-$stamp.json"
+    kubectl get "$kind" --all-namespaces -o json > "$folder/$kind-$now.json" < /dev/null
   done
+}
+
+stamp() {
+  date -u +%Y%m%dT%H%M%SZ
 }
 
 case ${1:-} in
   node) node "${2:?a folder}" "${3:?seconds}" "${4:-}" ;;
   cluster) cluster "${2:?a folder}" ;;
-  *) sed -n '2,14p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,15p' "$0" >&2; exit 2 ;;
 esac
 """
 
