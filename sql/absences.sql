@@ -9,12 +9,16 @@ WITH leaving AS (
 arriving AS (
   SELECT DISTINCT node, protocol, dst_port FROM legs WHERE leg = 'delivery' AND src_node <> node
 ),
+shown AS (
+  SELECT DISTINCT node, protocol, dst_port FROM legs WHERE leg IN ('forward', 'delivery')
+),
 ends AS (
   SELECT
     d.node, d.protocol, d.dst_ip, d.dst_port, d.source_class, d.endpoint_ip, d.endpoint_port,
     COALESCE(p.node = d.node, FALSE) AS is_local,
     h.node IS NOT NULL AND (n.node IS NOT NULL OR p.node = d.node) AS is_captured,
-    l.node IS NOT NULL AND a.node IS NOT NULL AS is_seen
+    l.node IS NOT NULL AND a.node IS NOT NULL AS is_seen,
+    w.node IS NOT NULL AS is_shown
   FROM decisions AS d
   LEFT JOIN places AS p ON p.ip = d.endpoint_ip AND p.since_us = -1
   LEFT JOIN captured_nodes AS h ON h.node = d.node
@@ -22,6 +26,7 @@ ends AS (
   LEFT JOIN leaving AS l
     ON l.node = d.node AND l.protocol = d.protocol AND l.dst_port = d.endpoint_port AND l.dst_node = p.node
   LEFT JOIN arriving AS a ON a.node = p.node AND a.protocol = d.protocol AND a.dst_port = d.endpoint_port
+  LEFT JOIN shown AS w ON w.node = d.node AND w.protocol = d.protocol AND w.dst_port = d.endpoint_port
   WHERE d.endpoint_ip IS NOT NULL
 )
 SELECT
@@ -30,6 +35,7 @@ SELECT
   CASE WHEN COUNT(*) FILTER (WHERE is_local) = 1 THEN MIN(endpoint_ip) FILTER (WHERE is_local) END AS local_ip,
   CASE WHEN COUNT(*) FILTER (WHERE is_local) = 1 THEN MIN(endpoint_port) FILTER (WHERE is_local) END AS local_port,
   BOOL_AND(is_captured) AS all_captured,
-  BOOL_AND(is_captured AND (is_local OR is_seen)) AS all_seen
+  BOOL_AND(is_captured AND (is_local OR is_seen)) AS all_seen,
+  BOOL_AND(is_shown) AS all_shown
 FROM ends
 GROUP BY node, protocol, dst_ip, dst_port, source_class

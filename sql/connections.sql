@@ -75,6 +75,7 @@ SELECT
     WHEN pod_owners IS NOT NULL THEN 'ambiguous-pod'
   END AS reason,
   CASE
+    WHEN situation = 'witnesses-disagree' THEN contestants
     WHEN leg = 'ingress' AND pod_ip IS NULL THEN candidates
     WHEN pod_owners IS NOT NULL THEN pod_owners
     WHEN is_after AND service_count > 1 THEN owner_services

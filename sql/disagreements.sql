@@ -1,5 +1,5 @@
--- about: Connections of which connection tracking says another thing than the packets, as rows of `findings`.
--- grain: connection
+-- about: Where connection tracking, or a list of remembered clients, says another thing than the packets; rows of `findings`.
+-- grain: connection, or list of clients
 -- key: file, message
 -- store: no
 SELECT
@@ -13,3 +13,16 @@ SELECT
 FROM joined AS j
 LEFT JOIN captures AS c ON c.capture_id = split_part(j.connection_id, '-', 1)
 WHERE j.disagreement IS NOT NULL
+UNION ALL
+SELECT
+  'witnesses-disagree',
+  'warning',
+  f.node,
+  c.file,
+  CAST(NULL AS BIGINT),
+  'the list ' || f.list_name || ' does not remember ' || CAST(COUNT(DISTINCT f.src_ip) AS VARCHAR)
+    || ' clients that the packets show going to its endpoint, e.g. ' || MIN(f.src_ip) || ' in ' || MIN(f.connection_id),
+  'look at it with `hopscope explain`; a dump of another node, or lists that were flushed, can be the cause'
+FROM forgotten AS f
+LEFT JOIN captures AS c ON c.capture_id = f.capture_id
+GROUP BY f.node, c.file, f.list_name

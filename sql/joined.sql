@@ -1,6 +1,7 @@
 -- about: One row a connection: its anchor, the leg after translation where one was seen, and what the anchor's rules say.
 -- about: A forward or delivery leg without a SYN is left out where the node it came from was captured too: its
 -- about: connection is counted there.
+-- about: Where connection tracking names another translation than legs joined exactly, neither counts (`is_contested`).
 -- about: A dead attempt (no SYN-ACK, no data, reset) is not where a connection went that repeated its SYN and was answered.
 -- grain: connection
 -- key: connection_id
@@ -35,22 +36,29 @@ SELECT
   a.byte_count + COALESCE(a.reply_byte_count, 0) AS byte_count,
   a.reply_packet_count > 0 OR (a.protocol = 'tcp' AND COALESCE(a.payload_bytes, 0) > 0) AS is_answered,
   a.reply_packet_count > 0 OR COALESCE(a.payload_bytes, 0) > 0 OR a.syn_count IS NULL AS may_be_answered,
+  a.synack_count > 0 OR COALESCE(a.payload_bytes, 0) > 0 OR (a.syn_count IS NULL AND a.reply_packet_count > 0) AS is_served,
   a.object_service, a.object_service_port,
   CASE WHEN f.is_witnessed THEN f.pod_ip ELSE f.dst_ip END AS after_dst_ip,
   CASE WHEN f.is_witnessed THEN f.pod_port ELSE f.dst_port END AS after_dst_port,
   CASE WHEN f.is_witnessed THEN f.snat_ip ELSE f.src_ip END AS after_src_ip,
   CASE WHEN f.is_witnessed THEN f.snat_port ELSE f.src_port END AS after_src_port,
   CASE WHEN f.is_witnessed OR f.agrees THEN 'conntrack' ELSE f.join_grade END AS join_grade,
+  COALESCE(f.is_timed AND NOT f.agrees AND f.join_grade = 'stitched', FALSE) AS is_contested,
+  f.dst_ip || ':' || CAST(f.dst_port AS VARCHAR) || ' (packets), ' || f.pod_ip || ':' || CAST(f.pod_port AS VARCHAR)
+    || ' (conntrack)' AS contestants,
   CASE WHEN f.is_timed AND NOT f.agrees THEN
     'conntrack says ' || f.snat_ip || ':' || CAST(f.snat_port AS VARCHAR) || ' -> ' || f.pod_ip || ':'
     || CAST(f.pod_port AS VARCHAR) || ', the packets ' || f.src_ip || ':' || CAST(f.src_port AS VARCHAR) || ' -> '
     || f.dst_ip || ':' || CAST(f.dst_port AS VARCHAR)
   END AS disagreement,
   c.trace_id, c.service AS rules_service, c.service_port AS rules_service_port, c.verdict, c.certain,
-  c.source_nat AS rules_source_nat, CASE WHEN c.trace_id IS NULL THEN v.affinity_s ELSE c.affinity_s END AS affinity_s, c.endpoint_count, c.endpoint_ip, c.endpoint_port,
+  c.source_nat AS rules_source_nat, 
+  LEAST(CASE WHEN c.certain THEN COALESCE(c.affinity_s, 0) ELSE c.affinity_s END, v.least_s) AS affinity_least_s,
+  NULLIF(GREATEST(c.affinity_s, v.most_s), 0) AS affinity_s, c.endpoint_count, c.endpoint_ip, c.endpoint_port,
   c.hop AS rules_hop, c.candidates,
   x.stitch_key IS NOT NULL AS has_orphan,
-  b.local_count, b.local_ip, b.local_port, b.all_captured, b.all_seen
+  b.local_count, b.local_ip, b.local_port, b.all_captured, b.all_seen, b.all_shown,
+  COALESCE(b.local_count < c.endpoint_count AND y.lost_count > 0.1, FALSE) AS may_be_lost
 FROM anchors AS a
 LEFT JOIN afters AS f ON f.flow_id = a.flow_id
 LEFT JOIN choices AS c
@@ -61,5 +69,6 @@ LEFT JOIN absences AS b
   AND b.source_class = c.source_class
 LEFT JOIN stickiness AS v ON v.service = a.object_service AND a.leg = 'ingress'
 LEFT JOIN orphans AS x ON x.stitch_key = a.stitch_key
+LEFT JOIN losses AS y ON y.protocol = a.protocol
 LEFT JOIN captured_nodes AS n ON n.node = a.src_node
 WHERE NOT a.is_after OR n.node IS NULL OR a.syn_count > 0

@@ -20,7 +20,7 @@ pairs AS (
     AND d.source_class = i.source_class
   INNER JOIN groups AS a
     ON a.node = i.node AND a.protocol = i.protocol AND a.dst_ip = d.endpoint_ip AND a.dst_port = d.endpoint_port
-    AND a.first_ip_id = i.first_ip_id
+    AND a.first_ip_id = i.first_ip_id AND i.first_ip_id > 0
   WHERE a.leg IN ('forward', 'delivery') AND NOT a.has_marks
     AND a.start_us BETWEEN i.start_us AND i.start_us + 1000000
     AND ((i.source_nat AND a.src_node = i.node) OR (NOT i.source_nat AND a.src_ip = i.src_ip AND a.src_port = i.src_port))

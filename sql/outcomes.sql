@@ -22,14 +22,16 @@ situations AS (
     CASE WHEN j.leg = 'ingress' THEN j.affinity_s IS NOT NULL ELSE j.is_after AND COALESCE(o.is_sticky, FALSE) END
       AS is_sticky,
     CASE
+      WHEN j.is_contested THEN 'witnesses-disagree'
       WHEN j.leg = 'ingress' AND j.after_dst_ip IS NOT NULL THEN 'joined'
-      WHEN j.leg = 'ingress' AND f.protocol IS NOT NULL AND NOT COALESCE(j.local_count > 0 AND j.all_seen, FALSE)
+      WHEN j.leg = 'ingress' AND f.protocol IS NOT NULL AND NOT COALESCE(j.local_count > 0 AND j.all_seen AND j.all_shown AND NOT j.may_be_lost, FALSE)
         THEN 'rules-drifted'
-      WHEN j.leg = 'ingress' AND j.certain AND j.verdict IN ('drop', 'reject') THEN 'refused'
+      WHEN j.leg = 'ingress' AND j.certain AND j.verdict IN ('drop', 'reject')
+        THEN CASE WHEN j.is_served THEN 'rules-drifted' ELSE 'refused' END
       WHEN j.leg = 'ingress' AND j.certain AND j.rules_hop <> 'unknown' AND f.protocol IS NULL THEN 'ruled'
       WHEN j.leg = 'ingress' AND j.rules_hop = 'local' AND f.protocol IS NULL AND j.may_be_answered THEN 'near'
       WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.is_answered AND j.all_seen
-        AND NOT j.has_orphan THEN 'stayed'
+        AND NOT j.has_orphan THEN CASE WHEN j.may_be_lost THEN 'capture-lossy' ELSE 'stayed' END
       WHEN j.leg = 'ingress' AND j.trace_id IS NULL THEN 'no-rules'
       WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND NOT j.all_captured THEN 'capture-incomplete'
       WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.is_answered
@@ -63,14 +65,14 @@ aimed AS (
     situation IN ('from-node', 'from-assumed-node', 'node-originated') AS client_hidden,
     CASE
       WHEN situation = 'joined' THEN after_dst_ip
-      WHEN has_drifted AND leg = 'ingress' THEN NULL
+      WHEN (has_drifted AND leg = 'ingress') OR situation = 'witnesses-disagree' THEN NULL
       WHEN situation = 'stayed' THEN local_ip
       WHEN leg = 'ingress' THEN endpoint_ip
       WHEN is_after OR situation = 'pod-dialled' THEN dst_ip
     END AS pod_ip,
     CASE
       WHEN situation = 'joined' THEN after_dst_port
-      WHEN has_drifted AND leg = 'ingress' THEN NULL
+      WHEN (has_drifted AND leg = 'ingress') OR situation = 'witnesses-disagree' THEN NULL
       WHEN situation = 'stayed' THEN local_port
       WHEN leg = 'ingress' THEN endpoint_port
       WHEN is_after OR situation = 'pod-dialled' THEN dst_port
@@ -96,7 +98,7 @@ SELECT
     WHEN situation IN ('ruled', 'near', 'stayed') THEN rules_source_nat
     WHEN situation IN ('from-node', 'from-assumed-node') THEN TRUE
     WHEN situation IN ('pod-dialled', 'no-service') THEN FALSE
-    WHEN leg = 'ingress' THEN rules_source_nat
+    WHEN leg = 'ingress' AND (verdict = 'dnat' OR situation = 'refused') THEN rules_source_nat
   END AS source_nat
 FROM aimed AS a
 LEFT JOIN places AS p

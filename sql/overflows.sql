@@ -31,34 +31,25 @@ counted AS (
   GROUP BY w.connection_id
   HAVING COUNT(DISTINCT e.src_ip) >= 100
 ),
-lists AS (
-  SELECT DISTINCT node, chain AS list_name, split_part(split_part(spec, '--to-destination ', 2), ' ', 1) AS endpoint
-  FROM rules
-  WHERE target = 'DNAT'
-),
 last_clients AS (
   SELECT rules_node, protocol, service, pod_ip, pod_port, ARG_MAX(src_ip, place) AS src_ip
   FROM turns
   GROUP BY rules_node, protocol, service, service_port, pod_ip, pod_port
 ),
-full_lists AS (
-  SELECT node, capture_id, list_name FROM recent_clients GROUP BY node, capture_id, list_name HAVING COUNT(ip) >= 100
-),
 dumped AS (
   SELECT m.connection_id
   FROM moves AS m
-  INNER JOIN lists AS l
-    ON l.node = m.rules_node AND l.endpoint
+  INNER JOIN remembered AS l
+    ON l.node = m.rules_node AND l.is_full AND l.endpoint
       = CASE WHEN m.previous_ip LIKE '%:%' THEN '[' || m.previous_ip || ']' ELSE m.previous_ip END
       || ':' || CAST(m.previous_port AS VARCHAR)
-  INNER JOIN full_lists AS f ON f.node = l.node AND f.list_name = l.list_name
   INNER JOIN last_clients AS z
     ON z.rules_node = m.rules_node AND z.protocol = m.protocol AND z.service = m.service AND z.pod_ip = m.previous_ip
     AND z.pod_port = m.previous_port
   INNER JOIN recent_clients AS y
-    ON y.node = l.node AND y.capture_id = f.capture_id AND y.list_name = l.list_name AND y.ip = z.src_ip
+    ON y.node = l.node AND y.capture_id = l.capture_id AND y.list_name = l.list_name AND y.ip = z.src_ip
   LEFT JOIN recent_clients AS c
-    ON c.node = l.node AND c.capture_id = f.capture_id AND c.list_name = l.list_name AND c.ip = m.src_ip
+    ON c.node = l.node AND c.capture_id = l.capture_id AND c.list_name = l.list_name AND c.ip = m.src_ip
   WHERE c.ip IS NULL
 )
 SELECT connection_id FROM counted

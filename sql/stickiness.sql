@@ -1,5 +1,8 @@
--- about: Services that remember clients, by their objects, and for how long.
+-- about: For how long Services remember clients, by their objects: the least and the most of what these say; 0 for not at all.
 -- grain: service
 -- key: service
 -- store: no
-SELECT service, MAX(affinity_s) AS affinity_s FROM services WHERE session_affinity = 'ClientIP' GROUP BY service
+SELECT service, MIN(COALESCE(affinity_s, 0)) AS least_s, MAX(COALESCE(affinity_s, 0)) AS most_s
+FROM services
+WHERE session_affinity IS NOT NULL
+GROUP BY service

@@ -5,7 +5,7 @@
 -- store: no
 WITH sticky AS (
   SELECT
-    connection_id, affinity_s, rules_node, src_ip, protocol, service, service_port, pod_ip, pod_port, at_us,
+    connection_id, affinity_least_s, affinity_s, rules_node, src_ip, protocol, service, service_port, pod_ip, pod_port, at_us,
     ROW_NUMBER() OVER (
       PARTITION BY rules_node, protocol, service, service_port, pod_ip, pod_port
       ORDER BY at_us NULLS LAST, connection_id

@@ -115,7 +115,8 @@ class Traffic:
                 self._dead(at, self._views(client, dest, service, dead_attempt, ingress, other), isn)
             views = self._views(client, dest, service, pod, ingress, snat)
             self._exchange(at + bool(dead_attempt), views, isn, requests, lasts)
-            facts = _facts(service, pod, ingress, snat) | {"affinity": affinity, "affinity_reason": affinity_reason}
+            why = affinity_reason or ("capture-start" if affinity == "first" else None)
+            facts = _facts(service, pod, ingress, snat) | {"affinity": affinity, "affinity_reason": why}
         facts |= {"service": service.full_name, "ingress_node": ingress.name}
         self.truths.append(Truth(at, client, dest, snat, facts, label or _label(facts), reason))
 

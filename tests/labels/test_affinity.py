@@ -7,13 +7,17 @@ import pytest
 from tests.labels.database import Row, built
 
 S = 1_000_000
+CLOCKS = {"clocks": [{"node": "z", "ahead_us": 0}]}
 OLD, NEW = "10.1.0.1", "10.1.0.2"
 
 
-def went(second: int, client: str, pod_ip: str | None, node: str = "a", timeout: int = 600) -> Row:
+def went(
+    second: int, client: str, pod_ip: str | None, node: str = "a", timeout: int = 600, least: int | None = None
+) -> Row:
     """A connection of one Service at that second."""
     return {
-        "connection_id": f"{second:05}-{client}-{node}", "affinity_s": timeout, "rules_node": node, "src_ip": client,
+        "connection_id": f"{second:05}-{client}-{node}",
+        "affinity_least_s": least or timeout, "affinity_s": timeout, "rules_node": node, "src_ip": client,
         "protocol": "tcp", "service": "n/s", "service_port": 80, "pod_ip": pod_ip, "pod_port": 8080,
         "at_us": second * S, "leg": "ingress",
     }  # fmt: skip
@@ -31,7 +35,7 @@ def judged(*outcomes: Row, **tables: object) -> list[tuple[object, object]]:
     """Affinity and its reason of the client `x`, in order."""
     rows = built(
         "affinities",
-        {"decisions": [ruled(OLD), ruled(NEW)], "outcomes": outcomes, "beginnings": [{"node": "z"}]} | tables,
+        {"decisions": [ruled(OLD), ruled(NEW)], "outcomes": outcomes, "beginnings": [{"node": "z"}], **CLOCKS} | tables,
     )
     return [(r["affinity"], r["affinity_reason"]) for r in rows if "-x-" in str(r["connection_id"])]
 
@@ -117,10 +121,10 @@ def dump(*clients: str) -> list[Row]:
 @pytest.mark.parametrize(
     ("clients", "expected"),
     [
-        (["c0", *(f"d{i}" for i in range(99))], "list-overflow"),
-        (["c0", *(f"d{i}" for i in range(98))], "unexplained"),
-        (["c0", "x", *(f"d{i}" for i in range(98))], "unexplained"),
-        ([f"d{i}" for i in range(100)], "unexplained"),
+        (["c0", *(f"d{i}" for i in range(99))], ("moved", "list-overflow")),
+        (["c0", *(f"d{i}" for i in range(98))], ("unknown", "witnesses-disagree")),
+        (["c0", "x", *(f"d{i}" for i in range(98))], ("moved", "unexplained")),
+        ([f"d{i}" for i in range(100)], ("moved", "unexplained")),
     ],
     ids=["full without it", "not full", "full with it", "from before the last client"],
 )
@@ -129,4 +133,44 @@ def test_a_dump_of_a_full_list_without_the_client_proves_it(clients, expected):
     found = judged(
         went(1, "x", OLD), went(2, "c0", OLD), went(3, "x", NEW), rules=[rule], recent_clients=dump(*clients)
     )
-    assert found[1] == ("moved", expected)
+    assert found[1] == expected
+
+
+@pytest.mark.parametrize(
+    ("gap", "least", "expected"),
+    [(50, 60, "pinned"), (61, 60, "unknown"), (600, 60, "unknown"), (601, 60, "expired"), (50, 0, "unknown")],
+)
+def test_between_what_rules_and_objects_say_of_the_time_nothing_is_claimed(gap, least, expected):
+    found = judged(*(went(t, "x", OLD) | {"affinity_least_s": least} for t in (1, 1 + gap)))
+    assert found[1] == (expected, "settings-differ" if expected == "unknown" else None)
+
+
+def began(second: int) -> list[Row]:
+    return [{"node": "a", "capture_id": "f", "kind": "packets", "first_us": second * S}]
+
+
+@pytest.mark.parametrize(("second", "expected"), [(600, "capture-start"), (601, None)])
+def test_a_client_s_first_may_have_had_one_before_the_capture(second, expected):
+    assert judged(went(second, "x", OLD), captures=began(0)) == [("first", expected)]
+    assert judged(went(second, "x", OLD)) == [("first", None)]
+
+
+RULE = {"node": "a", "chain": "KUBE-SEP-O", "target": "DNAT", "spec": f"-p tcp -j DNAT --to-destination {OLD}:8080"}
+VISITS = [went(1, "x", OLD), went(2, "c0", OLD), went(3, "x", OLD)]
+
+
+@pytest.mark.parametrize(
+    ("clients", "rules", "expected"),
+    [
+        (["c0", "x"], [RULE], [("first", None), ("pinned", None)]),
+        (["c9"], [RULE], [("first", None), ("pinned", None)]),
+        (["x"], [RULE], [("first", None), ("pinned", None)]),
+        (["c1"], [RULE], [("unknown", "witnesses-disagree")] * 2),
+        (["c1"], [RULE, RULE | {"chain": "KUBE-SEP-P"}], [("first", None), ("pinned", None)]),
+        (["c1", *(f"d{i}" for i in range(99))], [RULE], [("first", None), ("pinned", None)]),
+    ],
+    ids=["agrees", "from before", "agrees though c0 is gone", "forgotten", "endpoint of two lists", "full list"],
+)
+def test_a_list_that_does_not_remember_a_client_contradicts_the_packets(clients, rules, expected):
+    visits = [*VISITS, went(4, "c1", OLD)]
+    assert judged(*visits, rules=rules, recent_clients=dump(*clients)) == expected

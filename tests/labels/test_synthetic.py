@@ -46,7 +46,29 @@ def test_affinity_pins_within_its_time_and_expires_after(tmp_path):
         traffic.connect(at, (CLIENT, 40000 + at), STICKY, to, STICKY_LB, N0, affinity=affinity)
     traffic.connect(151, (CLIENT, 41000), STICKY, C, STICKY_LB, N1, affinity="first", affinity_reason="other-node")
     rows = hold(traffic, tmp_path)[-5:]
-    assert [r["affinity"] for r in rows] == ["first", "pinned", "expired", "pinned", "first"]
+    assert [(r["affinity"], r["affinity_reason"]) for r in rows] == [
+        ("first", "capture-start"),
+        ("pinned", None),
+        ("expired", None),
+        ("pinned", None),
+        ("first", "other-node"),
+    ]
+
+
+def test_a_client_that_comes_after_the_affinity_s_time_was_not_there_before(tmp_path):
+    traffic = Traffic(Cluster((STICKY,)))
+    traffic.spread(STICKY)
+    traffic.connect(90, (CLIENT, 40000), STICKY, B, STICKY_LB, N0, affinity="first")
+    traffic.truths[-1].facts["affinity_reason"] = None
+    assert hold(traffic, tmp_path)[-1]["affinity_reason"] is None
+
+
+def test_a_client_that_moved_for_no_reason_seen(tmp_path):
+    traffic = Traffic(Cluster((STICKY,)))
+    traffic.spread(STICKY)
+    traffic.connect(1, (CLIENT, 40000), STICKY, B, STICKY_LB, N0, affinity="first")
+    traffic.connect(20, (CLIENT, 40001), STICKY, C, STICKY_LB, N0, affinity="moved", affinity_reason="unexplained")
+    assert hold(traffic, tmp_path)[-1]["affinity_reason"] == "unexplained"
 
 
 def test_affinity_expires_though_chance_finds_the_same_pod(tmp_path):
@@ -75,11 +97,10 @@ def test_an_endpoint_goes_away(dumped, tmp_path):
     traffic.connect(1, (CLIENT, 40000), sticky, gone, STICKY_LB, N0, affinity="first")
     traffic.connect(70, (CLIENT, 40001), sticky, C, STICKY_LB, N0, affinity="expired")
     traffic.connect(20, ("71.246.124.11", 40000), sticky, gone, STICKY_LB, N0, affinity="first")
-    traffic.connect(55, ("71.246.124.11", 40001), sticky, C, STICKY_LB, N0, affinity="moved")
-    for truth in traffic.truths:
-        truth.facts.pop("affinity_reason", None)
-    rows = hold(traffic, tmp_path, after if dumped == "after" else None)
-    assert rows[-1]["affinity"] == ("moved" if dumped == "before" else rows[-1]["affinity"])
+    gone_says = {"affinity": "moved", "affinity_reason": "endpoint-gone"}
+    traffic.connect(55, ("71.246.124.11", 40001), sticky, C, STICKY_LB, N0, **gone_says)
+    row = hold(traffic, tmp_path, after if dumped == "after" else None)[-1]
+    assert (row["affinity"], row["affinity_reason"]) == ("moved", "endpoint-gone")
 
 
 def test_more_clients_than_a_list_holds(tmp_path):
@@ -89,12 +110,12 @@ def test_more_clients_than_a_list_holds(tmp_path):
     for i, client in enumerate(clients):
         traffic.connect(1 + i / 100, (client, 40000), STICKY, B, STICKY_LB, N0, affinity="first")
     for i, client in enumerate(clients):
-        to, affinity = (B, "pinned") if i >= 50 else (C, "moved")
-        traffic.connect(5 + i / 100, (client, 40001), STICKY, to, STICKY_LB, N0, affinity=affinity)
-    for truth in traffic.truths:
-        truth.facts.pop("affinity_reason", None)
+        to, affinity, why = (B, "pinned", None) if i >= 50 else (C, "moved", "list-overflow")
+        traffic.connect(5 + i / 100, (client, 40001), STICKY, to, STICKY_LB, N0, affinity=affinity, affinity_reason=why)
     rows = hold(traffic, tmp_path)
-    assert [r["affinity"] for r in rows[-150:]] == ["moved"] * 50 + ["pinned"] * 100
+    assert [(r["affinity"], r["affinity_reason"]) for r in rows[-150:]] == (
+        [("moved", "list-overflow")] * 50 + [("pinned", None)] * 100
+    )
 
 
 def test_ipv6(tmp_path):
