@@ -133,4 +133,16 @@ held_count BIGINT Ports held at once, at the most.
 range_share DOUBLE Their share of the 64,512 that are there.
 peak_us BIGINT When that was first so.""",
     ),
+    table(
+        "distribution_returns",
+        "service with session affinity, and where its clients came back to",
+        "run service service_port same_node same_pod",
+        """
+service VARCHAR namespace/name.
+service_port INTEGER The Service's own port number.
+same_node BOOLEAN Whether the client's previous connection entered at the same node; NULL if not known.
+same_pod BOOLEAN Whether the client's previous connection, on any node, reached the same pod; NULL if not known.
+connection_count BIGINT Connections of clients that had one before.
+client_count BIGINT Clients, each address once.""",
+    ),
 ]
