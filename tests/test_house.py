@@ -17,7 +17,7 @@ from sqlglot import exp
 from pipeline import __version__
 from pipeline.formats import all_formats
 from pipeline.models import all_models
-from pipeline.schema import TABLES
+from pipeline.schema import EVIDENCE, LABELS, REASONS, TABLES
 from pipeline.schema.findings import FINDINGS
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +29,7 @@ TYPES = {"BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "VARCHAR"}
 MACHINE_PATH = re.compile(r"(?<![\w./])/(?:" + "|".join(("work", "tmp", "root", "home/[a-z]+")) + r")/\w")
 
 FINDINGS_PAGE = ROOT / "docs" / "reference" / "findings.md"
+LABELS_PAGE = ROOT / "docs" / "reference" / "labels.md"
 FINDING_MAKERS = {"Finding", "_finding", "Fault"}
 FINDING_IN_SQL = re.compile(
     r"(?:^SELECT|UNION ALL\s+SELECT)\s+'([a-z-]+)'(?: AS finding)?,\s+(?:'(\w+)'|CASE)", re.MULTILINE
@@ -172,6 +173,11 @@ def test_the_page_says_what_is_declared():
     rows = [line for line in FINDINGS_PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
     assert rows == [f"| `{name}` | {k.severity} | {k.about} | {k.remedy} |" for name, k in FINDINGS.items()]
     assert list(FINDINGS) == sorted(FINDINGS)
+
+
+def test_the_page_of_labels_says_what_is_declared():
+    rows = [line for line in LABELS_PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{word}` | {about} |" for words in (LABELS, EVIDENCE, REASONS) for word, about in words.items()]
 
 
 @pytest.mark.parametrize("form", all_formats(), ids=lambda f: f.name)

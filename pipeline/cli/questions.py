@@ -52,9 +52,9 @@ def explain(
 ) -> None:
     """The story of one connection: legs, rules followed, what was missing, display filters for tshark."""
     from pipeline.explain import explain as tell
-    from pipeline.explain import render_text
     from pipeline.lake import Lake
     from pipeline.query import open_lake
+    from pipeline.story import render_text
 
     lake = Lake(common.lake)
     story = tell(open_lake(lake, common.limits, lake.run(common.run).run), connection_id)

@@ -54,7 +54,7 @@ unclear-times | warning | Times without a date, or in a zone whose name can mean
 unreadable-file | error | A file cannot be read at all. | The finding says what is in the way.
 unrecognised-file | warning | A file is no input form that is known. | Take it out of the folder, or see the list of input forms.
 unsupported-revision | warning | The tool that printed the rules is older than the one that wrote them. | Dump with the kube-proxy container's own `iptables-save`.
-witnesses-disagree | warning | Connection tracking says another thing than the packets do. | Look at both with `hopscope explain`.
+witnesses-disagree | warning | Connection tracking, or a list of remembered clients, says another thing than the packets do. | Look at both with `hopscope explain`.
 zone-assumed | note | Dates that name no time zone are taken for UTC. | Export `frame.time_epoch`; `-t ad` prints local time.
 """
 

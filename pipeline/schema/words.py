@@ -27,7 +27,7 @@ EVIDENCE: dict[str, str] = {
 REASONS: dict[str, str] = {
     "uncertain-rules": "The node's rules are not whole or hold a match that cannot be judged; see uncertain_because in `decisions`.",
     "no-rules": "There is no rule dump of the node it entered at.",
-    "rules-drifted": "Joined connections reached endpoints that the rule dump does not have: it is older or newer than the traffic.",
+    "rules-drifted": "The rule dump is older or newer than the traffic: connections reached endpoints that it does not have, were answered where it rejects them, or the Service lists other endpoints.",
     "ambiguous-endpoint": "The rules allow endpoints on this node and on others, and nothing else decides.",
     "witnesses-disagree": "Connection tracking, or a list of remembered clients, tells otherwise than the packets; see `findings`.",
     "ambiguous-pod": "Two pods claim the endpoint's address at that time.",
