@@ -95,7 +95,15 @@ def odd_connections() -> Rows:
     """A sticky service with a hostile name, an assumed node, what is nobody's, and what could not be labelled."""
     sticky = {"service": NASTY, "ingress_node": NODES[1], "pod": NASTY + "-0", "pod_node": NODES[2], "hop": "forwarded"}
     rows = [
-        connection(1000 + n, **sticky, source_nat=False, affinity="pinned", label="affinity-pinned", evidence="rules")
+        connection(
+            1000 + n,
+            **sticky,
+            client_ip=f"203.0.113.{n % 3}",
+            source_nat=False,
+            affinity="pinned",
+            label="affinity-pinned",
+            evidence="rules",
+        )
         for n in range(12)
     ]
     rows += [
