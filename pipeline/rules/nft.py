@@ -137,7 +137,10 @@ class _Compiler:
         if word.startswith("@"):
             return self.sets(word[1:])
         if word != "{":
-            return Elements("", [(self.row, v) for v in word.split(",")])
+            values = word.split(",")
+            while self.take("|"):
+                values.append(self.next())
+            return Elements("", [(self.row, v) for v in values])
         return Elements("", [(self.row, text) for text in self.braced()])
 
     def braced(self) -> list[str]:

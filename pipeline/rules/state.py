@@ -139,9 +139,10 @@ class Scene:
     def local_sources(self) -> int | None:
         """The bit set of sources that are the node's own; None where that is not known."""
         if self.own is not None:
-            return self.among([(a, a) for a in self.own]) | self.among([_loopback(self.family)])
+            return self.among([(a, a) for a in self.own]) | self.among([loopback(self.family)])
         return None if self.origin is None else self.everyone if self.origin == "node" else 0
 
 
-def _loopback(family: str) -> Range:
+def loopback(family: str) -> Range:
+    """The addresses that always are the node's own."""
     return range_of("::1" if family == "ip6" else "127.0.0.0/8")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline.rules import outcomes as o
 from pipeline.rules.branches import End, apart_from_answers, continued, doubting, joined, rows
 from pipeline.rules.front import POLICY_CHAINS
-from pipeline.rules.state import Doubt, State, unclear
+from pipeline.rules.state import Doubt, State, loopback, unclear
 from pipeline.rules.steps import key, unknown_owner
 
 if TYPE_CHECKING:
@@ -245,11 +245,21 @@ class Walk:
         if outcome.port is not None:
             state.port = outcome.port
         if isinstance(outcome, o.Redirect):
-            state.dst = min(self.scene.own or (), default=state.dst)
-            return state
+            return self._redirected(state)
         if outcome.address is not None:
             state.dst = outcome.address
         return doubting(state, Doubt(outcome.doubt, shares=True)) if outcome.doubt else state
+
+    def _redirected(self, state: State) -> State:
+        """To the node itself: the address of the interface it came in by."""
+        own = self.scene.own or ()
+        if self.scene.origin == "node":
+            state.dst = loopback(self.scene.family)[0] | (self.scene.family == "ip")
+        elif len(own) == 1:
+            state.dst = min(own)
+        else:
+            doubting(state, Doubt("REDIRECT goes to the address of the interface it came in by, which is not known"))
+        return state
 
     def _missing(self, name: str, states: list[State], left: list[End], back: list[State]) -> None:
         """A chain that is jumped to but not shown."""
