@@ -120,6 +120,8 @@ def test_files_in_no_nodes_folder_are_matched_to_nodes(files, nodes, look):
         ("<?xml version='1.0'?>\n<pdml version='0'>\n", "refused-export"),
         ("Frame 1: 54 bytes on wire (432 bits), 54 bytes captured (432 bits)\n", "refused-export"),
         ("hello\n", "unrecognised-file"),
+        (f"Capturing on 'eth0'\n{NAMES}\n17.5\te\t10.0.0.1\t5\t10.0.0.2\t80\t6\n1 packet captured\n", "talk-in-export"),
+        (f"{NAMES}\n17.5\te\t10.0.0.1\t5\t10.0.0.2\t80\t6\n7 packets dropped from eth0\n", "packets-dropped"),
         (NAMES.replace("tcp", "udp") + "\n17.5\te\t10.0.0.1\t5\t10.0.0.2\t8472\t17\n", "tunnel-not-decoded"),
     ],
 )

@@ -14,7 +14,7 @@ from pipeline.errors import InputError
 from pipeline.formats.base import Finding, Reject
 from pipeline.formats.tshark_cells import is_address, packet_row
 from pipeline.formats.tshark_layout import Layout, header, read_layout
-from pipeline.formats.tshark_noise import is_noise, plain
+from pipeline.formats.tshark_noise import Talk, is_noise, plain
 from pipeline.formats.tshark_summary import column_cells
 from pipeline.formats.tshark_times import Clock
 
@@ -58,9 +58,11 @@ class TsharkFields:
         `zero` is what relative times count from, up to such a header: it begins another export.
         """
         trapped, clock = 0, Clock("UTC" if layout.has_columns else None, zero)
+        talk = Talk()
         for number, raw in numbered:
             line = plain(raw)
             if is_noise(line) and not layout.is_blank_row(line):
+                talk.take(line)
                 continue
             if named := header(line):
                 layout = replace(named, quote=named.quote or layout.quote)
@@ -75,6 +77,7 @@ class TsharkFields:
                 trapped += not _PORTS & row.keys() and any(cells.get(p) for p in _SOURCE_PORTS)
                 yield number, row
         yield from clock.findings()
+        yield from talk.findings()
         if trapped:
             message = f"{trapped} packets show an outer header and the ports of an inner one; kept without ports"
             yield Finding("occurrence-trap", "warning", message, "export with -E occurrence=a")

@@ -39,6 +39,7 @@ not-used | note | Something was understood, and nothing is taken from it. | Noth
 occurrence-trap | warning | The export pairs outer addresses with inner ports; such packets are kept without ports. | Export with `-E occurrence=a`.
 odd-archive-members | warning | An archive holds links, devices or paths that lead out of it; they are left out. | Look at the list of `tar -tvf`.
 open-shares | warning | The shares of a Service's chain do not sum to 1: rules are missing. | Dump the whole chain.
+packets-dropped | warning | tshark says that it dropped packets. | Capture with a filter or a larger buffer (`tshark -B 64`).
 read-by-tshark | note | A capture file was exported by the tshark of this machine. | Nothing.
 refused-archive | error | An archive unpacks to far more than a capture would. | Unpack it yourself, and give the folder.
 refused-export | warning | A form of tshark's output that is not read, such as `-V` or PDML. | Export again with `-T fields`.
@@ -48,6 +49,7 @@ rule-drift | warning | A node's rules treat Services otherwise than most nodes' 
 rules-outdated | warning | Connections reached endpoints that the rules dumped do not have: the dump is older or newer than the traffic. | Dump the rules right before and after the load.
 same-packets | warning | Two exports of a node hold the same packets; the one that tells more is used. | Keep one of the two.
 stale-dump | warning | Rules, addresses or objects were taken more than an hour before or after the packets (15 hours where only iptables-save tells, without its zone). | Take them right before and after the load; `hopscope capture-kit` does.
+talk-in-export | note | Lines of an export are what tshark or a shell says; they are counted as no rows. | Keep stderr apart: `2> messages.txt`.
 truncated-file | warning | Compressed data or an archive ends early; what came before is read. | Copy the file again, or capture again.
 tunnel-not-decoded | warning | Packets of a tunnel that tshark did not look into. | Export with `-d udp.port==PORT,vxlan -E occurrence=a`.
 unclear-times | warning | Times without a date, or in a zone whose name can mean several: such packets have no time. | Export `frame.time_epoch`, or set `TZ=UTC` for tshark.
