@@ -1,5 +1,5 @@
 -- about: Where an address lived from one moment to another: its node and pod. Two pods or nodes that claim it at one time
--- about: leave it undecided; `owners` names them. The span from -1 to 0 answers for no moment in particular: whoever had
+-- about: leave it undecided; `owners` names them. Where no input tells an address's node, its packets may. The span from -1 to 0 answers for no moment in particular: whoever had
 -- about: the address while packets were captured. Objects count in whole seconds, so a pod has the one it ended in. A pod that
 -- about: was to be gone but runs has its address on (`is_late`) as long as nobody else does.
 -- grain: address in one span of time
@@ -77,8 +77,9 @@ counted AS (
 )
 SELECT
   c.ip, c.since_us, c.until_us,
-  CASE WHEN c.node_count > 1 THEN NULL ELSE COALESCE(c.node, a.owner_node, a.host_node) END AS node,
+  CASE WHEN c.node_count > 1 THEN NULL ELSE COALESCE(c.node, a.owner_node, a.host_node, u.node) END AS node,
   CASE WHEN c.pod_count = 1 THEN c.pod END AS pod,
   CASE WHEN c.pod_count > 1 THEN c.owners END AS owners
 FROM counted AS c
 LEFT JOIN addresses AS a ON a.ip = c.ip
+LEFT JOIN unrouted AS u ON u.ip = c.ip

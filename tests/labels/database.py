@@ -20,7 +20,8 @@ def built(model: str, given: Mapping[str, Sequence[Row]]) -> list[Row]:
     import polars as pl
 
     con = connect(Limits())
-    every, wanted, waiting = models.all_models(), set[str](), [model]
+    every = {name: m for name, m in models.all_models().items() if m.stage != "ingest"}
+    wanted, waiting = set[str](), [model]
     while waiting:
         name = waiting.pop()
         if name in every and name not in given:

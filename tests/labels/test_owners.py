@@ -77,3 +77,45 @@ def test_pods_on_a_node_s_address_are_told_apart_by_their_port():
     ]
     rows = built("host_pods", {"pods": shared, "endpoints": listed})
     assert [(r["port"], r["pod"], r["since_us"]) for r in rows] == [(80, "n/one", 10 * S), (443, "n/two", 20 * S)]
+
+
+def home(*heights: tuple[str, int | None], **address: object) -> str | None:
+    """The node that packets from a pod's address tell, each seen at a node with a time to live."""
+    packets = [
+        {"node": n, "capture_id": n, "line_number": i, "src_ip": "10.1.0.5", "ip_ttl": ttl}
+        for i, (n, ttl) in enumerate(heights)
+    ]
+    addresses = [{"ip": "10.1.0.5", "in_pod_range": True} | address]
+    rows = built("unrouted", {"packets": packets, "addresses": addresses})
+    return rows[0]["node"] if rows else None
+
+
+@pytest.mark.parametrize(
+    ("heights", "expected"),
+    [
+        ([("a", 64), ("a", 63), ("b", 63), ("b", 62)], "a"),
+        ([("a", 63), ("b", 128), ("b", 127)], "b"),
+        ([("a", 64), ("b", 64)], None),  # pods on the nodes' own network: nothing is routed
+        ([("a", 64), ("a", 63)], None),  # no other node shows it
+        ([("a", 63), ("b", 62)], None),  # its own node may not have been captured
+        ([("a", None), ("b", 63)], None),
+    ],
+)
+def test_a_pod_lives_where_its_packets_were_not_routed_yet(heights, expected):
+    assert home(*heights) == expected
+
+
+def test_only_a_pod_s_home_is_told_by_its_packets():
+    assert home(("a", 64), ("b", 63), in_pod_range=False) is None
+    assert home(("a", 64), ("b", 63), owner_node="c") is None
+
+
+def test_objects_come_before_what_packets_tell():
+    packets = [
+        {"node": n, "capture_id": n, "line_number": 1, "src_ip": "10.1.0.5", "ip_ttl": t}
+        for n, t in (("p", 64), ("q", 63))
+    ]
+    for host, expected in (("h", "h"), (None, "p")):
+        addresses = [{"ip": "10.1.0.5", "host_node": host, "in_pod_range": True}]
+        spans = built("places", {"packets": packets, "addresses": addresses, "captures": [CAPTURE]})
+        assert {s["node"] for s in spans} == {expected}
