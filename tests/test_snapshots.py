@@ -11,6 +11,8 @@ import pytest
 from pipeline.config import Limits
 from pipeline.discover import discover
 from pipeline.engines.duckdb import connect
+from pipeline.formats.base import Source
+from pipeline.formats.kubectl_json import FORMAT as KUBECTL
 from pipeline.ingest import Ingest
 
 T = "2026-11-22T21:{:02}:00Z"
@@ -145,3 +147,15 @@ def test_an_endpoint_is_as_the_latest_listing_has_it_and_two_pods_at_it_are_both
     assert ready == [True]
     two = read("endpoints", listing(endpoints("p", "10.1.0.5", 3)), listing(endpoints("q", "10.1.0.5", 9)))
     assert [r["pod"] for r in two] == ["n/p", "n/q"]
+
+
+def test_nodes_tell_when_they_were_listed_by_their_last_heartbeat(tmp_path):
+    def node(name: str, *minutes: int) -> dict:
+        conditions = [{"type": f"c{m}", "lastHeartbeatTime": T.format(m)} for m in minutes]
+        return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "status": {"conditions": conditions}}
+
+    path = tmp_path / "nodes.json"
+    path.write_text(listing(node("a", 3, 7), node("gone", 1), node("bare")))
+    assert KUBECTL.parse(Source(path, path.name)).taken_us == us(7)
+    path.write_text(listing(pod("p", "10.1.0.5", 9, 1)))
+    assert KUBECTL.parse(Source(path, path.name)).taken_us is None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Finding, Parsed, Reject
 from pipeline.formats.gathered import Gathered
-from pipeline.formats.kube_rows import KINDS, rows_of
+from pipeline.formats.kube_rows import KINDS, heartbeat_us, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,9 +33,11 @@ def parse_objects(found: Iterable[Placed | Reject]) -> Parsed:
             continue
         try:
             kind, o = _object(one.value)
+            version, heartbeat = _version(o), heartbeat_us(o)
             gathered.put(rows_of(kind, o))
             unused[kind] += kind not in KINDS
-            newest = max(newest or 0, _version(o)) or None
+            newest = max(newest or 0, version) or None
+            parsed.taken_us = max(parsed.taken_us or 0, heartbeat) or None
         except (AttributeError, KeyError, TypeError, ValueError) as e:
             parsed.rejects.append(Reject(one.line_number, _reason(e), _title(one.value)))
     parsed.tables = {table: _of_listing(rows, newest) for table, rows in gathered.frames().items()}

@@ -172,6 +172,12 @@ def _node(o: Json) -> Iterator[TableRow]:
         yield "node_addresses", {"node": name, "cidr": cidr, "kind": "pods"}
 
 
+def heartbeat_us(o: Json) -> int:
+    """When a node last said that it lives, which it does every few minutes; 0 for what is no node."""
+    conditions = (o.get("status") or {}).get("conditions") or [] if o["kind"] == "Node" else []
+    return max((microseconds(c.get("lastHeartbeatTime")) or 0 for c in conditions), default=0)
+
+
 def address(text: str) -> str:
     """An address as tshark writes it; ValueError if it is none."""
     return str(ip_address(text))
