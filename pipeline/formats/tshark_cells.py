@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Finding, Reject
-from pipeline.formats.tshark_names import BITS, IN_HEADERS, LIMITS, TYPES
+from pipeline.formats.tshark_names import BITS, IN_HEADERS, LIMITS, NOT_QUOTED, TYPES
 from pipeline.formats.tshark_shapes import picks
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def packet_row(cells: Mapping[str, str], clock: Clock, joint: str = ",") -> Row:
         tuple(lists.get("ip.proto", ())),
         tuple(lists.get("ipv6.nxt", ())),
         cells.get("frame.protocols", ""),
-        cells.get("tcp.stream") == "",
+        any(cells.get(name) == "" for name in NOT_QUOTED),
     )
     if isinstance(found, str):
         raise ValueError(found)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _SOURCE_PORTS = ("tcp.srcport", "udp.srcport", "sctp.srcport")
 _PORTS = {"quoted.srcport", *_SOURCE_PORTS}
+_PROTOCOLS = {"ip.proto", "ipv6.nxt", "frame.protocols"}
 _ADDRESSES = ("ip.src", "ipv6.src", "ip.dst", "ipv6.dst")
 _NO_ADDRESS = re.compile(r"[^0-9A-Fa-f.:]+")
 
@@ -76,11 +77,17 @@ class TsharkFields:
             else:
                 trapped += not _PORTS & row.keys() and any(cells.get(p) for p in _SOURCE_PORTS)
                 yield number, row
-        yield from clock.findings()
-        yield from talk.findings()
-        if trapped:
-            message = f"{trapped} packets show an outer header and the ports of an inner one; kept without ports"
-            yield Finding("occurrence-trap", "warning", message, "export with -E occurrence=a")
+        yield from (*clock.findings(), *talk.findings(), *_of_headers(layout, trapped))
+
+
+def _of_headers(layout: Layout, trapped: int) -> Iterator[Finding]:
+    """What is wrong with how an export tells headers apart; `trapped` packets show those of two as one."""
+    if not _PROTOCOLS & set(layout.fields) and set(_ADDRESSES) & set(layout.fields):
+        message = "names no protocols: packets in tunnels and ICMP errors cannot be told from others"
+        yield Finding("no-protocols", "note", message, "export ip.proto and ipv6.nxt as well")
+    if trapped:
+        message = f"{trapped} packets show an outer header and the ports of an inner one; kept without ports"
+        yield Finding("occurrence-trap", "warning", message, "export with -E occurrence=a")
 
 
 def _cells(line: str, layout: Layout) -> dict[str, str]:

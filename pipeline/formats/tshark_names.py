@@ -46,7 +46,7 @@ NESTED_TYPES: dict[str, str] = {
     "quoted.srcport": "USMALLINT",
     "quoted.dstport": "USMALLINT",
 }
-TYPES = FIELD_TYPES | NESTED_TYPES
+TYPES = FIELD_TYPES | NESTED_TYPES | {"frame.protocols": "VARCHAR"}
 # Fields that say what a field above says, in other words; a file that has them is read line by line.
 OTHER_WORDS: dict[str, tuple[str, ...]] = {
     "frame.time_epoch": ("frame.time", "frame.time_utc", "frame.time_relative"),
@@ -59,6 +59,8 @@ ICMP = (1, 58)
 PORTS = {6: "tcp", 17: "udp", 132: "sctp"}
 EXTENSIONS = (0, 43, 44, 51, 60)
 TCP = ("tcp.flags", "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "tcp.options.timestamp.tsval", "tcp.stream")
+# What every TCP packet has, and the part of one that an ICMP error quotes has not; which, depends on the release.
+NOT_QUOTED = ("tcp.stream", "tcp.seq_raw", "tcp.len")
 BITS = {"tcp.flags.fin": 1, "tcp.flags.syn": 2, "tcp.flags.reset": 4, "tcp.flags.push": 8, "tcp.flags.ack": 16}
 IN_HEADERS = [n for n in FIELD_TYPES if n.split(".")[0] in ("ip", "ipv6", "tcp", "udp", "sctp")]
 # Every field that a row can be made of.
@@ -80,8 +82,11 @@ def doubt(fields: Collection[str]) -> str:
     cases = [f"WHEN {p} THEN {tests}" for p, tests in foreign.items()] + [f"WHEN {p} THEN FALSE" for p in EXTENSIONS]
     proto = "COALESCE(ip_proto, ipv6_nxt)"
     doubts.append(f"CASE {proto} {' '.join(cases)} ELSE {proto} IS NOT NULL AND ({' OR '.join(ports.values())}) END")
-    if "tcp.stream" in fields:
-        doubts.append("tcp_srcport IS NOT NULL AND tcp_stream IS NULL")
+    hollow = [f"{name.replace('.', '_')} IS NULL" for name in NOT_QUOTED if name in fields]
+    if hollow:
+        doubts.append(f"tcp_srcport IS NOT NULL AND ({' OR '.join(hollow)})")
+    if "frame.protocols" in fields:
+        doubts.append("regexp_matches(frame_protocols, ':ip(v6)?:(.*:)?ip(v6)?(:|$)')")
     if not {"ip.proto", "ip.id", "ip.ttl"} & set(fields):
         doubts.append("contains(ip_src, ',')")
     if not {"ipv6.nxt", "ipv6.hlim"} & set(fields):

@@ -24,11 +24,15 @@ class Picks:
 
 @dataclass(slots=True)
 class _Header:
-    """One IP header of a packet, by its place among those of its family; `ports` is the place of its ports."""
+    """One IP header of a packet, by its place among those of its family; `ports` is the place of its ports.
+
+    `told` says that its protocol was exported.
+    """
 
     family: str
     place: int
     proto: int | None
+    told: bool
     ports: int | None = None
 
 
@@ -39,21 +43,32 @@ def picks(
     protos: tuple[str, ...],
     next_headers: tuple[str, ...],
     protocols: str,
-    no_stream: bool,
+    is_hollow: bool,
 ) -> Picks | str:
     """What goes where for packets with `counts` values of each of the fields `names`, or why that cannot be told.
 
-    `protos`, `next_headers` and `protocols` are the values of ip.proto, ipv6.nxt and frame.protocols; `no_stream`
-    says that tcp.stream was exported and is empty.
+    `protos`, `next_headers` and `protocols` are the values of ip.proto, ipv6.nxt and frame.protocols; `is_hollow`
+    says that a field is empty which every TCP packet has.
     """
     found = dict(zip(names, counts, strict=True))
     try:
         headers = _headers(found, {"ip": protos, "ipv6": next_headers}, protocols)
-        if len(headers) == 1 and "tcp.srcport" in found and no_stream:
-            raise ValueError("its ports are those of a packet that an ICMP error quotes; export with occurrence=a")
+        if len(headers) == 1:
+            _check_single(headers[0], found, protocols, is_hollow)
         return _nested(headers, found) if headers else _unaddressed(found)
     except ValueError as e:
         return str(e)
+
+
+def _check_single(header: _Header, counts: Counts, protocols: str, is_hollow: bool) -> None:
+    """Refuse what shows one header of several and may pair it with another's ports (occurrence=f, occurrence=l)."""
+    names = protocols.split(":")
+    is_nested = sum(n in ("ip", "ipv6") for n in names) > 1
+    has_tcp = "tcp.srcport" in counts
+    if (is_hollow and has_tcp) or (is_nested and {"icmp", "icmpv6"} & set(names) and header.proto not in ICMP):
+        raise ValueError("its ports are those of a packet that an ICMP error quotes; export with occurrence=a")
+    if is_nested and not header.told:
+        raise ValueError("one of several IP headers, and which is not told; export ip.proto, with occurrence=a")
 
 
 def _headers(counts: Counts, numbers: Mapping[str, Sequence[str]], protocols: str) -> list[_Header]:
@@ -80,7 +95,7 @@ def _family(family: str, counts: Counts, numbers: Sequence[str]) -> list[_Header
     if count > 1 and numbers and len(numbers) != count:
         raise ValueError(f"{count} IP headers, but {len(numbers)} protocols; export with occurrence=a")
     filled = [*numbers, *[""] * count][:count]
-    return [_Header(family, n, _number(text) if text else None) for n, text in enumerate(filled)]
+    return [_Header(family, n, _number(text) if text else None, bool(text)) for n, text in enumerate(filled)]
 
 
 def _number(text: str) -> int:

@@ -34,6 +34,7 @@ missing-chain | warning | A chain is jumped to and not in the dump. | Dump the w
 no-addresses | warning | A table of pods has no IP column. | Take `kubectl get pods -A -o json`, or `-o wide`.
 no-capture | warning | A node of the cluster, or one with rules, has no capture. | Capture on all nodes at the same time.
 no-kube-chains | warning | Nothing of kube-proxy is in a rule dump. | Dump in the node's own network namespace, as root, with the backend that kube-proxy uses.
+no-protocols | note | An export names no protocols: packets in tunnels and ICMP errors cannot be told from others. | Export `ip.proto` and `ipv6.nxt` as well.
 no-rules | warning | A node has packets and no rules, or a dump names chains and shows no rule. | Run `iptables-save` (or `nft list ruleset`) on it.
 not-used | note | Something was understood, and nothing is taken from it. | Nothing.
 occurrence-trap | warning | The export pairs outer addresses with inner ports; such packets are kept without ports. | Export with `-E occurrence=a`.
