@@ -12,7 +12,7 @@ from pipeline.formats.base import frame
 from pipeline.ingest import write_frames
 from pipeline.judge import judge
 from pipeline.rules import NodeFacts, RuleSet
-from pipeline.rules.ruleset import COLUMNS
+from pipeline.rules.ruleset import COLUMNS, by_node
 from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _rule_sets(con: Connection) -> dict[str, RuleSet]:
     order = "ORDER BY file, line_number, table_name, chain, rule_number"
     columns = ", ".join(COLUMNS)
     query = f"SELECT {columns} FROM followed_rules WHERE node = {{}} {order}"
-    return {str(node): RuleSet(con.sql(query.format(literal(node))).pl()) for (node,) in named}
+    return by_node((str(node), con.sql(query.format(literal(node))).pl()) for (node,) in named)
 
 
 def _rule_servers(con: Connection, rules: Mapping[str, RuleSet]) -> None:

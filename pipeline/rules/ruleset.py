@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.rules import ipsets, iptables, nft
 from pipeline.rules.addresses import written
+from pipeline.rules.chains import Chain
 from pipeline.rules.disputes import Dispute, asked, effect, element_place, lasting
 from pipeline.rules.faults import faults
 from pipeline.rules.front import Front, Frontend, exact, protocol_of
@@ -28,50 +29,9 @@ if TYPE_CHECKING:
     from pipeline.rules.outcomes import Rule
 
 _PLACE = ("family", "table_name", "chain", "rule_number", "file", "line_number", "text")
+_WRITTEN = ("file", "line_number", "text")
 COLUMNS = (*_PLACE, "source", "target", "comment", "spec")
-_SMALL = 64
 _POD_RANGE = r"(?:! -s|saddr !=) (\S+/\d+)"
-
-
-@dataclass(slots=True)
-class Chain:
-    """A chain's rules, with an index if there are many."""
-
-    name: str
-    rules: list[Rule]
-    disputes: tuple[Dispute, ...] = ()
-    by_name: _ByName | None = None
-
-    def __post_init__(self) -> None:
-        """Most chains are short."""
-        if len(self.rules) > _SMALL:
-            self.by_name = _ByName(self.rules)
-
-    def candidates(self, dst: int, port: int) -> Sequence[Rule]:
-        """The rules that could match this destination, in order."""
-        return self.by_name.candidates(dst, port) if self.by_name else self.rules
-
-
-class _ByName:
-    """Rules by the address, else the port, that they name."""
-
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self.rules = rules
-        self.by_dst: dict[int, list[int]] = defaultdict(list)
-        self.by_port: dict[int, list[int]] = defaultdict(list)
-        self.always: list[int] = []
-        for i, rule in enumerate(rules):
-            address, port = exact(rule)
-            if address is not None:
-                self.by_dst[address].append(i)
-            elif port is not None:
-                self.by_port[port].append(i)
-            else:
-                self.always.append(i)
-
-    def candidates(self, dst: int, port: int) -> Sequence[Rule]:
-        found = [*self.by_dst.get(dst, ()), *self.by_port.get(port, ()), *self.always]
-        return [self.rules[i] for i in sorted(found)]
 
 
 class RuleSet:
@@ -79,10 +39,7 @@ class RuleSet:
 
     def __init__(self, rows: pl.DataFrame) -> None:
         """From rows of the table `rules`; of COLUMNS, those that are not there are NULL."""
-        import polars as pl
-
-        missing = [pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in rows.columns]
-        self.rows = rows.with_columns(missing).select(COLUMNS)
+        self.rows = _columns(rows)
         self.columns = dict(zip(COLUMNS, self.rows.get_columns(), strict=True))
         self._specs = self.columns["spec"].fill_null("")
         self._compiled: dict[tuple[str, str, str], Chain] = {}
@@ -90,6 +47,22 @@ class RuleSet:
         self._again: dict[str, Index] = {}
         self._index = self._followed()
         self.hooks = {family: self._hooks(family) for family in ("ip", "ip6")}
+
+    def like(self, rows: pl.DataFrame) -> RuleSet | None:
+        """Another node's rules that differ from these only in where they are written; None if they differ otherwise.
+
+        All that was found out without a name of a file is shared, and every column that is equal.
+        """
+        other = _columns(rows)
+        same = self.rows.drop(_WRITTEN).equals(other.drop(_WRITTEN))
+        if not same or any(dumps["file"].n_unique() > 1 for dumps in (self.rows, other)):
+            return None
+        self.front, self.pod_ranges, self.blurs  # noqa: B018 (found out once, before the copy)
+        twin = copy(self)
+        twin.rows = self.rows.with_columns(other[c] for c in _WRITTEN if not other[c].equals(self.rows[c]))
+        twin.columns = dict(zip(COLUMNS, twin.rows.get_columns(), strict=True))
+        twin._compiled = {}
+        return twin
 
     def _followed(self) -> Index:
         """Where the rules are; where two files show one chain, the first file is followed."""
@@ -267,3 +240,21 @@ class RuleSet:
     def lacks_filter(self, family: str) -> bool:
         """Whether there is an iptables nat table but no filter table."""
         return (family, "nat") in self._index.tables and (family, "filter") not in self._index.tables
+
+
+def _columns(rows: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    missing = [pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in rows.columns]
+    return rows.with_columns(missing).select(COLUMNS)
+
+
+def by_node(dumps: Iterable[tuple[str, pl.DataFrame]]) -> dict[str, RuleSet]:
+    """The rules of each node, from its rows of the table `rules`; nodes with the same rules share them."""
+    found: dict[str, RuleSet] = {}
+    distinct: list[RuleSet] = []
+    for node, rows in dumps:
+        twin = next((twin for rules in distinct if (twin := rules.like(rows))), None)
+        found[node] = twin or RuleSet(rows)
+        distinct += [] if twin else [found[node]]
+    return found

@@ -1,4 +1,6 @@
-"""How reading and tracing grow with the size of a dump: CPU seconds and peak memory, each size in its own process.
+"""How reading and tracing grow with the size of a dump, for one node and for three with equal rules.
+
+CPU seconds and peak memory, each line of the table in a process of its own; chains are named as kube-proxy does.
 
 usage: python tests/bench/rules_growth.py [LINES ...]
 """
@@ -12,6 +14,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import polars as pl
+
+    from pipeline.rules import RuleSet
+    from pipeline.rules.front import Frontend
 
 ENDPOINTS = 10
 CLASSES_PER_SERVICE = 10
@@ -19,21 +30,24 @@ CLASSES_PER_SERVICE = 10
 
 def dump(path: Path, services: int) -> None:
     """An iptables-save dump like kube-proxy's."""
+    from pipeline.rules.names import chain_hash, endpoint_hashes
+
     chains, rules, front = [], [], []
     for s in range(services):
-        svc = f"KUBE-SVC-{s:016X}"
         ip = f"10.{200 + s // 65536}.{s // 256 % 256}.{s % 256}"
         name = f"ns{s % 50}/svc{s}"
+        svc = f"KUBE-SVC-{chain_hash(name, None, 'tcp')}"
         chains.append(f":{svc} - [0:0]")
         match = f'-d {ip}/32 -p tcp -m comment --comment "{name} cluster IP" -m tcp --dport 80'
         front.append(f"-A KUBE-SERVICES {match} -j {svc}")
         rules.append(f"-A {svc} ! -s 10.100.0.0/14 {match} -j KUBE-MARK-MASQ")
         for e in range(ENDPOINTS):
             number = s * ENDPOINTS + e
-            sep, pod = f"KUBE-SEP-{number:016X}", f"10.{100 + number // 65536}.{number // 256 % 256}.{number % 256}"
+            pod = f"10.{100 + number // 65536}.{number // 256 % 256}.{number % 256}"
+            sep = f"KUBE-SEP-{endpoint_hashes(name, None, 'tcp', f'{pod}:8080')[0]}"
             chains.append(f":{sep} - [0:0]")
             share = f"-m statistic --mode random --probability {1 / (ENDPOINTS - e):.11f} " if e < ENDPOINTS - 1 else ""
-            rules.append(f'-A {svc} -m comment --comment "{name} -> {pod}:80" {share}-j {sep}')
+            rules.append(f'-A {svc} -m comment --comment "{name} -> {pod}:8080" {share}-j {sep}')
             rules.append(f'-A {sep} -s {pod}/32 -m comment --comment "{name}" -j KUBE-MARK-MASQ')
             to = f"-m tcp -j DNAT --to-destination {pod}:8080"
             rules.append(f'-A {sep} -p tcp -m comment --comment "{name}" {to}')
@@ -66,30 +80,46 @@ _NAT = """-A PREROUTING -m comment --comment "kubernetes service portals" -j KUB
 -A KUBE-POSTROUTING -j MASQUERADE --random-fully""".splitlines()
 
 
-def measure(path: Path) -> None:
+def measure(path: Path, nodes: int) -> None:
     """One line of the table, in this process."""
+    from pipeline.rules.ruleset import by_node
+
+    start = time.process_time()
+    rules = by_node((f"node-{i}", _rows(path, i)) for i in range(nodes))
+    frontends = {node: rule_set.frontends for node, rule_set in rules.items()}
+    read, memory = time.process_time() - start, _peak_mb()
+    start = time.process_time()
+    answers = sum(_traced(rules[node], frontends[node]) for node in rules)
+    traced = time.process_time() - start
+    lines = sum(len(rule_set.rows) for rule_set in rules.values())
+    print(f"{nodes:>5} {lines:>9,} {read:>8.2f} {memory:>8.0f} ", end="")
+    print(f"{answers:>9,} {traced:>8.2f} {traced / answers * 1e5:>9.2f} {_peak_mb():>8.0f}")
+
+
+def _rows(path: Path, node: int) -> pl.DataFrame:
+    import polars as pl
+
+    from pipeline.formats.iptables_save import FORMAT
+    from pipeline.formats.source import Source
+
+    rows = FORMAT.parse(Source(path, path.name)).tables["rules"]
+    return rows.with_columns(file=pl.lit(f"node-{node}/{path.name}"))
+
+
+def _traced(rules: RuleSet, frontends: Iterable[Frontend]) -> int:
+    """Trace classes to every service; how many."""
     from pipeline.rules.addresses import number
     from pipeline.rules.state import Scene
     from pipeline.rules.trace import Tracer
-    from pipeline.trace import read_rules
 
-    start = time.process_time()
-    rules = read_rules(path)
-    frontends = rules.frontends
-    read, memory = time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    own = frozenset([number("10.220.1.4")])
-    sources = sorted(number(f"203.0.113.{i}") for i in range(CLASSES_PER_SERVICE - 3))
-    sources = sorted([*sources, *(number(f"10.100.0.{i}") for i in range(1, 4))])
-    start = time.process_time()
-    answers = 0
-    tracer = Tracer(rules, Scene("ip", "tcp", sources, "external", own))
-    for _, ip, port in frontends:
-        for found in tracer.trace(number(ip), port):
-            answers += found.sources.bit_count()
-    traced = time.process_time() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    lines = len(rules.rows)
-    print(f"{lines:>9,} {read:>8.2f} {memory:>8.0f} {answers:>9,} {traced:>8.2f} {peak:>8.0f}")
+    outside = [number(f"203.0.113.{i}") for i in range(CLASSES_PER_SERVICE - 3)]
+    sources = sorted([*outside, *(number(f"10.100.0.{i}") for i in range(1, 4))])
+    tracer = Tracer(rules, Scene("ip", "tcp", sources, "external", frozenset([number("10.220.1.4")])))
+    return sum(t.sources.bit_count() for _, ip, port in frontends for t in tracer.trace(number(ip), port))
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:
@@ -97,16 +127,18 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("lines", nargs="*", type=int, default=[10_000, 100_000, 700_000])
     options.add_argument("--measure", type=Path)
+    options.add_argument("--nodes", type=int, default=1)
     asked = options.parse_args()
     if asked.measure:
-        measure(asked.measure)
+        measure(asked.measure, asked.nodes)
         return
-    print(f"{'lines':>9} {'read s':>8} {'MB':>8} {'classes':>9} {'trace s':>8} {'peak MB':>8}")
+    print("nodes     lines   read s  peak MB   classes  trace s  s / 100k  peak MB")
     with tempfile.TemporaryDirectory() as folder:
         for lines in asked.lines:
             path = Path(folder, "iptables-save.txt")
             dump(path, lines // (ENDPOINTS * 4 + 3))
-            subprocess.run([sys.executable, __file__, "--measure", str(path)], check=True)
+            for nodes in ("1", "3"):
+                subprocess.run([sys.executable, __file__, "--measure", str(path), "--nodes", nodes], check=True)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import pytest
 from pipeline.formats.base import frame
 from pipeline.rules import RuleSet
 from pipeline.rules.addresses import number
+from pipeline.rules.ruleset import by_node
 from pipeline.rules.state import Scene
 from pipeline.rules.trace import Tracer
 from pipeline.trace import Packet, answer, read_rules
@@ -149,3 +150,22 @@ def test_one_dump_as_a_listing_and_as_iptables_save_is_one(tmp_path):
     rules = read_rules(tmp_path / "a.txt", tmp_path / "b.txt")
     given = answer(rules, Packet("203.0.113.9", "tcp", "10.200.0.1", 80), ["10.220.1.4"], None)
     assert not any("differs between" in why for why in given["uncertain_because"])
+
+
+def test_nodes_with_the_same_rules_share_them_and_cite_their_own_files():
+    rows = [list(dump(file, [WEB, *OLD, ("KUBE-SVC-A", "-m odd -j DROP")])) for file in ("a.txt", "b.txt")]
+    rules = by_node((name, frame("rules", r)) for name, r in zip("ab", rows, strict=True))
+    assert rules["a"].front is rules["b"].front
+    scene = Scene("ip", "tcp", [number("10.100.9.9")], "pod", frozenset({number("10.220.0.4")}))
+    for node in rules:
+        (shared,) = Tracer(rules[node], scene).trace(number("10.200.0.1"), 80)
+        (alone,) = Tracer(RuleSet(frame("rules", rows["ab".index(node)])), scene).trace(number("10.200.0.1"), 80)
+        assert shared == alone
+        assert {rules[node].columns["file"][row] for row in shared.rows} == {f"{node}.txt"}
+        assert all(".txt" not in why or f"{node}.txt" in why for why in shared.uncertain_because)
+
+
+def test_nodes_whose_rules_differ_in_one_share_nothing():
+    frames = [frame("rules", list(dump("a.txt", [WEB, *rules]))) for rules in (OLD, NEW)]
+    rules = by_node(zip("ab", frames, strict=True))
+    assert rules["a"].front is not rules["b"].front
