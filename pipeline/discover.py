@@ -174,6 +174,11 @@ def _name_nodes(inputs: list[Input]) -> None:
     for one in loose if len(captured) == 1 else []:
         if one.source.node not in known:
             one.source.node = next(iter(captured))
+    for one in loose if len(captured) > 1 else []:
+        if one.source.node not in known | captured:
+            names = ", ".join(sorted(map(str, captured)))
+            message = f"names no node that has packets ({names}) and lies in no node's folder; whose it is is not known"
+            one.findings.append(Finding("node-unclear", "warning", message, f"--node NAME={one.source.name}"))
 
 
 def _is_loose(one: Input) -> bool:

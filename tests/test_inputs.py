@@ -230,3 +230,15 @@ def test_the_verb_prints_json_and_is_strict_when_told(sample, code, tmp_path):
     told = json.loads(done.stdout)
     assert told.keys() == {"files", "findings"}
     assert {f["kind"] for f in told["files"]} >= {"packets", "rules", "objects"}
+
+
+def test_rules_beside_several_captures_are_nobodys_until_told(tmp_path):
+    texts = {"east.tsv": export(), "west.tsv": export(first=50), "rules.txt": RULES}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    found = look_at(tmp_path, Limits())
+    assert ("node-unclear", "rules.txt") in findings(found)
+    told = {"n": [tmp_path / "east.tsv", tmp_path / "west.tsv", tmp_path / "rules.txt"]}
+    found = look_at(tmp_path, Limits(), nodes=told)
+    assert findings(found) == []
+    assert {f["node"] for f in found.files} == {"n"}
