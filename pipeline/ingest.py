@@ -13,11 +13,12 @@ from urllib.parse import quote
 from pipeline import audit
 from pipeline.ahead import exported_ahead
 from pipeline.bundles import stamp_us
+from pipeline.config import Keep
+from pipeline.conversations import Conversations
 from pipeline.diagnostics import detail, progress, warn
-from pipeline.engines.duckdb import literal
 from pipeline.errors import HopscopeError, InputError
 from pipeline.formats.base import POLARS_TYPES, Finding, Parsed, Reject, clip, frame
-from pipeline.packets import PacketFile
+from pipeline.packets import PacketFile, Seen
 from pipeline.schema import TABLES, Row
 from pipeline.snapshots import merged
 
@@ -42,7 +43,9 @@ class Ingest:
     con: Connection
     folder: Path
     fields: Sequence[str] = ()
+    keep: Keep = Keep.ALL
     silent: bool = False
+    seen: Seen = field(default_factory=Seen)
     captures: list[Row] = field(default_factory=list)
     rejects: list[Row] = field(default_factory=list)
     findings: list[Row] = field(default_factory=list)
@@ -86,38 +89,36 @@ class Ingest:
             write_frames(self.folder, table, frames)
 
     def _packets(self, one: Input, form: Format) -> Row:
-        folder = self.folder / "packets" / f"node={quote(one.source.node or 'unknown')}"
-        folder.mkdir(parents=True, exist_ok=True)
+        packets, conversations = (self._place(table, one) for table in ("packets", "conversations"))
+        self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="spare-", dir=self.folder) as spare:
-            file = PacketFile(self.con, one.source, one.capture_id, folder, self.folder / "rejects", Path(spare))
-            tally = file.read(form, self.fields)
+            rows = Conversations(self.con, one.capture_id, packets, conversations, Path(spare), self.keep)
+            tally = PacketFile(one.source, rows, self.folder / "rejects", self.seen).read(form, self.fields)
         one.findings += tally.findings
         if not tally.read_count:
             remedy = "tshark loses what it buffered when it is killed; capture again with -l"
             one.findings.append(Finding("empty-export", "warning", "holds no packet", remedy))
         if one.source.broken:
             one.findings.append(_truncated(one.source))
-        files = f"{folder}/{one.capture_id}*.parquet"
-        first, last = self._times(files)
-        self._note_all(audit.tunnels(self.con, files, one.source.name, one.source.node))
+        self._note_all(audit.tunnels(self.con, conversations / f"{one.capture_id}.parquet", one.source))
         return {
             "row_count": tally.read_count,
             "kept_count": tally.kept_count,
             "rejected_count": tally.rejected_count,
-            "first_us": first,
-            "last_us": last,
+            "first_us": rows.first_us,
+            "last_us": rows.last_us,
         }
 
-    def _times(self, files: str) -> tuple[object, object]:
-        """When the first and the last packet of a file were captured."""
-        first, last = self.con.sql(f"SELECT min(ts_us), max(ts_us) FROM read_parquet({literal(files)})").fetchall()[0]
-        return first, last
+    def _place(self, table: str, one: Input) -> Path:
+        """The folder of a table's rows of the node that an input is from."""
+        return self.folder / table / f"node={quote(one.source.node or 'unknown')}"
 
     def _leave_out_repeats(self) -> None:
         """Of two exports of the same packets, keep the richer."""
         for poorer, finding in audit.repeated(self.con, self.folder, self.captures):
             rejects = (self.folder / "rejects").glob(f"{poorer['capture_id']}*.parquet")
-            for path in (*audit.packet_files(self.folder, poorer["capture_id"]), *rejects):
+            made = (f for t in ("packets", "conversations") for f in audit.files(self.folder, t, poorer["capture_id"]))
+            for path in (*made, *rejects):
                 path.unlink()
             poorer |= {"row_count": 0, "kept_count": 0, "rejected_count": 0}
             self._note_all([finding])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.audit import packet_files
+from pipeline.audit import files as files_of
 from pipeline.discover import discover
 from pipeline.engines.duckdb import connect, literal
 from pipeline.formats import all_formats
@@ -65,7 +65,7 @@ def _file(con: Connection, folder: Path, capture: Row, findings: Sequence[Row]) 
     return {
         **{name: capture.get(name) for name in _ABOUT},
         "sign": signs.get(str(capture["format"])),
-        "interfaces": _interfaces(con, packet_files(folder, capture["capture_id"])),
+        "interfaces": _interfaces(con, files_of(folder, "packets", capture["capture_id"])),
         "findings": own,
     }
 

@@ -1,4 +1,4 @@
-"""The two roads into `packets`: DuckDB reads a clean export itself; Python reads any other, line by line.
+"""The two roads of packets: a clean export is read piece by piece into columns; any other, line by line.
 
 Lines that the fast road cannot read take the careful one. Both end in sql/packets.sql.
 """
@@ -9,13 +9,13 @@ import csv
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, cast
 
-import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline import resources
-from pipeline.engines.delimited import DelimitedFile, prepared_rows
-from pipeline.engines.duckdb import create_view, literal, write_parquet
-from pipeline.formats.base import Finding, Format, Reject, clip
-from pipeline.formats.source import look_over
+from pipeline.engines.delimited import Delimited
+from pipeline.engines.duckdb import literal, write_parquet
+from pipeline.formats.base import Finding, Format, Reject, Source, clip
 from pipeline.formats.tshark_cells import is_address
 from pipeline.formats.tshark_fields import FORMAT as FIELDS
 from pipeline.formats.tshark_fields import TsharkFields
@@ -27,13 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.engines.duckdb import Connection
-    from pipeline.formats.base import Source
+    from pipeline.conversations import Conversations
+    from pipeline.formats.source import Piece
     from pipeline.formats.tshark_cells import Line
     from pipeline.formats.tshark_layout import Layout
 
 _UNIT = "\x1f"
 _PLAIN = str.maketrans({"\n": " ", "\r": " ", "\x00": "\ufffd", _UNIT: "\ufffd"})
+_ADDRESSES = ("ip.src", "ip.dst", "ipv6.src", "ipv6.dst")
+_ROW_TYPES = {"line_number": "BIGINT"} | TYPES
+_REJECT_TYPES = {"line_number": "BIGINT", "reason": "VARCHAR", "text": "VARCHAR"}
 
 
 class PacketForm(Format, Protocol):
@@ -54,60 +57,97 @@ class Tally:
     findings: list[Finding] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class PacketFile:
-    """One export on its way into `folder`, its rejects into `rejects`; `spare` holds what is needed on the way."""
+@dataclass(slots=True)
+class Seen:
+    """Addresses known to be addresses, and fields known to hold, in some line, what is not of their type."""
 
-    con: Connection
+    addresses: set[str] = field(default_factory=set)
+    loose: set[str] = field(default_factory=set)
+
+
+class _OtherHeaderError(Exception):
+    """A line in between names other columns than those the file began with."""
+
+
+@dataclass(slots=True)
+class PacketFile:
+    """One export on its way into `conversations`, its rejects into a folder.
+
+    `seen` is what exports have in common that are read one after the other.
+    """
+
     source: Source
-    capture_id: str
-    folder: Path
+    conversations: Conversations
     rejects: Path
-    spare: Path
+    seen: Seen
 
     def read(self, form: Format, fields: Sequence[str]) -> Tally:
         """Read it by the road that its form allows."""
         if isinstance(form, TsharkFields):
-            return self._fields(form, form.layout(self.source.head(), fields))
-        if isinstance(form, TsharkPcap):
-            export, layout, findings = form.export(self.source, self.spare)
+            tally = self._fields(form, form.layout(self.source.head(), fields))
+        elif isinstance(form, TsharkPcap):
+            export, layout, findings = form.export(self.source, self.conversations.spare)
             tally = replace(self, source=export)._fields(FIELDS, layout)
             tally.findings += findings
-            return tally
-        return self._careful(cast("PacketForm", form).lines(self.source))
-
-    def out(self, part: str = "") -> Path:
-        """Where its packets go."""
-        return self.folder / f"{self.capture_id}{part}.parquet"
+        else:
+            tally = self._careful(cast("PacketForm", form).lines(self.source))
+        self.conversations.finish()
+        return tally
 
     def _fields(self, form: TsharkFields, layout: Layout) -> Tally:
         if layout.fast:
-            survey = look_over(self.source, self.spare)
-            file = DelimitedFile(self.con, survey, layout, self.capture_id, TYPES)
+            tally = Tally()
             try:
-                kept = file.copy(_select(), doubt(layout.fields), self.out())
-                kept -= file.leave_out(self.out(), ("src_ip", "dst_ip"), is_address)
-                if not any(_other_header(text, layout) for _, text in file.rejected_lines()):
-                    return self._second_look(form, file, kept)
-            except duckdb.InvalidInputException:
-                pass  # e.g. two kinds of line ends in one file
-            finally:
-                file.forget()
+                left = self._careful(form.lines(self._fast(layout, tally), layout, self.source.time_zero))
+            except _OtherHeaderError:
+                self.conversations.forget()
+            else:
+                counts = (tally.read_count + left.read_count, tally.kept_count + left.kept_count, left.rejected_count)
+                return Tally(*counts, left.findings)
         return self._careful(form.lines(self.source.lines(), layout, self.source.time_zero))
 
-    def _second_look(self, form: TsharkFields, file: DelimitedFile, kept: int) -> Tally:
-        """Read what the fast road left, by the careful one."""
-        survey, layout = file.survey, file.layout
-        rows = survey.line_count - layout.header_lines - len(file.blank_lines)
-        left = _Counted(_left(file, self.source, self.out(), rows - kept))
-        tally = self._careful(form.lines(left, layout), "-more")
-        noise = left.count - tally.read_count
-        return Tally(rows - noise, kept + tally.kept_count, tally.rejected_count, tally.findings)
+    def _fast(self, layout: Layout, tally: Tally) -> Iterator[tuple[int, str]]:
+        """Take what can be read at once, count it, and give the lines that are left."""
+        text = Delimited(_unique(layout.fields), TYPES, layout.delimiter, self.seen.loose)
+        in_order = "tcp.stream" in layout.fields
+        for piece in self.source.byte_pieces(layout.header_lines):
+            table = text.read(self.conversations.con, piece)
+            if table is not None:
+                table = self._undoubted(table, layout)
+                tally.read_count += table.num_rows
+                tally.kept_count += table.num_rows
+                self.conversations.show(table)
+                self.conversations.add() if in_order else self.conversations.defer()
+            for number, line in piece.lines(_left(piece, table)):
+                if line and _other_header(line, layout):
+                    raise _OtherHeaderError
+                yield number, line
 
-    def _careful(self, lines: Iterable[Line], part: str = "") -> Tally:
-        """Write rows and rejects of `lines`, which are read one by one."""
+    def _undoubted(self, table: pa.Table, layout: Layout) -> pa.Table:
+        """The rows that need no second look: one header filled their cells, and addresses are addresses."""
+        self.conversations.show(table)
+        found = self.conversations.con.sql(f"SELECT {doubt(layout.fields)} AS is_left FROM export_lines")
+        is_left = pc.fill_null(found.to_arrow_table()["is_left"], False)
+        for name in _ADDRESSES:
+            if name in table.column_names and (strange := self._no_addresses(table[name])):
+                is_left = pc.or_(is_left, pc.is_in(table[name].cast(pa.string()), pa.array(strange)))
+        return table.filter(pc.invert(is_left)) if pc.any(is_left).as_py() else table
+
+    def _no_addresses(self, texts: pa.ChunkedArray) -> list[str]:
+        strange = []
+        for text in texts.unify_dictionaries().chunk(0).dictionary.to_pylist() if texts.num_chunks else []:
+            if text not in self.seen.addresses:
+                if is_address(text):
+                    self.seen.addresses.add(text)
+                else:
+                    strange.append(text)
+        return strange
+
+    def _careful(self, lines: Iterable[Line]) -> Tally:
+        """Take rows of `lines`, which are read one by one; write their rejects."""
         tally = Tally()
-        rows, rejects = self.spare / f"rows{part}", self.spare / f"rejects{part}"
+        spare = self.conversations.spare
+        rows, rejects = spare / "rows", spare / "rejects"
         with rows.open("w", newline="") as f, rejects.open("w", newline="") as g:
             cells, bad = (csv.writer(h, delimiter=_UNIT, quoting=csv.QUOTE_NONE, quotechar=None) for h in (f, g))
             for line in lines:
@@ -120,52 +160,43 @@ class PacketFile:
                     bad.writerow([line.line_number, line.reason.translate(_PLAIN), clip(line.text).translate(_PLAIN)])
                 else:
                     cells.writerow([line[0], *map(line[1].get, TYPES)])
-        if tally.rejected_count < tally.read_count or not part:
-            create_view(self.con, "export_lines", prepared_rows(rows, _UNIT, self.capture_id, TYPES))
-            tally.kept_count = write_parquet(self.con, _select(), self.out(part))
-        if tally.rejected_count:
-            name = f"{self.capture_id}{part}.parquet"
-            write_parquet(self.con, self._reject_rows(rejects), self.rejects / name)
+        for table in self._prepared(rows, _ROW_TYPES):
+            tally.kept_count += table.num_rows
+            self.conversations.show(table)
+            self.conversations.defer()
+        self._write_rejects(rejects)
         return tally
 
-    def _reject_rows(self, path: Path) -> str:
-        return f"""SELECT {literal(self.capture_id)} AS capture_id, {literal(self.source.name)} AS file, *
-        FROM read_csv({literal(str(path))}, delim = {literal(_UNIT)}, quote = '', escape = '', header = false,
-          auto_detect = false, columns = {{'line_number': 'BIGINT', 'reason': 'VARCHAR', 'text': 'VARCHAR'}})"""
+    def _prepared(self, path: Path, types: dict[str, str]) -> Iterator[pa.Table]:
+        """The rows of a file of our own making."""
+        text = Delimited(list(types), types, _UNIT)
+        for piece in Source(path, path.name).byte_pieces():
+            table = text.read(self.conversations.con, piece)
+            if table is not None:
+                yield table
+
+    def _write_rejects(self, path: Path) -> None:
+        con, capture_id = self.conversations.con, self.conversations.capture_id
+        for number, table in enumerate(self._prepared(path, _REJECT_TYPES)):
+            con.register("bad_lines", table)
+            named = f"SELECT {literal(capture_id)} AS capture_id, {literal(self.source.name)} AS file, * FROM bad_lines"
+            write_parquet(con, named, self.rejects / f"{capture_id}-{number:04}.parquet")
+            con.unregister("bad_lines")
 
 
-@dataclass(slots=True)
-class _Counted:
-    """Lines, counted as they pass."""
-
-    lines: Iterable[tuple[int, str]]
-    count: int = 0
-
-    def __iter__(self) -> Iterator[tuple[int, str]]:
-        for line in self.lines:
-            self.count += 1
-            yield line
+def _left(piece: Piece, table: pa.Table | None) -> Iterable[int]:
+    """Numbers of the lines of a piece that are not in a table made of it."""
+    lines = np.arange(piece.first_line, piece.first_line + piece.line_count)
+    taken = [] if table is None else table["line_number"].to_numpy() - piece.first_line
+    return map(int, np.delete(lines, taken))
 
 
-def _left(file: DelimitedFile, source: Source, out: Path, missing: int) -> Iterator[tuple[int, str]]:
-    """The lines that did not become rows: rejected by DuckDB, left out as doubtful, or cut off."""
-    rejected = 0
-    for line in file.rejected_lines():
-        rejected += 1
-        yield line
-    if file.survey.cut:
-        rejected += 1
-        yield file.survey.cut
-    if missing > rejected:
-        wanted = file.doubtful_lines(out)
-        yield from (line for line in source.lines() if line[0] in wanted)
+def _unique(names: Sequence[str]) -> list[str]:
+    """Names made distinct: of two columns with one name, the last keeps it (tshark leaves the first empty)."""
+    last = {name: place for place, name in enumerate(names)}
+    return [name if last[name] == place else f"{name} ({place})" for place, name in enumerate(names)]
 
 
 def _other_header(text: str, layout: Layout) -> bool:
-    """Whether a line names other columns than those the file began with."""
     named = header(text)
     return named is not None and named.fields != layout.fields
-
-
-def _select() -> str:
-    return (resources.folder("sql") / "packets.sql").read_text(encoding="utf-8")

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline import __version__
-from pipeline.config import Limits, Window
+from pipeline.config import Keep, Limits, Window
 from pipeline.diagnostics import note
 from pipeline.discover import discover, run_name
-from pipeline.engines.duckdb import connect, literal, write_parquet
+from pipeline.engines.duckdb import connect
 from pipeline.errors import InputError, UsageError
 from pipeline.ingest import Ingest
 from pipeline.label import label
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from pipeline.discover import Input
     from pipeline.engines.duckdb import Connection
 
-_NOT_IN_SLIM = ("tcp_ack", "tcp_tsval", "ip_id", "ip_ttl")
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -34,13 +32,14 @@ class Job:
     lake: Lake
     run: str | None = None
     fields: tuple[str, ...] = ()
+    keep_packets: Keep = Keep.SLIM
     nodes: Mapping[str, Sequence[Path]] = field(default_factory=dict)
     cluster: Sequence[Path] = ()
     limits: Limits = field(default_factory=Limits)
     zeros: Mapping[str, str] = field(default_factory=dict)
 
 
-def run_whole(job: Job, window: Window, keep_packets: str) -> Manifest:
+def run_whole(job: Job, window: Window) -> Manifest:
     """Ingest and label a capture; the same inputs with the same options are not done again.
 
     Raises:
@@ -48,13 +47,12 @@ def run_whole(job: Job, window: Window, keep_packets: str) -> Manifest:
         UsageError: a run of that name was made from other inputs.
     """
     inputs = _inputs(job)
-    manifest = _manifest(job, inputs, _options(window, keep_packets))
+    manifest = _manifest(job, inputs, _labelled(window))
     if not _is_news(job.lake, manifest):
         return manifest
     with job.lake.stage(manifest) as folder, _database(job.limits) as con:
         _ingest(con, folder, inputs, job)
         label(con, folder, window)
-        _keep_packets(con, folder, keep_packets)
     return manifest
 
 
@@ -73,22 +71,14 @@ def ingest_only(job: Job) -> Manifest:
     return manifest
 
 
-def label_again(lake: Lake, run: str | None, window: Window, keep_packets: str, limits: Limits) -> Manifest:
-    """Label a run from what the lake holds of its inputs.
-
-    Raises:
-        UsageError: its packets were not kept whole, so that labels would rest on less than before.
-    """
+def label_again(lake: Lake, run: str | None, window: Window, limits: Limits) -> Manifest:
+    """Label a run from what the lake holds of its inputs."""
     before = lake.run(run)
-    if before.options.get("keep_packets", "all") != "all":
-        message = f"run {before.run!r} does not hold its packets whole any more"
-        remedy = "run it again from the capture, or keep packets with `--keep-packets all`"
-        raise UsageError(message, where=str(lake.root), hint=remedy)
-    manifest = Manifest(before.run, before.inputs, _options(window, keep_packets), __version__)
+    read = {name: before.options[name] for name in ("fields", "keep_packets")}
+    manifest = Manifest(before.run, before.inputs, read | _labelled(window), __version__)
     with lake.stage(manifest) as folder, _database(limits) as con:
         lake.link_inputs(before.run, folder)
         label(con, folder, window)
-        _keep_packets(con, folder, keep_packets)
     return manifest
 
 
@@ -101,19 +91,15 @@ def _inputs(job: Job) -> list[Input]:
     return inputs
 
 
-def _options(window: Window, keep_packets: str) -> dict[str, object]:
+def _labelled(window: Window) -> dict[str, object]:
     kept = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(window).items()}
-    return {"labelled": True, "keep_packets": keep_packets, **kept}
+    return {"labelled": True, **kept}
 
 
 def _manifest(job: Job, inputs: Sequence[Input], options: dict[str, object]) -> Manifest:
     hashes = {one.source.name: one.sha256 for one in inputs}
-    return Manifest(
-        job.run or run_name(job.capture),
-        hashes,
-        options | {"fields": list(job.fields), "zeros": dict(job.zeros)},
-        __version__,
-    )
+    read = {"fields": list(job.fields), "zeros": dict(job.zeros), "keep_packets": str(job.keep_packets)}
+    return Manifest(job.run or run_name(job.capture), hashes, read | options, __version__)
 
 
 def _is_news(lake: Lake, manifest: Manifest) -> bool:
@@ -129,19 +115,7 @@ def _is_news(lake: Lake, manifest: Manifest) -> bool:
 
 
 def _ingest(con: Connection, folder: Path, inputs: Sequence[Input], job: Job) -> None:
-    Ingest(con, folder, job.fields).take_all(inputs)
-
-
-def _keep_packets(con: Connection, folder: Path, keep: str) -> None:
-    """Drop packets (`none`), or what only joining needs (`slim`); `all` leaves them as they are."""
-    for path in sorted((folder / "packets").rglob("*.parquet")):
-        if keep == "slim":
-            without = ", ".join(f"CAST(NULL AS BIGINT) AS {c}" for c in _NOT_IN_SLIM)
-            slim = path.with_suffix(".slim")
-            write_parquet(con, f"SELECT * REPLACE ({without}) FROM read_parquet({literal(str(path))})", slim)
-            slim.replace(path)
-        elif keep == "none":
-            path.unlink()
+    Ingest(con, folder, job.fields, job.keep_packets).take_all(inputs)
 
 
 @contextmanager

@@ -4,7 +4,9 @@
 -- key: flow_id, mark
 -- store: no
 WITH syns AS (
-  SELECT flow_id, protocol, tcp_isn AS seq, UNNEST(syn_tsvals) AS other FROM sightings WHERE tcp_isn IS NOT NULL
+  SELECT flow_id, protocol, tcp_isn AS seq, CAST(UNNEST(STRING_SPLIT(syn_tsvals, ' ')) AS BIGINT) AS other
+  FROM sightings
+  WHERE tcp_isn IS NOT NULL
 ),
 numbers AS (
   SELECT flow_id, protocol, 'syn' AS kind, seq, other FROM syns

@@ -7,7 +7,7 @@ SELECT
   frame_interface_name AS interface,
   capture_id,
   line_number,
-  CAST(floor(frame_time_epoch * 1000000) AS BIGINT) AS ts_us,
+  ts_us,
   COALESCE(ip_src, ipv6_src) AS src_ip,
   COALESCE(ip_dst, ipv6_dst) AS dst_ip,
   CASE

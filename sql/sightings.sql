@@ -17,6 +17,7 @@ WITH told AS (
   FROM conversations AS c
   LEFT JOIN servers AS l ON l.protocol = c.protocol AND l.ip = c.lower_ip AND l.port = c.lower_port
   LEFT JOIN servers AS u ON u.protocol = c.protocol AND u.ip = c.upper_ip AND u.port = c.upper_port
+  WHERE lower_port IS NOT NULL AND upper_port IS NOT NULL
 )
 SELECT
   capture_id || '-' || CAST(first_line AS VARCHAR) AS flow_id,

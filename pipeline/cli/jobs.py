@@ -53,7 +53,7 @@ def demo(common: Common) -> None:
 
     sample = resources.folder("samples") / "single-pod"
     job = Job(sample, Lake(common.lake), common.run or "single-pod", limits=common.limits)
-    run_whole(job, Window(), Keep.SLIM)
+    run_whole(job, Window())
     _report(common, job.run, REPORT)
 
 
@@ -79,8 +79,8 @@ def run(
     """
     from pipeline.run import run_whole
 
-    job = _job(common, capture, fields, node, cluster, time_zero)
-    manifest = run_whole(job, window(service, since, until), keep_packets)
+    job = _job(common, capture, fields, node, cluster, time_zero, keep_packets)
+    manifest = run_whole(job, window(service, since, until))
     _report(common, manifest.run, output)
     _stop_if_rejected(common, manifest.run, strict)
 
@@ -90,6 +90,7 @@ def run(
 def ingest(
     common: Common,
     capture: Capture,
+    keep_packets: Packets = Keep.SLIM,
     fields: Fields = "",
     node: Nodes = None,
     cluster: Cluster = None,
@@ -99,7 +100,7 @@ def ingest(
     """Read a capture into the lake; `label` and `report` do the rest."""
     from pipeline.run import ingest_only
 
-    manifest = ingest_only(_job(common, capture, fields, node, cluster, time_zero))
+    manifest = ingest_only(_job(common, capture, fields, node, cluster, time_zero, keep_packets))
     note(f"run {manifest.run}: {len(manifest.inputs)} files read into {common.lake}")
     _stop_if_rejected(common, manifest.run, strict)
 
@@ -131,7 +132,6 @@ def inputs(
 @with_common
 def label(
     common: Common,
-    keep_packets: Packets = Keep.SLIM,
     service: Services = None,
     since: Since = None,
     until: Until = None,
@@ -141,7 +141,7 @@ def label(
     from pipeline.run import label_again
 
     chosen = window(service, since, until)
-    manifest = label_again(Lake(common.lake), common.run, chosen, keep_packets, common.limits)
+    manifest = label_again(Lake(common.lake), common.run, chosen, common.limits)
     note(f"run {manifest.run}: labelled")
 
 
@@ -182,13 +182,14 @@ def _job(
     node: list[str] | None,
     cluster: list[Path] | None,
     time_zero: list[str] | None,
+    keep: Keep,
 ) -> Job:
     from pipeline.lake import Lake
     from pipeline.run import Job
 
     names = tuple(f.strip() for f in fields.split(",") if f.strip())
     nodes, zeros = node_paths(node or []), time_zeros(time_zero or [])
-    return Job(capture, Lake(common.lake), common.run, names, nodes, cluster or [], common.limits, zeros)
+    return Job(capture, Lake(common.lake), common.run, names, keep, nodes, cluster or [], common.limits, zeros)
 
 
 def _report(common: Common, run: str | None, output: Path) -> None:

@@ -1,133 +1,136 @@
-"""Reads delimited text with DuckDB: typed cells, bad lines set aside with line number and reason."""
+"""Reads delimited text with pyarrow: typed cells by line number; lines that have other cells are set aside."""
 
 from __future__ import annotations
 
+import functools
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.engines.duckdb import create_view, identifier, literal, write_parquet
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from pipeline.engines.duckdb import identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from pipeline.engines.duckdb import Connection
-    from pipeline.formats.source import Survey
-    from pipeline.formats.tshark_layout import Layout
+    from pipeline.formats.source import Piece
 
-_BATCH = 10_000
+_ARROW_TYPES = {
+    "DECIMAL(19,9)": pa.decimal128(19, 9),
+    "VARCHAR": pa.dictionary(pa.int32(), pa.string()),
+    "BIGINT": pa.int64(),
+    "INTEGER": pa.int32(),
+    "USMALLINT": pa.uint16(),
+    "UINTEGER": pa.uint32(),
+}
+_FAULTY_COLUMN = re.compile(r"column #(\d+)")
+_BLOCK_BYTES = 1 << 20
 
 
-class DelimitedFile:
-    """One delimited file on its way to Parquet."""
+@dataclass(slots=True)
+class Delimited:
+    """A way to read pieces of one file: names and types of its columns, what separates cells.
 
-    def __init__(
-        self, con: Connection, survey: Survey, layout: Layout, capture_id: str, types: Mapping[str, str]
-    ) -> None:
-        """`types` are the types of the fields we know."""
-        self.con = con
-        self.survey = survey
-        self.layout = layout
-        self.capture_id = capture_id
-        self.types = types
-        self.rejects_table = f"rejects_{capture_id}"
+    `loose` are the columns that some line filled with what is not of their type.
+    """
 
-    @property
-    def blank_lines(self) -> list[int]:
-        """Numbers of the blank lines among its rows."""
-        return [n for n in self.survey.blank_lines if n > self.layout.header_lines]
+    names: Sequence[str]
+    types: Mapping[str, str]
+    delimiter: str
+    loose: set[str] = field(default_factory=set)
 
-    def copy(self, select: str, doubt: str, out: Path) -> int:
-        """Write what `select` makes of the view `export_lines` to `out`, line numbers as in the file; how many rows.
+    def read(self, con: Connection, piece: Piece) -> pa.Table | None:
+        """The rows of a piece with their `line_number`; lines that are no rows are left out.
 
-        Rows for which the condition `doubt` holds are left out.
+        Columns that `types` does not have are left out. None if nothing can be read of it as such text.
         """
-        create_view(self.con, "export_lines", f"SELECT * FROM ({self._scan()}) WHERE NOT COALESCE({doubt}, FALSE)")
-        draft = out.with_suffix(".draft")
-        kept = write_parquet(self.con, select, draft)
-        lost = sorted({*self._rejected(), *self.blank_lines})
-        if lost:
-            write_parquet(self.con, self._renumbered(draft, lost), out)
-            draft.unlink()
-        else:
-            draft.rename(out)
-        return kept
+        short: list[int] = []
+        table = self._rows(piece.data, short)
+        if table is None:
+            return None
+        numbers = np.delete(np.arange(piece.line_count), np.array(short, dtype=np.int64) - 1)
+        if len(numbers) != table.num_rows:
+            return None  # e.g. two kinds of line ends in one file
+        if "line_number" not in self.names:
+            blank = _blank_rows(table, piece, numbers)
+            table = table.append_column("line_number", pa.array(numbers + piece.first_line))
+            table = table if blank is None else table.filter(pc.invert(blank))
+        return self._tighten(con, table)
 
-    def leave_out(self, out: Path, columns: Sequence[str], is_good: Callable[[str], bool]) -> int:
-        """Take the rows out of `out` that hold in `columns` a value which is not good; how many.
+    def _rows(self, data: bytes, short: list[int]) -> pa.Table | None:
+        """Parse as strictly as the lines allow: a column that some line fills otherwise becomes loose."""
+        while True:
+            short.clear()
+            try:
+                return self._parse(data, short)
+            except pa.ArrowInvalid as e:
+                faulty = _FAULTY_COLUMN.search(str(e))
+                name = self.names[int(faulty[1])] if faulty else None
+                clean = data.decode("utf-8", "replace").encode()
+                if clean != data:
+                    data = clean
+                elif name is None or name in self.loose or self.types[name] == "VARCHAR":
+                    return None
+                else:
+                    self.loose.add(name)
 
-        Each distinct value is looked at once.
-        """
-        rows = f"read_parquet({literal(str(out))})"
-        distinct = " UNION ".join(f"SELECT {c} FROM {rows} WHERE {c} IS NOT NULL" for c in columns)
-        bad = [value for (value,) in self.con.sql(distinct).fetchall() if not is_good(value)]
-        if not bad:
-            return 0
-        self.con.execute("CREATE OR REPLACE TEMP TABLE not_good AS SELECT unnest($1::VARCHAR[]) AS value", [bad])
-        conditions = " AND ".join(f"COALESCE({c} NOT IN (FROM not_good), TRUE)" for c in columns)
-        draft = out.with_suffix(".draft")
-        found = self.con.sql(f"SELECT count(*) FROM {rows} WHERE NOT ({conditions})").fetchall()[0][0]
-        write_parquet(self.con, f"SELECT * FROM {rows} WHERE {conditions}", draft)
-        draft.replace(out)
-        return int(found)
+    def _parse(self, data: bytes, short: list[int]) -> pa.Table:
+        """Parse whole; places of lines with another number of cells, from 1, go to `short`."""
 
-    def rejected_lines(self) -> Iterator[tuple[int, str]]:
-        """Number and text of the lines that have a cell of another type, or another number of cells."""
-        text = "min(ltrim(csv_line, chr(10) || chr(13)))"
-        lines = self.con.execute(f"SELECT line, {text} FROM {self.rejects_table} GROUP BY line ORDER BY line")
-        while batch := lines.fetchmany(_BATCH):
-            yield from ((int(line), str(text)) for line, text in batch)
+        def skip(row: csv.InvalidRow) -> str:
+            short.append(row.number)
+            return "skip"
 
-    def doubtful_lines(self, out: Path) -> set[int]:
-        """Numbers of the lines that `copy` left out of `out` though their cells could be read."""
-        lines = self.con.sql(
-            f"""SELECT range FROM range({self.layout.header_lines + 1}, {self.survey.line_count + 1})
-            ANTI JOIN read_parquet({literal(str(out))}) ON range = line_number ORDER BY 1"""
-        ).fetchall()
-        cut = {self.survey.cut[0]} if self.survey.cut else set()
-        return {int(line) for (line,) in lines} - {*self._rejected(), *self.blank_lines, *cut}
-
-    def forget(self) -> None:
-        """Drop what the scan left in the database."""
-        for table in (self.rejects_table, f"scan_{self.capture_id}"):
-            self.con.execute(f"DROP TABLE IF EXISTS {table}")
-
-    def _scan(self) -> str:
-        names = _unique(self.layout.fields)
-        columns = ", ".join(f"{literal(n)}: {literal(self.types.get(n, 'VARCHAR'))}" for n in names)
-        cells = ", ".join(
-            f"{identifier(name) if name in names else f'CAST(NULL AS {kind})'} AS {name.replace('.', '_')}"
-            for name, kind in self.types.items()
+        known = [n for n in self.names if n in self.types]
+        return csv.read_csv(
+            pa.BufferReader(data),
+            csv.ReadOptions(column_names=self.names, use_threads=False, block_size=_BLOCK_BYTES),
+            csv.ParseOptions(
+                delimiter=self.delimiter,
+                quote_char=False,
+                double_quote=False,
+                ignore_empty_lines=False,
+                invalid_row_handler=skip,
+            ),
+            csv.ConvertOptions(
+                column_types={n: _ARROW_TYPES["VARCHAR" if n in self.loose else self.types[n]] for n in known},
+                include_columns=known,
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
         )
-        return f"""SELECT {cells}, {literal(self.capture_id)} AS capture_id,
-          CAST(row_number() OVER () AS BIGINT) + {self.layout.header_lines} AS line_number
-        FROM read_csv({literal(str(self.survey.path))},
-          compression = '{self.survey.compression or "none"}',
-          delim = {literal(self.layout.delimiter)}, quote = '', escape = '', header = false,
-          skip = {self.layout.header_lines}, auto_detect = false, columns = {{{columns}}},
-          store_rejects = true, rejects_table = '{self.rejects_table}', rejects_scan = 'scan_{self.capture_id}')"""
 
-    def _rejected(self) -> list[int]:
-        rows = self.con.sql(f"SELECT DISTINCT line FROM {self.rejects_table}").fetchall()
-        return [int(line) for (line,) in rows]
-
-    def _renumbered(self, draft: Path, lost: list[int]) -> str:
-        """Rows of `draft`, each line number raised by the lost lines before it."""
-        steps = {line - place: place for place, line in enumerate(lost, start=1)}
-        values = ", ".join(f"({before}, {raised})" for before, raised in steps.items())
-        return f"""SELECT p.* REPLACE (p.line_number + COALESCE(s.raised, 0) AS line_number)
-        FROM read_parquet({literal(str(draft))}) AS p
-        ASOF LEFT JOIN (VALUES {values}) AS s(before, raised) ON p.line_number > s.before"""
+    def _tighten(self, con: Connection, table: pa.Table) -> pa.Table:
+        """Give loose columns their type; rows in which that cannot be done are left out."""
+        loose = sorted(self.loose & set(table.column_names))
+        if not loose:
+            return table
+        con.register("loose", table.select(loose))
+        cast = [f"TRY_CAST({identifier(n)} AS {self.types[n]})" for n in loose]
+        bad = " OR ".join(f"({identifier(n)} IS NOT NULL AND {c} IS NULL)" for n, c in zip(loose, cast, strict=True))
+        typed = ", ".join(f"{c} AS {identifier(n)}" for n, c in zip(loose, cast, strict=True))
+        found = con.sql(f"SELECT {typed}, {bad} AS bad FROM loose").to_arrow_table()
+        con.unregister("loose")
+        for name in loose:
+            table = table.set_column(table.schema.get_field_index(name), name, found[name])
+        return table.filter(pc.invert(found["bad"])) if pc.any(found["bad"]).as_py() else table
 
 
-def prepared_rows(path: Path, delimiter: str, capture_id: str, types: Mapping[str, str]) -> str:
-    """A SELECT over a file of our own making: no header, a line number before the cells of `types`."""
-    columns = ", ".join(f"'{name.replace('.', '_')}': '{kind}'" for name, kind in types.items())
-    return f"""SELECT *, {literal(capture_id)} AS capture_id FROM read_csv({literal(str(path))},
-      delim = {literal(delimiter)}, quote = '', escape = '', header = false, auto_detect = false,
-      columns = {{'line_number': 'BIGINT', {columns}}})"""
+def _blank_rows(table: pa.Table, piece: Piece, numbers: np.ndarray) -> pa.Array | None:
+    """Which rows come of lines with nothing in them, not even what separates cells; None if none do."""
+    if not all(column.null_count for column in table.columns):
+        return None
+    empty = functools.reduce(pc.and_, map(pc.is_null, table.columns)).to_numpy()
+    blank = [n for n, line in piece.lines((numbers[empty] + piece.first_line).tolist()) if not line]
+    return pa.array(np.isin(numbers + piece.first_line, blank)) if blank else None
 
 
-def _unique(names: tuple[str, ...]) -> list[str]:
-    """Names made distinct: of two columns with one name, the last keeps it (tshark leaves the first empty)."""
-    last = {name: place for place, name in enumerate(names)}
-    return [name if last[name] == place else f"{name} ({place})" for place, name in enumerate(names)]
+def microseconds(times: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whole microseconds of decimal seconds; what is finer is cut off, exactly."""
+    whole = times.cast(pa.decimal128(16, 6), safe=False)
+    return pc.multiply(whole, pa.scalar(1_000_000)).cast(pa.int64())

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
 HEAD_BYTES = 64 * 1024
+PIECE_BYTES = 32 * 1024 * 1024
 _BLOCK = 1024 * 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
@@ -24,6 +25,29 @@ class Reject:
     line_number: int
     reason: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some whole lines of a file; `first_line` is the number of the first."""
+
+    first_line: int
+    data: bytes
+
+    @property
+    def line_count(self) -> int:
+        """How many lines; the last may lack its end."""
+        return self.data.count(b"\n") + (not self.data.endswith(b"\n") and bool(self.data))
+
+    def without(self, skip: int) -> Piece:
+        """All but the first `skip` lines."""
+        return Piece(self.first_line + skip, self.data.split(b"\n", skip)[-1]) if skip else self
+
+    def lines(self, numbers: Iterable[int]) -> Iterator[tuple[int, str]]:
+        """The lines of these numbers, each with its number and without its end, decoded as by `Source.lines`."""
+        lines = self.data.split(b"\n")
+        for number in numbers:
+            yield number, _text(lines[number - self.first_line])
 
 
 @dataclass(slots=True)
@@ -100,6 +124,26 @@ class Source:
         yield from (decode(block) for block in self.blocks())
         yield decode(b"", final=True)
 
+    def byte_pieces(self, skip: int = 0) -> Iterator[Piece]:
+        """The decompressed bytes in whole lines, about 32 MiB at a time, without the first `skip` lines.
+
+        A line that is longer by itself is cut.
+        """
+        first, waiting, size = 1, [], 0
+        for block in self.blocks():
+            waiting.append(block)
+            size += len(block)
+            if size < PIECE_BYTES:
+                continue
+            data = b"".join(waiting)
+            end = data.rfind(b"\n") + 1 or size
+            piece = Piece(first, data[:end])
+            waiting, size, first = [data[end:]], size - end, first + piece.line_count
+            yield piece.without(skip)
+            skip = 0
+        if size:
+            yield Piece(first, b"".join(waiting)).without(skip)
+
     def text(self) -> str:
         """The whole file as text."""
         return b"".join(self.blocks()).decode("utf-8", "replace").removeprefix("\ufeff")
@@ -124,39 +168,6 @@ def _unzstd(f: BinaryIO) -> Iterator[bytes]:
 
     with pa.CompressedInputStream(pa.PythonFile(f, mode="r"), "zstd") as stream:
         yield from iter(lambda: stream.read(_BLOCK), b"")
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """A text file as a line reader will see it: how many lines, which are blank, what was cut off its end."""
-
-    path: Path
-    compression: str | None
-    line_count: int
-    blank_lines: list[int]
-    cut: tuple[int, str] | None = None
-
-
-def look_over(source: Source, spare: Path) -> Survey:
-    """Count lines; what can be saved of a broken compressed file goes to a new file in `spare`."""
-    newlines, blank, last = 0, False, b"\n"
-    for block in source.blocks():
-        newlines += block.count(b"\n")
-        blank = blank or b"\n\n" in last + block or b"\n\r\n" in last + block
-        last = block[-2:]
-    if source.broken:
-        return _salvage(source, spare / "salvaged.txt")
-    blank_lines = [n for n, line in source.lines() if not line] if blank else []
-    return Survey(source.path, source.compression, newlines + (not last.endswith(b"\n")), blank_lines)
-
-
-def _salvage(source: Source, path: Path) -> Survey:
-    data = b"".join(source.blocks())
-    whole, _, rest = data.rpartition(b"\n")
-    path.write_bytes(whole + b"\n")
-    survey = look_over(Source(path, source.name), path.parent)
-    cut = (survey.line_count + 1, _text(rest)) if rest else None
-    return Survey(path, None, survey.line_count + bool(rest), survey.blank_lines, cut)
 
 
 def _text(lines: bytes) -> str:

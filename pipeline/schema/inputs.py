@@ -85,6 +85,52 @@ quoted_dst_port INTEGER Destination port of the packet that an ICMP error quotes
         "run node",
     ),
     table(
+        "conversations",
+        "conversation at one vantage, client and server not yet told apart",
+        "run capture_id first_line",
+        """
+node VARCHAR Node it was captured on.
+capture_id VARCHAR The input file, as in `captures`.
+interface VARCHAR Interface it was captured on, where the export says so.
+protocol VARCHAR tcp, udp, sctp or the protocol's number.
+lower_ip VARCHAR Of its two sockets, the one whose address (then port) comes first as text.
+lower_port INTEGER Its port.
+upper_ip VARCHAR The other socket.
+upper_port INTEGER Its port.
+first_line BIGINT Line of its first packet in the decompressed file.
+start_us BIGINT Time of its first packet.
+end_us BIGINT Time of its last packet.
+lower_packets BIGINT Packets from the lower socket.
+upper_packets BIGINT Packets from the upper socket.
+lower_bytes BIGINT Bytes on the wire from the lower socket.
+upper_bytes BIGINT Bytes on the wire from the upper socket.
+flagged_packets BIGINT Packets whose TCP flags the export tells.
+lower_syns BIGINT SYNs from the lower socket.
+upper_syns BIGINT SYNs from the upper socket.
+lower_synacks BIGINT SYN-ACKs from the lower socket.
+upper_synacks BIGINT SYN-ACKs from the upper socket.
+fins BIGINT Packets with FIN.
+rsts BIGINT Packets with RST.
+payload_bytes BIGINT TCP payload, both directions.
+requests BIGINT HTTP requests, where the export says so.
+isn BIGINT Raw sequence number of the first SYN.
+tsval BIGINT TCP timestamp value of the first SYN.
+syn_tsvals VARCHAR TCP timestamp values of all SYNs, with blanks between; -1 for none.
+synack_us BIGINT Time of the first SYN-ACK.
+synack_seq BIGINT Raw sequence number of the first SYN-ACK.
+synack_ack BIGINT Raw acknowledgement number of the first SYN-ACK.
+lower_first_seq BIGINT Raw sequence number of the lower socket's first packet with payload.
+lower_first_ack BIGINT Its raw acknowledgement number.
+lower_last_seq BIGINT Raw sequence number of the lower socket's last packet with payload.
+lower_last_ack BIGINT Its raw acknowledgement number.
+upper_first_seq BIGINT Raw sequence number of the upper socket's first packet with payload.
+upper_first_ack BIGINT Its raw acknowledgement number.
+upper_last_seq BIGINT Raw sequence number of the upper socket's last packet with payload.
+upper_last_ack BIGINT Its raw acknowledgement number.
+first_ip_id BIGINT IP identification of the first packet that has one.""",
+        "run node",
+    ),
+    table(
         "rules",
         "rule of one node's dump",
         "run node family table_name chain rule_number",

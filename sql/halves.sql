@@ -1,0 +1,41 @@
+-- about: One direction of a conversation, as some lines of an export show it; halves of the same conversation add up.
+-- about: What comes first or last is kept as line_number * 2^32 + value, so that it can be told of several halves too.
+-- grain: 5-tuple and segment, one direction
+-- key: capture_id, interface, protocol, src_ip, src_port, dst_ip, dst_port, segment
+-- stage: ingest
+-- store: no
+WITH placed AS (
+  SELECT
+    s.*,
+    line_number * 4294967296 AS place,
+    COALESCE(tcp_flags & 18 = 18, FALSE) AS is_synack,
+    COALESCE(tcp_payload_bytes > 0, FALSE) AS has_data
+  FROM segments AS s
+)
+SELECT
+  capture_id, interface, protocol, src_ip, src_port, dst_ip, dst_port, segment,
+  MIN(line_number) AS first_line,
+  MIN(ts_us) AS start_us,
+  MAX(ts_us) AS end_us,
+  COUNT(*) AS packet_count,
+  CAST(SUM(frame_bytes) AS BIGINT) AS byte_count,
+  COUNT(tcp_flags) AS flagged_count,
+  COUNT(CASE WHEN is_syn THEN 1 END) AS syn_count,
+  COUNT(CASE WHEN is_synack THEN 1 END) AS synack_count,
+  COUNT(CASE WHEN tcp_flags & 1 = 1 THEN 1 END) AS fin_count,
+  COUNT(CASE WHEN tcp_flags & 4 = 4 THEN 1 END) AS rst_count,
+  CAST(SUM(tcp_payload_bytes) AS BIGINT) AS payload_bytes,
+  CAST(SUM(request_count) AS BIGINT) AS request_count,
+  MIN(CASE WHEN is_syn THEN place + tcp_seq END) AS syn_seq,
+  MIN(CASE WHEN is_syn THEN place + tcp_tsval END) AS syn_tsval,
+  LIST(COALESCE(tcp_tsval, -1)) FILTER (WHERE is_syn) AS syn_tsvals,
+  MIN(CASE WHEN is_synack THEN ts_us END) AS synack_us,
+  MIN(CASE WHEN is_synack THEN place + tcp_seq END) AS synack_seq,
+  MIN(CASE WHEN is_synack THEN place + tcp_ack END) AS synack_ack,
+  MIN(CASE WHEN has_data THEN place + tcp_seq END) AS first_seq,
+  MIN(CASE WHEN has_data THEN place + tcp_ack END) AS first_ack,
+  MAX(CASE WHEN has_data THEN place + tcp_seq END) AS last_seq,
+  MAX(CASE WHEN has_data THEN place + tcp_ack END) AS last_ack,
+  MIN(place + ip_id) AS first_ip_id
+FROM placed
+GROUP BY capture_id, interface, protocol, src_ip, src_port, dst_ip, dst_port, segment
