@@ -24,7 +24,7 @@ def labelled(traffic: Traffic, folder: Path, rules: Cluster | None = None) -> li
     """The connections the product makes of a capture."""
     traffic.write(folder / "capture", rules)
     lake = Lake(folder / "lake")
-    run = run_whole(Job(folder / "capture", lake), Window(), "all").run
+    run = run_whole(Job(folder / "capture", lake), Window()).run
     return open_lake(lake, Limits(), run).sql("FROM connections ORDER BY start_us, connection_id").to_dicts()
 
 

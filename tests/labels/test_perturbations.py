@@ -30,7 +30,7 @@ def labelled(run: Path, truth: Path, name: str, folder: Path) -> Score:
         path.chmod(0o755 if path.is_dir() else 0o644)
     PERTURBATIONS[name](capture)
     lake = Lake(folder / "lake")
-    manifest = run_whole(Job(capture, lake), Window(), "all")
+    manifest = run_whole(Job(capture, lake), Window())
     rows = open_lake(lake, Limits(), manifest.run).sql("FROM connections").to_dicts()
     return score(truth, rows)
 
