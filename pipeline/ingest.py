@@ -16,8 +16,10 @@ from pipeline.bundles import stamp_us
 from pipeline.config import Keep
 from pipeline.conversations import Conversations
 from pipeline.diagnostics import detail, progress, warn
+from pipeline.earlier import Earlier
 from pipeline.errors import HopscopeError, InputError
 from pipeline.formats.base import POLARS_TYPES, Finding, Parsed, Reject, clip, frame
+from pipeline.lake import link
 from pipeline.packets import PacketFile, Seen
 from pipeline.schema import TABLES, Row
 from pipeline.snapshots import merged
@@ -44,6 +46,7 @@ class Ingest:
     folder: Path
     fields: Sequence[str] = ()
     keep: Keep = Keep.ALL
+    earlier: Earlier = field(default_factory=Earlier)
     silent: bool = False
     seen: Seen = field(default_factory=Seen)
     captures: list[Row] = field(default_factory=list)
@@ -52,12 +55,16 @@ class Ingest:
     frames: dict[str, list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
 
     def take_all(self, inputs: Sequence[Input]) -> None:
-        """Read every input in turn, then look at the capture as a whole."""
-        sizes = [one.source.path.lstat().st_size for one in inputs]
+        """Take over what an earlier run has read, read all else in turn, then look at the capture as a whole."""
+        known = [(one, row) for one in inputs if (row := self.earlier.capture(one))]
+        for one, row in known:
+            self._take_over(one, row)
+        new = [one for one in inputs if not any(one is k for k, _ in known)]
+        sizes = [one.source.path.lstat().st_size for one in new]
         (threads,) = self.con.sql("SELECT current_setting('threads')").fetchall()[0]
         self.folder.mkdir(parents=True, exist_ok=True)
-        with progress(len(inputs), sum(sizes)) as shown:
-            for one, size in zip(exported_ahead(inputs, self.folder, int(threads)), sizes, strict=True):
+        with progress(len(new), sum(sizes)) as shown:
+            for one, size in zip(exported_ahead(new, self.folder, int(threads)), sizes, strict=True):
                 shown.file(one.source.name, size, partial(getattr, one.source, "read_bytes"))
                 self.take(one)
         self.finish()
@@ -87,6 +94,17 @@ class Ingest:
         self.frames["findings"].append(frame("findings", self.findings))
         for table, frames in self.frames.items():
             write_frames(self.folder, table, frames)
+
+    def _take_over(self, one: Input, row: Row) -> None:
+        detail(f"{one.source.name} has not changed since the run was made; not read again")
+        for table in ("packets", "conversations", "rejects"):
+            for path in self.earlier.parts(table, one.capture_id):
+                folder = self._place(table, one) if table != "rejects" else self.folder / table
+                link(path, folder / path.name)
+        for table, rows in self.earlier.rows(one.capture_id).items():
+            self.frames[table].append(rows)
+        self._note_all(f for f in self.earlier.findings if f["file"] == one.source.name)
+        self.captures.append(row)
 
     def _packets(self, one: Input, form: Format) -> Row:
         packets, conversations = (self._place(table, one) for table in ("packets", "conversations"))

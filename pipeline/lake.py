@@ -35,6 +35,11 @@ class Manifest:
     options: dict[str, object] = field(default_factory=dict)
     version: str = ""
 
+    @property
+    def read_as(self) -> dict[str, object]:
+        """The options that shape what an input becomes."""
+        return {name: self.options.get(name) for name in ("fields", "zeros", "keep_packets")}
+
 
 class Lake:
     """The runs under one folder."""
@@ -76,12 +81,11 @@ class Lake:
         for table in INPUT_TABLES:
             for path in files[table]:
                 inside = path.relative_to(self.root / table / _folder(run))
-                place = folder / table / inside
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.link(path, place)
+                link(path, folder / table / inside)
 
     def files(self, run: str | None = None) -> dict[str, list[Path]]:
         """Parquet files by table, of one run or of all."""
+        self._finish_commits()
         names = [run] if run else [r.run for r in self.runs()]
         return {
             table: sorted(p for name in names for p in (self.root / table / _folder(name)).rglob("*.parquet"))
@@ -149,6 +153,15 @@ class Lake:
                 note(f"another hopscope is writing to {self.root}; waiting for it")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def link(path: Path, place: Path) -> None:
+    """Have a file in a second place: as the same file where the file system can, else as a copy."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(path, place)
+    except OSError:
+        shutil.copyfile(path, place)
 
 
 def _folder(run: str) -> str:

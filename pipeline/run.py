@@ -10,6 +10,7 @@ from pipeline import __version__
 from pipeline.config import Keep, Limits, Window
 from pipeline.diagnostics import note
 from pipeline.discover import discover, run_name
+from pipeline.earlier import earlier
 from pipeline.engines.duckdb import connect
 from pipeline.errors import InputError, UsageError
 from pipeline.ingest import Ingest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.discover import Input
+    from pipeline.earlier import Earlier
     from pipeline.engines.duckdb import Connection
 
 
@@ -51,7 +53,7 @@ def run_whole(job: Job, window: Window) -> Manifest:
     if not _is_news(job.lake, manifest):
         return manifest
     with job.lake.stage(manifest) as folder, _database(job.limits) as con:
-        _ingest(con, folder, inputs, job)
+        _ingest(con, folder, inputs, job, earlier(job.lake, manifest))
         label(con, folder, window)
     return manifest
 
@@ -67,15 +69,14 @@ def ingest_only(job: Job) -> Manifest:
     manifest = _manifest(job, inputs, {"labelled": False})
     if _is_news(job.lake, manifest):
         with job.lake.stage(manifest) as folder, _database(job.limits) as con:
-            _ingest(con, folder, inputs, job)
+            _ingest(con, folder, inputs, job, earlier(job.lake, manifest))
     return manifest
 
 
 def label_again(lake: Lake, run: str | None, window: Window, limits: Limits) -> Manifest:
     """Label a run from what the lake holds of its inputs."""
     before = lake.run(run)
-    read = {name: before.options[name] for name in ("fields", "keep_packets")}
-    manifest = Manifest(before.run, before.inputs, read | _labelled(window), __version__)
+    manifest = Manifest(before.run, before.inputs, before.read_as | _labelled(window), __version__)
     with lake.stage(manifest) as folder, _database(limits) as con:
         lake.link_inputs(before.run, folder)
         label(con, folder, window)
@@ -114,8 +115,8 @@ def _is_news(lake: Lake, manifest: Manifest) -> bool:
     return True
 
 
-def _ingest(con: Connection, folder: Path, inputs: Sequence[Input], job: Job) -> None:
-    Ingest(con, folder, job.fields, job.keep_packets).take_all(inputs)
+def _ingest(con: Connection, folder: Path, inputs: Sequence[Input], job: Job, before: Earlier) -> None:
+    Ingest(con, folder, job.fields, job.keep_packets, before).take_all(inputs)
 
 
 @contextmanager

@@ -1,0 +1,178 @@
+"""The lake under bad luck: killed writers, two writers, more and other inputs under one name."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline import resources
+from pipeline.config import Limits, Window
+from pipeline.lake import Lake
+from pipeline.query import open_lake
+from pipeline.run import Job, run_whole
+from pipeline.schema import TABLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SAMPLE = resources.folder("samples") / "single-pod"
+FRESH = "fresh"
+
+
+def job(lake: Path, capture: Path, run: str) -> Job:
+    return Job(capture, Lake(lake), run)
+
+
+def start(lake: Path, run: str) -> subprocess.Popen[str]:
+    """A process of its own that runs the sample."""
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline",
+        "run",
+        SAMPLE,
+        "--lake",
+        lake,
+        "--run",
+        run,
+        "-o",
+        lake / "report.html",
+    ]
+    environment = os.environ | {"PYTHONPATH": str(resources.folder("sql").parent)}
+    return subprocess.Popen(
+        list(map(str, command)), env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+
+
+def content(lake: Path, run: str) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of a run, by table, without the run's name."""
+    con = open_lake(Lake(lake), Limits(), run)
+    return {t: con.sql(f"SELECT * EXCLUDE (run) FROM {t} ORDER BY ALL").fetchall() for t in TABLES}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A lake that holds the sample as one run, made at once."""
+    lake = tmp_path_factory.mktemp("whole") / "lake"
+    run_whole(job(lake, SAMPLE, FRESH), Window())
+    return lake
+
+
+@pytest.fixture
+def capture(tmp_path):
+    """The sample without its last node, and what was left out of it."""
+    folder, away = tmp_path / "capture", tmp_path / "away"
+    shutil.copytree(SAMPLE, folder)
+    last = max((folder / "nodes").iterdir())
+    shutil.move(last, away)
+    return folder, away, last
+
+
+def test_one_more_node_is_the_only_one_read_and_all_is_as_if_made_at_once(capture, whole, tmp_path, monkeypatch):
+    folder, away, last = capture
+    lake = tmp_path / "lake"
+    run_whole(job(lake, folder, FRESH), Window())
+    shutil.move(away, last)
+    read = []
+    monkeypatch.setattr("pipeline.ingest.detail", read.append)
+    run_whole(job(lake, folder, FRESH), Window())
+    assert [line.split()[1] for line in read if line.startswith("reading") and "eth0" in line] == [
+        f"nodes/{last.name}/eth0.tsv.gz"
+    ]
+    assert content(lake, FRESH) == content(whole, FRESH)
+
+
+def test_a_changed_dump_is_read_again_and_packets_are_not(capture, tmp_path, monkeypatch):
+    folder, _, _ = capture
+    lake = tmp_path / "lake"
+    run_whole(job(lake, folder, "changed"), Window())
+    dump = min((folder / "nodes").glob("*/iptables-save.txt"))
+    dump.write_text(dump.read_text().replace("--probability", "--probability  "))
+    read = []
+    monkeypatch.setattr("pipeline.ingest.detail", read.append)
+    run_whole(job(lake, folder, "changed"), Window())
+    again = [line.split()[1] for line in read if line.startswith("reading")]
+    assert str(dump.relative_to(folder)) in again
+    assert not any("eth0" in name for name in again)
+
+
+def test_other_options_read_all_again(capture, tmp_path, monkeypatch):
+    folder, _, _ = capture
+    lake = tmp_path / "lake"
+    run_whole(job(lake, folder, "o"), Window())
+    read = []
+    monkeypatch.setattr("pipeline.ingest.detail", read.append)
+    run_whole(Job(folder, Lake(lake), "o", keep_packets="all"), Window())
+    assert sum("eth0" in line and line.startswith("reading") for line in read) == 2
+
+
+def test_a_writer_killed_at_any_moment_leaves_what_was_there_and_the_next_one_finishes(whole, tmp_path):
+    lake = tmp_path / "lake"
+    shutil.copytree(whole, lake)
+    before, took = content(lake, FRESH), None
+    moments = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95]
+    for share in (None, *moments):
+        began = time.monotonic()
+        process = start(lake, "killed")
+        if share is None:
+            process.communicate()
+            took = time.monotonic() - began
+            Lake(lake).delete("killed")
+            continue
+        try:
+            process.communicate(timeout=share * took)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        assert {m.run for m in Lake(lake).runs()} in ({FRESH}, {FRESH, "killed"})
+        assert content(lake, FRESH) == before
+    last = start(lake, "killed")
+    assert last.wait() == 0, last.stderr.read()
+    last.stderr.close()
+    assert content(lake, "killed") == before
+    assert not list(lake.glob(".staging-*"))
+
+
+def test_a_commit_cut_in_the_middle_is_finished_by_the_next_reader(whole, tmp_path):
+    lake = tmp_path / "lake"
+    shutil.copytree(whole, lake)
+    commit = lake / f".commit-run={FRESH}"
+    commit.mkdir()
+    (lake / "_runs" / f"{FRESH}.json").rename(commit / "manifest.json")
+    moved = sorted(TABLES)[::2]
+    for table in moved:
+        if (lake / table).exists():
+            (lake / table / f"run={FRESH}").rename(commit / table)
+    assert content(lake, FRESH) == content(whole, FRESH)
+    assert not commit.exists()
+
+
+def test_a_second_writer_says_that_it_waits_and_then_does_its_work(whole, tmp_path):
+    lake = tmp_path / "lake"
+    shutil.copytree(whole, lake)
+    with (lake / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = start(lake, "second")
+        said = process.stderr.readline()
+        assert "another hopscope is writing" in said
+        assert process.poll() is None
+    process.communicate()
+    assert process.returncode == 0
+    assert {m.run for m in Lake(lake).runs()} == {FRESH, "second"}
+
+
+def test_a_lake_on_a_file_system_without_links_is_copied(whole, tmp_path, monkeypatch):
+    lake = tmp_path / "lake"
+    shutil.copytree(whole, lake)
+    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(PermissionError("no links here")))
+    before = Lake(lake).run(FRESH)
+    Lake(lake).link_inputs(before.run, tmp_path / "elsewhere")
+    assert sorted(p.name for p in (tmp_path / "elsewhere/packets").rglob("*.parquet"))
