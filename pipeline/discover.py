@@ -97,7 +97,7 @@ def run_name(capture: Path) -> str:
     if is_stream(capture):
         return "stdin"
     folder = capture.resolve()
-    return folder.parent.name if folder.name == "run" and folder.parent.name else folder.name
+    return folder.parent.name if folder.name == "run" and folder.parent.name else plain_name(folder.name)
 
 
 def _told_apart(sources: Sequence[Source]) -> list[Source]:

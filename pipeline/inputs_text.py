@@ -25,7 +25,7 @@ def as_text(inputs: Inputs, width: int) -> str:
     rows = [_cells(file) for file in inputs.files]
     lines = _table(rows)
     if len(lines[1]) > width:
-        lines = [line for row in rows for line in _block(row, width)]
+        lines = [line for file, row in zip(inputs.files, rows, strict=True) for line in _block(file, row, width)]
     told = [f | {"file": file["file"]} for file in inputs.files for f in file["findings"]]  # type: ignore[attr-defined]
     return "\n".join([*lines, *_findings([*told, *inputs.findings], width), ""])
 
@@ -61,13 +61,12 @@ def _table(rows: Sequence[dict[str, str]]) -> list[str]:
     return [header.rstrip(), "  ".join("─" * widths[c] for c in shown), *(line(row).rstrip() for row in rows)]
 
 
-def _block(row: dict[str, str], width: int) -> Iterator[str]:
+def _block(file: Row, row: dict[str, str], width: int) -> Iterator[str]:
     """A file in a few lines."""
-    where = f"nodes/{row['node']}/" if row["node"] else ""
     what = f"{row['taken for']} ({row['because of']})" if row["because of"] else row["taken for"]
     seen = "".join(f", {x}" for x in (row["interface"], row["time (UTC)"]) if x)
-    yield f"{where}{row['file']}"
-    for text in (what, f"{row['rows']} rows, {row['rejects']} rejected{seen}", row["findings"]):
+    yield str(file["file"])
+    for text in (what, f"{count(file['row_count'], 'row')}, {row['rejects']} rejected{seen}", row["findings"]):
         yield from _wrapped(text, width)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import bundles, resources
 from pipeline.config import Limits
-from pipeline.discover import discover
+from pipeline.discover import discover, run_name
 from pipeline.errors import InputError
 from pipeline.inputs import look_at
 
@@ -123,6 +123,7 @@ def test_a_whole_capture_can_be_one_archive(tmp_path):
         for path in (tmp_path / "peak.tar.gz", sample)
     )
     assert from_archive == from_folder
+    assert run_name(tmp_path / "peak.tar.gz") == "peak"
 
 
 def test_what_leads_out_of_an_archive_is_left_out_and_told(tmp_path):

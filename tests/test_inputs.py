@@ -204,6 +204,13 @@ def test_lines_are_no_longer_than_the_terminal_is_wide(width):
     assert (lines[0].split()[:2] == ["file", "taken"]) is (width == 200)
 
 
+def test_a_narrow_terminal_shows_the_whole_name_of_a_file_wherever_it_lies(look):
+    found = look({"anywhere/node-a.eth0.tsv": export(count=1), "cluster/nodes.json": json.dumps(NODES)})
+    lines = as_text(found, 60).splitlines()
+    assert lines[0] == "anywhere/node-a.eth0.tsv"
+    assert "  1 row, 0 rejected, eth0, 2023-11-14 22:13:20 to 22:13:20" in lines
+
+
 def test_findings_of_one_name_stand_together_with_their_lines_and_what_to_do():
     text = as_text(look_at(resources.folder("samples") / "origin", Limits()), 80)
     assert text.count("→ dump the whole table: iptables-save") == 1
