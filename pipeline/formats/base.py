@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Kind = Literal["packets", "rules", "objects", "addresses", "translations", "requests"]
 Severity = Literal["error", "warning", "note"]
 TEXT_LIMIT = 500
+LONGEST_RULE = 1_000_000
 POLARS_TYPES = {"BIGINT": "Int64", "INTEGER": "Int32", "DOUBLE": "Float64", "BOOLEAN": "Boolean", "VARCHAR": "String"}
 
 

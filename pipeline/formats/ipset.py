@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Parsed, Reject, clip, frame
+from pipeline.formats.base import LONGEST_RULE, Parsed, Reject, clip, frame
 from pipeline.rules.ipsets import TABLE
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ class _Reader:
     open: _Listed | None = None
 
     def line(self, number: int, line: str) -> None:
-        if found := _CREATED.match(line):
+        if len(line) > LONGEST_RULE:
+            self.reject(number, line, "too long for an entry")
+        elif found := _CREATED.match(line):
             self.declare(number, line, found[1], found[2])
         elif (found := _ADDED.match(line)) and found[1] in self.places:
             self.add(number, line, found[1], found[2])

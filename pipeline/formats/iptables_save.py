@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Parsed, Reject, clip
+from pipeline.formats.base import LONGEST_RULE, Parsed, Reject, clip
 from pipeline.formats.rules_common import WARNING_MARKS, Section, command_section, made_us, rule_findings
 from pipeline.formats.save_rows import Line, appended, declared, in_sections, lines_frame, note, placed, with_words
 
@@ -102,6 +102,10 @@ class _Reader:
         columns = [pl.Series("line_number", numbers, dtype=pl.Int64), pl.Series("text", lines, dtype=pl.String)]
         whole = pl.DataFrame(columns).with_row_index("place", self.lines_read)
         self.lines_read += len(whole)
+        long = pl.col("text").str.len_bytes() > LONGEST_RULE
+        cut = whole.filter(long).select("line_number", "text").iter_rows()
+        self.rejects += [Reject(number, "too long for a rule", clip(line)) for number, line in cut]
+        whole = whole.filter(~long)
         self.marks |= {mark for mark in WARNING_MARKS if columns[1].str.contains(mark, literal=True).any()}
         rules, chains = appended(whole), declared(whole)
         plain = pl.concat([rules["place"], chains["place"]])

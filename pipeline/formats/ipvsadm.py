@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Finding, Parsed, Reject, clip, frame
+from pipeline.formats.base import LONGEST_RULE, Finding, Parsed, Reject, clip, frame
 from pipeline.rules.hooks import VIRTUAL_SERVERS
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ class _Reader:
     scheduler: str | None = None
 
     def line(self, number: int, line: str) -> None:
+        if len(line) > LONGEST_RULE:
+            self.rejects.append(Reject(number, "too long for a server", clip(line)))
+            return
         if _HEADER.match(line):
             return
         if found := _SERVER.match(line):

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Parsed, Reject, clip
+from pipeline.formats.base import LONGEST_RULE, Parsed, Reject, clip
 from pipeline.formats.nft_rows import finished, rule_columns
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ class _Reader:
     in_elements: bool = False
 
     def line(self, number: int, line: str) -> None:
+        if len(line) > LONGEST_RULE:
+            self.rejects.append(Reject(number, "too long for a rule", clip(line)))
+            return
         bare = line.strip()
         if " # handle " in bare:
             bare = _HANDLE.sub("", bare)

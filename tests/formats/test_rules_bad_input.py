@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from importlib import import_module
 
 import pytest
@@ -10,7 +11,7 @@ from pipeline.formats.source import Source
 
 FORMS = {
     name: import_module(f"pipeline.formats.{name}").FORMAT
-    for name in ("iptables_save", "iptables_list", "nft_list", "nft_json", "ipvsadm")
+    for name in ("iptables_save", "iptables_list", "nft_list", "nft_json", "ipvsadm", "ipset")
 }
 HEADS = {
     "iptables_save": "*nat\n:PREROUTING ACCEPT [0:0]\n",
@@ -18,6 +19,7 @@ HEADS = {
     "nft_list": "table ip kube-proxy {\n\tchain services {\n",
     "nft_json": '{"nftables": [',
     "ipvsadm": "IP Virtual Server version 1.2.1 (size=4096)\n",
+    "ipset": "create S hash:ip family inet\n",
 }
 RUBBISH = {
     "binary": bytes(range(256)) * 40,
@@ -50,3 +52,29 @@ def test_counters_beyond_an_integer_do_not_lose_the_rule(counter, tmp_path):
     path.write_text(f"*nat\n:KUBE-SERVICES - [{counter}:1]\n[{counter}:1] -A KUBE-SERVICES -j RETURN\nCOMMIT\n")
     rows = FORMS["iptables_save"].parse(Source(path, path.name)).tables["rules"]
     assert rows["packet_count"].to_list() == [min(int(counter), 2**63 - 1)] * 2
+
+
+LINES = {
+    "iptables_save": "-A KUBE-SERVICES -d {} -j RETURN\n",
+    "iptables_list": "KUBE-SVC-A tcp -- 0.0.0.0/0 {}\n",
+    "nft_list": "\t\tip daddr {} drop\n",
+    "nft_json": '{{"rule": "{}"}}]}}\n',
+    "ipvsadm": "TCP {}:80 rr\n",
+    "ipset": "add S {}\n",
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_line_that_is_longer_than_any_rule_is_a_reject_in_bounded_memory(name, tmp_path):
+    size = 3_000_000
+    path = tmp_path / "rules.txt"
+    path.write_text(HEADS[name] + LINES[name].format("1" * size))
+    source = Source(path, path.name)
+    tracemalloc.start()
+    parsed = FORMS[name].parse(source)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(parsed.rejects) == 1
+    assert parsed.rejects[0].line_number == HEADS[name].count("\n") + 1
+    assert len(parsed.rejects[0].text) <= 600
+    assert peak < 12 * size
