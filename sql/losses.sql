@@ -21,11 +21,11 @@ windows AS (
 homes AS (
   SELECT
     s.stitch_key, s.protocol, s.leg, s.node, s.dst_node,
-    COALESCE(s.src_node, p.node) AS src_node
+    COALESCE(s.src_node, p.node) AS src_node,
+    COALESCE(s.at_us >= w.first_us AND s.at_us + s.end_us - s.start_us <= w.last_us, TRUE) AS is_inside
   FROM stitches AS s
   CROSS JOIN windows AS w
   LEFT JOIN places AS p ON p.ip = s.src_ip AND p.since_us = -1
-  WHERE COALESCE(s.at_us >= w.first_us AND s.at_us + s.end_us - s.start_us <= w.last_us, TRUE)
 ),
 ways AS (
   SELECT
@@ -37,6 +37,7 @@ ways AS (
   LEFT JOIN captured_nodes AS n ON n.node = h.dst_node
   LEFT JOIN captured_nodes AS m ON m.node = h.src_node
   GROUP BY h.stitch_key, h.protocol
+  HAVING BOOL_AND(h.is_inside)
 ),
 counted AS (
   SELECT

@@ -6,6 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.config import Limits, Window
+from pipeline.lake import Lake
+from pipeline.query import open_lake
+from pipeline.run import Job, run_whole
 from tests.labels.database import Row, built
 from tests.labels.synthetic import Traffic
 from tests.labels.synthetic_check import hold
@@ -111,3 +115,55 @@ def test_how_many_connections_lost_every_leg_between_nodes_is_told_by_those_that
     ]
     [found] = built("losses", {"stitches": rows, "captures": files, "clocks": [{"node": "z", "ahead_us": 0}]})
     assert found["lost_count"] == pytest.approx(expected)
+
+
+def test_one_client_socket_towards_many_addresses_at_once(tmp_path):
+    twin = replace(WEB, name="twin", ip="10.200.0.83", load_balancer="20.185.96.83", node_port=30083)
+    sticky = replace(WEB, name="sticky", ip="10.200.0.81", load_balancer="20.185.96.81", node_port=30081, affinity_s=60)
+    traffic = Traffic(Cluster((WEB, twin, sticky)))
+    traffic.spread(WEB)
+    me = (CLIENT, 40000)
+    traffic.connect(2, me, WEB, B, LB, N0)
+    traffic.connect(2.001, me, twin, B, ("20.185.96.83", 80), N0)
+    traffic.connect(2.002, me, WEB, A, (N0.ip, 30080), N0)
+    traffic.connect(2.003, me, twin, C, (N1.ip, 30083), N1)
+    traffic.connect(2.004, me, sticky, B, ("20.185.96.81", 80), N0, affinity="first")
+    traffic.connect(2.005, me, WEB, C, (WEB.ip, 80), N0)  # a cluster IP that the outside routes to a node
+    traffic.connect(3, me, sticky, B, (N0.ip, 30081), N0, affinity="pinned")  # one list, whatever was dialled
+    hold(traffic, tmp_path)
+
+
+def test_pods_and_nodes_dial_a_load_balancer_of_local_policy(tmp_path):
+    web = replace(WEB, local=True, pods=(A, B))
+    traffic = Traffic(Cluster((web,)), all_interfaces=True)
+    traffic.spread(web)
+    traffic.connect(2, (A.ip, 40000), web, B, LB, N0)
+    traffic.connect(3, (A.ip, 40001), web, B, (web.ip, 80), N0)
+    traffic.connect(4, (C.ip, 40002), web, B, LB, N2)
+    hold(traffic, tmp_path)
+
+
+@pytest.mark.parametrize("jump", [30, -30, 3600])
+def test_a_clock_that_is_set_while_packets_are_captured(jump, tmp_path, monkeypatch):
+    traffic = Traffic(Cluster((WEB,)))
+    for at in (0.5, 10, 20):
+        traffic.spread(WEB, at)
+    for i, to in enumerate((A, B, C) * 2):
+        traffic.connect(12 + i, (CLIENT, 40000 + i), WEB, to, LB, N0)
+    whole = traffic._export
+
+    def jumped(node):
+        lines = whole(node).splitlines()
+        half = len(lines) // 2 if node == N1 else len(lines)
+        late = [line.split("\t", 1) for line in lines[half:]]
+        return "\n".join([*lines[:half], *(f"{float(t) + jump:.6f}\t{rest}" for t, rest in late), ""])
+
+    monkeypatch.setattr(Traffic, "_export", lambda self, node: jumped(node))
+    traffic.write(tmp_path / "capture")
+    lake = Lake(tmp_path / "lake")
+    con = open_lake(lake, Limits(), run_whole(Job(tmp_path / "capture", lake), Window(), "all").run)
+    rows = con.sql(f"SELECT * FROM connections WHERE client_ip = '{CLIENT}' ORDER BY client_port").to_dicts()
+    expected = ["direct", "snat-forwarded", "snat-forwarded"] * 2
+    assert [r["label"] for r in rows] == expected
+    found = con.sql("SELECT node FROM findings WHERE finding = 'clock-unsteady'").fetchall()
+    assert found == [("node-1",)]
