@@ -78,7 +78,7 @@ def count_axis(title: str) -> Figure:
 
 def name_axis(names: Sequence[str]) -> Figure:
     """An axis of names: none is read as a number or a date, and long ones are shown in short."""
-    ticks = {"tickmode": "array", "tickvals": plain(names), "ticktext": plain(short_names(names))}
+    ticks = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": plain(short_names(names))}
     return {"type": "category", "zeroline": False, "showgrid": False, **ticks}
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.crosstab import Cells, Record
 
 MOST = 20
-MOST_GROUPS = 6
+MOST_GROUPS = 4
 _MOST_NUMBERED_CELLS = 200
 _DIGITS = {"deviance": 1}
 _FOLDED: dict[str, tuple[str, ...]] = {"timeline": (), "strips": ("rows",)}
@@ -182,7 +182,7 @@ def bands(chart: Chart, records: Sequence[Record]) -> Figure:
         customdata=list(zip(low, high, strict=True)),
         hovertemplate="%{y}<br>rules: %{x:,.1f}<br>by chance %{customdata[0]:,} to %{customdata[1]:,}<extra></extra>",
     )
-    bar["data"][0] |= {"texttemplate": "", "textposition": "none"}  # the line would cross it
+    bar["data"][0] |= {"texttemplate": "", "textposition": "none", "opacity": 0.6}  # the line would cross it
     return _figure([*bar["data"], mark], bar["layout"])
 
 
@@ -198,7 +198,8 @@ def strips(chart: Chart, records: Sequence[Record]) -> Figure:
     counts = [[cells.get((name, str(m)), 0) for m in moments] for name in names]
     trace = go.Heatmap(
         z=counts,
-        x=[_clock(m + width_us // 2) for m in moments],
+        x0=_clock(moments[0] + width_us // 2),
+        dx=width_us // 1000,
         y=plain(names),
         hovertemplate=f"%{{y}}<br>%{{x|%H:%M:%S.%L}} UTC<br>%{{z:,}} {chart.unit}<extra></extra>",
         colorscale=[[0, "var(--heat-low)"], [1, "var(--heat-high)"]],

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _ROAMING = 1.1
 _FEW_LOST = 0.05
+_WORTH_TELLING = 0.1
 _NOTHING = Part(0.0, 0.0, 0.0)
 
 
@@ -50,7 +51,7 @@ def judge(con: Connection) -> dict[str, list[Row]]:
     return {
         "verdicts": [_verdict(s, shown[i], tests[i], adjusted.get(i)) for i, s in enumerate(services)],
         "expected_shares": [row for s, t in zip(services, shown, strict=True) for row in _expected_shares(s.name, t)],
-        "skew_parts": [row for s, t in zip(services, tests, strict=True) for row in _skew_parts(s.name, t)],
+        "skew_parts": [row for i, s in enumerate(services) for row in _skew_parts(s.name, tests[i], adjusted.get(i))],
     }
 
 
@@ -60,8 +61,9 @@ def _test(service: Service) -> _Tests:
     of_rules, rules, as_seen = _NOTHING, None, None
     if bool(((shares > 0).sum(-1) > 1)[choices.sum(-1) > 0].any()):
         filled = stats.most_even(choices, service.lost_counts(table.groups), shares)
-        rules, as_seen = stats.fair_test(filled, shares), stats.fair_test(choices, shares)
-        of_rules = stats.attribute(table["connection_count"], choices, shares)
+        as_seen = stats.fair_test(choices, shares)
+        rules = stats.fair_test(filled, shares) if service.lost else as_seen
+        of_rules = stats.attribute(table["connection_count"], choices, shares, as_seen)
     nodes, of_nodes = _test_nodes(service.arrivals)
     freedom = sum(float(t.freedom) for t in (as_seen, nodes) if t is not None)
     return _Tests(rules, as_seen, nodes, of_rules, of_nodes, freedom)
@@ -77,7 +79,8 @@ def _test_nodes(arrivals: list[Row]) -> tuple[Test | None, Part]:
     clients = np.array([[float(count(a, "client_count")) for a in arrivals]])
     stay = clients.sum() <= _ROAMING * count(arrivals[0], "all_client_count") and clients.sum() < connections.sum()
     units, even = clients if stay else connections, np.full((1, len(arrivals)), 1 / len(arrivals))
-    return stats.fair_test(units, even), stats.attribute(connections, units, even)
+    test = stats.fair_test(units, even)
+    return test, stats.attribute(connections, units, even, test)
 
 
 def _verdict(service: Service, shown: Table, tests: _Tests, p_value: float | None) -> Row:
@@ -100,6 +103,7 @@ def _verdict(service: Service, shown: Table, tests: _Tests, p_value: float | Non
         "node_count": len({node for node, _ in shown.groups}),
         "arrival_node_count": len(service.arrivals),
         "p_value": None if doubt else p_value,
+        "chance_share": None if doubt else tests.p_value,
         "rules_p_value": _p(tests.rules),
         "nodes_p_value": _p(tests.nodes),
         **_measures(shown, tests.rules_as_seen),
@@ -113,10 +117,10 @@ def _doubt(service: Service, shown: Table, tests: _Tests, p_value: float | None)
     judged, lost = int(shown["connection_count"].sum()), sum(service.lost.values())
     known = sum(count(c, "connection_count") for c in service.cells)
     as_seen, filled = (1.0 if t is None else float(t.p_value) for t in (tests.rules_as_seen, tests.rules))
-    if not shown.groups or 2 * (judged + lost) < known:
-        return "no-certain-rules"
     if service.outside_count:
         return "rules-drifted"
+    if not shown.groups or 2 * (judged + lost) < known:
+        return "no-certain-rules"
     if p_value is None:
         return "no-choice" if judged else "lost-connections"
     if p_value >= ALARM and (lost > _FEW_LOST * judged or as_seen < ALARM <= filled):
@@ -136,7 +140,7 @@ def _cause(tests: _Tests, *, alarm: bool) -> str | None:
 def _measures(table: Table, test: Test | None) -> Row:
     if test is None:
         return {}
-    evenness, most, _ = stats.spreads(table["choice_count"], table["rule_share"])
+    evenness, most = stats.spreads(table["choice_count"], table["rule_share"])
     return {
         "chi_square": float(test.statistic),
         "freedom_count": int(test.freedom),
@@ -149,13 +153,18 @@ def _measures(table: Table, test: Test | None) -> Row:
 
 
 def _pod_above(table: Table, cause: str | None) -> Row:
-    """The place furthest above what is expected of it."""
+    """The place furthest above what is expected of it; where nodes are the cause, furthest above for that reason."""
     connections = table["connection_count"]
     if not connections.sum():
         return {}
     observed = connections.sum(0) / connections.sum()
-    expected = table.even_split if cause == "nodes" else table.expected_split
-    place = int(((observed - expected) / (expected + 1e-9) ** 0.5).argmax())
+    expected = table.expected_split
+    above = observed - expected
+    if cause == "nodes":
+        above, expected = expected - table.even_split, table.even_split
+    place = int((above / (expected + 1e-9) ** 0.5).argmax())
+    if cause == "nodes" and above[place] < _WORTH_TELLING * expected[place]:
+        return {}
     return {
         "pod": table.places[place],
         "pod_share": float(observed[place]),
@@ -177,7 +186,7 @@ def _expected_shares(name: str, table: Table) -> Iterable[Row]:
         return
     expected = table.expected_split
     of_choices = (choices.sum(-1, keepdims=True) * shares).sum(0)
-    _, _, (low, high) = stats.spreads(choices, shares) if choices.sum() else (None, None, (of_choices, of_choices))
+    low, high = stats.bands(choices.sum(-1), shares)
     for i, place in enumerate(table.places):
         yield {
             "service": name,
@@ -194,12 +203,15 @@ def _expected_shares(name: str, table: Table) -> Iterable[Row]:
         }
 
 
-def _skew_parts(name: str, tests: _Tests) -> Iterable[Row]:
+def _skew_parts(name: str, tests: _Tests, p_value: float | None) -> Iterable[Row]:
+    """The parts add up; among many services some have a cause by chance, so only an uneven one is given any."""
+    uneven = p_value is not None and p_value < ALARM
+    nodes, rules = tests.of_nodes.cause, tests.of_rules.cause
     parts = {
-        "nodes": tests.of_nodes.cause,
-        "rules": tests.of_rules.cause,
+        "nodes": nodes if uneven else 0.0,
+        "rules": rules if uneven else 0.0,
         "clients": tests.of_nodes.clients + tests.of_rules.clients,
-        "chance": tests.of_nodes.chance + tests.of_rules.chance,
+        "chance": tests.of_nodes.chance + tests.of_rules.chance + (0.0 if uneven else nodes + rules),
     }
     whole = sum(parts.values())
     for part, value in parts.items() if whole else ():

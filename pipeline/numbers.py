@@ -130,3 +130,10 @@ def code(text: str) -> Markup:
 def oneline(text: str) -> str:
     """Words as one line, each blank single."""
     return re.sub(r"[ \n]+", " ", str(text)).strip()
+
+
+def raw(value: object) -> str:
+    """A value as CSV has it: NULL as nothing, fractions to nine digits."""
+    if value is None:
+        return ""
+    return f"{value:.9g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.engines.duckdb import Connection
 
 PLOTLY = "plotly-cartesian-{version}.min.js"
-MOST_ROWS = 200
+MOST_ROWS = 50
 _MEANINGS = {"label": LABELS, "evidence": EVIDENCE, "reason": REASONS, "doubt": DOUBTS, "part": PARTS}
 
 
@@ -60,6 +60,11 @@ class Cell:
     is_number: bool
     is_few: bool
 
+    @property
+    def needs_raw(self) -> bool:
+        """Whether the raw value has to be beside the text: a count without commas is one."""
+        return self.is_few or self.raw != (self.text.replace(",", "") if self.is_number else self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -89,6 +94,15 @@ class Page:
 def write_report(con: Connection, run: str, out: Path) -> None:
     """Write the report of `run`; `con` shows the tables of that run only."""
     _write(con, Cover("summary", run, run), sections(), out)
+
+
+def write_data(con: Connection, folder: Path) -> None:
+    """Write what each section's query gives, whole, as Parquet and CSV: `<anchor>.parquet`, `<anchor>.csv`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for section in sections():
+        rows = con.sql(section.sql)
+        rows.write_parquet(str(folder / f"{section.anchor}.parquet"))
+        rows.write_csv(str(folder / f"{section.anchor}.csv"))
 
 
 def write_comparison(con: Connection, first: str, second: str, out: Path) -> None:
@@ -167,7 +181,7 @@ def _named(words: Mapping[str, str], kind: str, value: object) -> object:
 
 
 def _cell(words: Mapping[str, str], kind: str, column: str, value: object) -> Cell:
-    raw = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    raw = numbers.raw(value)
     text = words.get("none", "–") if value is None else numbers.shown(column, value)
     is_few = column == "connection_count" and value is not None and int(raw) < numbers.FEW
     return Cell(text, raw, _is_number(kind), is_few)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ALARM = 0.05
 FEW_EXPECTED = 5.0
 DRAWS = 10_000
+_DRAWS_OF_LIMITS = 2000
 _MOST_CELLS_DRAWN = 20_000_000
 _SEED = 20_261_123
 
@@ -84,11 +85,11 @@ def fair_test(observed: Numbers, shares: Numbers) -> Test:
     return Test(statistic, df, _p_among(drawn, statistic), is_drawn=True)
 
 
-def fair_runs(totals: Numbers, shares: Numbers) -> Numbers:
+def fair_runs(totals: Numbers, shares: Numbers, draws: int = DRAWS) -> Numbers:
     """Counts of many fair runs with these totals of the groups; the same ones at every call."""
     import numpy as np
 
-    draws = max(1000, min(DRAWS, _MOST_CELLS_DRAWN // max(1, shares.size)))
+    draws = max(1000, min(draws, _MOST_CELLS_DRAWN // max(1, shares.size)))
     generator = np.random.default_rng(_SEED)
     groups = [
         generator.multinomial(round(float(n)), p / p.sum(), size=draws)
@@ -148,25 +149,27 @@ def peak(counts: Numbers, expected: Numbers) -> Numbers:
     return most
 
 
-def spreads(observed: Numbers, shares: Numbers) -> tuple[Spread, Spread, Numbers]:
-    """Jain's index and the peak of one run, each with its limit, and the 95 % band of each place (low, high)."""
+def spreads(observed: Numbers, shares: Numbers) -> tuple[Spread, Spread]:
+    """Jain's index and the peak of one run, each with its limit."""
     import numpy as np
 
     totals = observed.sum(-1)
     expected = (totals[:, None] * shares).sum(0)
-    runs = fair_runs(totals, shares).sum(-2)
-    found = [
+    alike, group = np.unique(shares, axis=0, return_inverse=True)  # groups of one kind draw as one
+    runs = fair_runs(np.bincount(group.ravel(), totals).astype(float), alike, _DRAWS_OF_LIMITS).sum(-2)
+    evenness, most = (
         Spread(float(measure(observed.sum(0), expected)), float(np.quantile(measure(runs, expected), limit)))
         for measure, limit in ((jain, ALARM), (peak, 1 - ALARM))
-    ]
-    return found[0], found[1], _band(totals[:, None], shares)
+    )
+    return evenness, most
 
 
-def _band(totals: Numbers, shares: Numbers) -> Numbers:
-    """The counts between which 95 % of fair runs have each place, from the binomial of the same mean and variance."""
+def bands(totals: Numbers, shares: Numbers) -> Numbers:
+    """By place, the counts between which 95 % of fair runs have it, from the binomial of the same mean and variance."""
     import numpy as np
     from scipy.stats import binom
 
+    totals = totals[:, None]
     mean, variance = (totals * shares).sum(0), (totals * shares * (1 - shares)).sum(0)
     with np.errstate(divide="ignore", invalid="ignore"):
         chance = np.where(mean > 0, 1 - variance / mean, 0.0)
@@ -184,8 +187,8 @@ def deviance(observed: Numbers, shares: Numbers) -> float:
     return max(0.0, float(2 * parts.sum()))
 
 
-def attribute(connections: Numbers, units: Numbers, shares: Numbers) -> Part:
-    """Divide the deviance of `connections`, which come in `units` that choose alone; the parts add up exactly.
+def attribute(connections: Numbers, units: Numbers, shares: Numbers, test: Test) -> Part:
+    """Divide the deviance of `connections`, in `units` that choose alone and were put to `test`; parts add up exactly.
 
     A cause is named only where its units are uneven beyond chance. What units of several connections add to chance,
     and what their unequal sizes do, is the clients' part.
@@ -198,7 +201,6 @@ def attribute(connections: Numbers, units: Numbers, shares: Numbers) -> Part:
     scale = connections.sum(-1, keepdims=True) / np.maximum(units.sum(-1, keepdims=True), 1)
     of_units = deviance(units, shares)
     spread = min(whole, deviance(units * scale, shares))
-    test = fair_test(units, shares)
     size = max(1.0, float(connections.sum() / units.sum()))
     if float(test.p_value) >= ALARM or of_units == 0:
         return Part(0.0, whole - spread / size, spread / size)

@@ -86,7 +86,6 @@ def test_every_file_it_writes_is_read(tmp_path):
     for words in ("cluster peak", "node peak 1 eth0", "cluster peak"):
         done = subprocess.run(
             ["sh", "-s", *words.split()],
-            check=False,
             input=script(),
             cwd=tmp_path,
             env=env,

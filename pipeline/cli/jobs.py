@@ -39,6 +39,9 @@ Zeros = Annotated[
     typer.Option("--time-zero", metavar="FILE=TIME", help="When the capture began that FILE's relative times are of."),
 ]
 Report = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write the report.")]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="FOLDER", help="Write each section's rows here too, Parquet and CSV.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 if any input line was rejected.")]
 REPORT = Path("report.html")
 
@@ -147,9 +150,12 @@ def label(
 
 @app.command()
 @with_common
-def report(common: Common, output: Report = REPORT) -> None:
-    """Write the HTML report of a run, and its summary to stdout."""
-    _report(common, common.run, output)
+def report(common: Common, output: Report = REPORT, data: Data = None) -> None:
+    """Write the HTML report of a run, and its summary to stdout.
+
+    Example: `hopscope report --run peak-2 -o peak-2.html --data peak-2-data`
+    """
+    _report(common, common.run, output, data)
 
 
 @app.command()
@@ -192,15 +198,17 @@ def _job(
     return Job(capture, Lake(common.lake), common.run, names, keep, nodes, cluster or [], common.limits, zeros)
 
 
-def _report(common: Common, run: str | None, output: Path) -> None:
+def _report(common: Common, run: str | None, output: Path, data: Path | None = None) -> None:
     from pipeline.lake import Lake
     from pipeline.query import open_lake
-    from pipeline.report import summary, write_report
+    from pipeline.report import summary, write_data, write_report
 
     lake = Lake(common.lake)
     name = lake.run(run).run
     con = open_lake(lake, common.limits, name)
     write_report(con, name, output)
+    if data:
+        write_data(con, data)
     sys.stdout.write(f"{summary(con)}\nreport: {output.resolve()}\n")
 
 

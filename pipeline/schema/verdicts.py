@@ -25,6 +25,7 @@ pod_count BIGINT Pods that the rules may choose.
 node_count BIGINT Nodes with rules where the connections entered.
 arrival_node_count BIGINT Nodes where connections from outside the cluster entered.
 p_value DOUBLE How often fair runs are at least as uneven, over nodes and pods, all services considered (Holm); NULL if unknown.
+chance_share DOUBLE The same for this service alone, as if no other had been asked.
 rules_p_value DOUBLE The same for the choice of pods by the nodes' rules alone; NULL where there is no choice.
 nodes_p_value DOUBLE The same for an even hash over the nodes alone; NULL where there was one node, or no traffic from outside.
 chi_square DOUBLE Pearson's statistic of the choices.
@@ -34,7 +35,7 @@ jain_index DOUBLE Jain's index of the choices against what is expected: 1 for ev
 jain_limit_index DOUBLE 95 % of fair runs have at least this.
 peak_ratio DOUBLE How many times its expected choices the most loaded pod got; maximum over mean where shares are equal.
 peak_limit_ratio DOUBLE 95 % of fair runs have at most this.
-pod VARCHAR The pod furthest above what is expected of it.
+pod VARCHAR The pod furthest above what is expected of it; NULL where nodes are the cause and pods do not show it.
 pod_share DOUBLE Its share of the judged connections.
 pod_expected_share DOUBLE What the rules give it of what its nodes received; where nodes are the cause, of an even split.
 node VARCHAR The node that received most.

@@ -59,7 +59,7 @@
   });
 
   // Tables: sort by a column's head, filter, and save as CSV.
-  const raw = (cell) => cell.dataset.raw ?? cell.textContent;
+  const raw = (cell) => cell.dataset.raw ?? (cell.classList.contains("number") ? cell.textContent.replaceAll(",", "") : cell.textContent);
   const compare = (a, b, isNumber) => {
     if (a === "" || b === "") return (a === "") - (b === "");
     return isNumber ? a - b : a.localeCompare(b, "en", { numeric: true });

@@ -173,6 +173,16 @@ def usual_tables() -> dict[str, Rows]:
         "captures": captures(),
         "connections": plain_connections() + odd_connections(),
         "decisions": decisions(),
+        "rule_drifts": [
+            {
+                "node": NODES[2],
+                "service": "default/testapp",
+                "chain": "KUBE-SVC-K4VUERBNKSOP4S25",
+                "difference": "missing-here",
+                "kind": "endpoint",
+                "value": "10.100.0.7:8080",
+            }
+        ],
         "rejects": [
             {**lost, "line_number": 7, "text": "<img src=x onerror=alert(1)>\t10.0.0.1"},
             {**lost, "line_number": 9, "text": None},

@@ -96,7 +96,7 @@ await page.mouse.move(...cell, { steps: 3 });
 await page.waitForSelector("#pods .hovertext");
 seen.hostileHover = await page.$eval("#pods .hovertext", (label) => label.textContent);
 
-const column = (name) => page.$$eval(`#pods td:nth-child(${name})`, (cells) => cells.filter((c) => !c.parentNode.hidden).map((c) => c.dataset.raw ?? c.textContent));
+const column = (name) => page.$$eval(`#pods td:nth-child(${name})`, (cells) => cells.filter((c) => !c.parentNode.hidden).map((c) => c.dataset.raw ?? (c.className === "number" ? c.textContent.replaceAll(",", "") : c.textContent)));
 const place = 1 + await page.$$eval("#pods th", (heads) => heads.findIndex((head) => head.dataset.column === "connection_count"));
 const head = `#pods th:nth-child(${place}) button`;
 const click = (selector) => page.$eval(selector, (button) => button.click());

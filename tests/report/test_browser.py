@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.numbers import raw
 from pipeline.report import sections, write_report
 from tests.conftest import lacking
 
@@ -125,10 +126,7 @@ def test_csv_holds_what_the_query_gives(seen: dict[str, Any]) -> None:
     section = next(s for s in sections() if s.anchor == "labels")
     with database(usual_tables()) as con:
         result = con.sql(section.sql)
-        expected = [
-            ["" if v is None else str(v).lower() if isinstance(v, bool) else str(v) for v in row]
-            for row in result.fetchall()
-        ]
+        expected = [[raw(v) for v in row] for row in result.fetchall()]
         columns = result.columns
     head, *rows = csv.reader(io.StringIO(seen["csv"]))
     assert head == columns

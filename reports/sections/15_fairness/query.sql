@@ -9,12 +9,6 @@ SELECT
   e.low_count,
   e.high_count,
   e.choice_count < e.low_count OR e.choice_count > e.high_count AS is_beyond,
-  v.verdict,
-  v.p_value,
-  v.jain_index,
-  v.jain_limit_index,
-  v.peak_ratio,
-  v.peak_limit_ratio,
   e.request_count,
   e.byte_count
 FROM expected_shares AS e

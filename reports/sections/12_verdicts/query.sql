@@ -1,0 +1,19 @@
+SELECT
+  service,
+  verdict,
+  cause,
+  doubt,
+  p_value,
+  nodes_p_value,
+  rules_p_value,
+  connection_count,
+  judged_count,
+  choice_count,
+  pod_count,
+  arrival_node_count,
+  jain_index,
+  jain_limit_index,
+  peak_ratio,
+  peak_limit_ratio
+FROM verdicts
+ORDER BY connection_count DESC NULLS LAST, service NULLS LAST
