@@ -32,7 +32,7 @@ Chain PREROUTING (policy ACCEPT 0 packets, 0 bytes)
 
 Chain KUBE-SERVICES (1 references)
     pkts      bytes target     prot opt in     out     source               destination
-       7      420 DNAT       6    --  *      *       0.0.0.0/0            10.200.0.1           tcp dpt:80 to:10.100.0.1:8080
+       7      420 DNAT       6    --  *      *       0.0.0.0/0            10.200.0.1   tcp dpt:80 to:10.100.0.1:8080
 """
 COMMANDS = {
     "/usr/sbin/iptables-save": SAVED,
