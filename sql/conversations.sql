@@ -38,7 +38,7 @@ SELECT
   CAST(SUM(request_count) AS BIGINT) AS requests,
   MIN(syn_seq) % 4294967296 AS isn,
   MIN(syn_tsval) % 4294967296 AS tsval,
-  ARRAY_TO_STRING(LIST_SORT(LIST_DISTINCT(FLATTEN(LIST(syn_tsvals)))), ' ') AS syn_tsvals,
+  NULLIF(ARRAY_TO_STRING(LIST_SORT(LIST_DISTINCT(FLATTEN(LIST(syn_tsvals)))), ' '), '') AS syn_tsvals,
   MIN(synack_us) AS synack_us,
   MIN(synack_seq) % 4294967296 AS synack_seq,
   MIN(synack_ack) % 4294967296 AS synack_ack,
@@ -50,6 +50,8 @@ SELECT
   MIN(first_ack) FILTER (WHERE NOT from_lower) % 4294967296 AS upper_first_ack,
   MAX(last_seq) FILTER (WHERE NOT from_lower) % 4294967296 AS upper_last_seq,
   MAX(last_ack) FILTER (WHERE NOT from_lower) % 4294967296 AS upper_last_ack,
-  MIN(first_ip_id) % 4294967296 AS first_ip_id
+  MIN(first_ip_id) % 4294967296 AS first_ip_id,
+  MAX(top_ttl) FILTER (WHERE from_lower) AS lower_ttl,
+  MAX(top_ttl) FILTER (WHERE NOT from_lower) AS upper_ttl
 FROM ends
 GROUP BY capture_id, interface, protocol, lower_ip, lower_port, upper_ip, upper_port, segment

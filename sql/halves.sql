@@ -36,6 +36,7 @@ SELECT
   MIN(CASE WHEN has_data THEN place + tcp_ack END) AS first_ack,
   MAX(CASE WHEN has_data THEN place + tcp_seq END) AS last_seq,
   MAX(CASE WHEN has_data THEN place + tcp_ack END) AS last_ack,
-  MIN(place + ip_id) AS first_ip_id
+  MIN(place + ip_id) AS first_ip_id,
+  MAX(CASE WHEN outer_src_ip IS NULL THEN ip_ttl END) AS top_ttl
 FROM placed
 GROUP BY capture_id, interface, protocol, src_ip, src_port, dst_ip, dst_port, segment

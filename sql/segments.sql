@@ -8,7 +8,7 @@
 WITH ends AS (
   SELECT
     capture_id, interface, protocol, line_number, ts_us, src_ip, src_port, dst_ip, dst_port, frame_bytes, tcp_flags,
-    tcp_seq, tcp_ack, tcp_tsval, ip_id, tcp_stream, tcp_payload_bytes, request_count,
+    tcp_seq, tcp_ack, tcp_tsval, ip_id, ip_ttl, outer_src_ip, tcp_stream, tcp_payload_bytes, request_count,
     COALESCE(tcp_flags & 18 = 2, FALSE) AS is_syn
   FROM packets
   WHERE src_ip IS NOT NULL AND dst_ip IS NOT NULL

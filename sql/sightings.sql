@@ -14,7 +14,7 @@ WITH told AS (
       WHEN l.ip IS NOT NULL AND u.ip IS NULL THEN FALSE
       ELSE lower_port > upper_port
     END AS lower_is_client
-  FROM conversations AS c
+  FROM whole_conversations AS c
   LEFT JOIN servers AS l ON l.protocol = c.protocol AND l.ip = c.lower_ip AND l.port = c.lower_port
   LEFT JOIN servers AS u ON u.protocol = c.protocol AND u.ip = c.upper_ip AND u.port = c.upper_port
   WHERE lower_port IS NOT NULL AND upper_port IS NOT NULL

@@ -3,11 +3,13 @@
 -- grain: address
 -- key: ip
 -- store: no
-WITH heights AS (
-  SELECT node, src_ip AS ip, MAX(ip_ttl) AS ttl
-  FROM packets
-  WHERE ip_ttl IS NOT NULL AND outer_src_ip IS NULL
-  GROUP BY node, src_ip
+WITH seen AS (
+  SELECT node, lower_ip AS ip, lower_ttl AS ttl FROM conversations
+  UNION ALL
+  SELECT node, upper_ip, upper_ttl FROM conversations
+),
+heights AS (
+  SELECT node, ip, MAX(ttl) AS ttl FROM seen WHERE ttl IS NOT NULL GROUP BY node, ip
 ),
 tops AS (
   SELECT ip, MAX(ttl) AS ttl, COUNT(*) AS node_count FROM heights GROUP BY ip

@@ -127,7 +127,9 @@ upper_first_seq BIGINT Raw sequence number of the upper socket's first packet wi
 upper_first_ack BIGINT Its raw acknowledgement number.
 upper_last_seq BIGINT Raw sequence number of the upper socket's last packet with payload.
 upper_last_ack BIGINT Its raw acknowledgement number.
-first_ip_id BIGINT IP identification of the first packet that has one.""",
+first_ip_id BIGINT IP identification of the first packet that has one.
+lower_ttl INTEGER Highest time to live of the lower socket's packets, outside of tunnels.
+upper_ttl INTEGER Highest time to live of the upper socket's packets, outside of tunnels.""",
         "run node",
     ),
     table(

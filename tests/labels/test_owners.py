@@ -81,12 +81,12 @@ def test_pods_on_a_node_s_address_are_told_apart_by_their_port():
 
 def home(*heights: tuple[str, int | None], **address: object) -> str | None:
     """The node that packets from a pod's address tell, each seen at a node with a time to live."""
-    packets = [
-        {"node": n, "capture_id": n, "line_number": i, "src_ip": "10.1.0.5", "ip_ttl": ttl}
+    seen = [
+        {"node": n, "capture_id": n, "first_line": i, "lower_ip": "10.1.0.5", "upper_ip": "x", "lower_ttl": ttl}
         for i, (n, ttl) in enumerate(heights)
     ]
     addresses = [{"ip": "10.1.0.5", "in_pod_range": True} | address]
-    rows = built("unrouted", {"packets": packets, "addresses": addresses})
+    rows = built("unrouted", {"conversations": seen, "addresses": addresses})
     return rows[0]["node"] if rows else None
 
 
@@ -111,11 +111,11 @@ def test_only_a_pod_s_home_is_told_by_its_packets():
 
 
 def test_objects_come_before_what_packets_tell():
-    packets = [
-        {"node": n, "capture_id": n, "line_number": 1, "src_ip": "10.1.0.5", "ip_ttl": t}
+    seen = [
+        {"node": n, "capture_id": n, "first_line": 1, "lower_ip": "10.1.0.5", "upper_ip": "x", "lower_ttl": t}
         for n, t in (("p", 64), ("q", 63))
     ]
     for host, expected in (("h", "h"), (None, "p")):
         addresses = [{"ip": "10.1.0.5", "host_node": host, "in_pod_range": True}]
-        spans = built("places", {"packets": packets, "addresses": addresses, "captures": [CAPTURE]})
+        spans = built("places", {"conversations": seen, "addresses": addresses, "captures": [CAPTURE]})
         assert {s["node"] for s in spans} == {expected}
