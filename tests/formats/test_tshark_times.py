@@ -94,7 +94,7 @@ def fields(text: str, zero: str | None = None) -> tuple[list[str | None], list[s
     return taken(FIELDS.lines(enumerate(text.splitlines(), 1), read_layout(text), zero))
 
 
-RELATIVE = "frame.time_relative\tip.src\n0.000000000\t10.0.0.1\n-0.5\t10.0.0.1\n"
+RELATIVE = "frame.time_relative\tip.proto\tip.src\n0.000000000\t6\t10.0.0.1\n-0.5\t6\t10.0.0.1\n"
 
 
 def test_relative_times_have_a_finding_and_with_a_zero_are_exact():
@@ -108,12 +108,12 @@ def test_what_relative_times_count_from_holds_for_one_export_only():
 
 @pytest.mark.parametrize("times", [("frame.time_delta",), ("frame.time_delta_displayed", "tcp.time_relative")])
 def test_times_since_another_packet_are_no_times(times):
-    text = "\t".join([*times, "ip.src"]) + "\n" + "0.5\t" * len(times) + "10.0.0.1\n"
+    text = "\t".join([*times, "ip.proto", "ip.src"]) + "\n" + "0.5\t" * len(times) + "6\t10.0.0.1\n"
     assert fields(text, ZERO) == ([None], [])
 
 
 def test_a_time_in_an_unclear_zone_costs_the_time_and_not_the_packet():
-    text = "frame.time\tip.src\nNov 14, 2023 22:13:20.5 IST\t10.0.0.1\nNov 14, 2023 22:13:20.5 UTC\t10.0.0.1\n"
+    text = "frame.time\tip.proto\tip.src\nNov 14, 2023 22:13:20.5 IST\t6\t10.0.0.1\nNov 14, 2023 22:13:20.5 UTC\t6\t10.0.0.1\n"
     assert fields(text) == ([None, "1700000000.5"], ["unclear-times"])
 
 
