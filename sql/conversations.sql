@@ -1,5 +1,5 @@
 -- about: Packets between two sockets (two addresses, where there are no ports) at one vantage, both directions, not yet
--- about: told apart into client and server.
+-- about: told apart into client and server. Over UDP, two minutes of silence end one: connection tracking forgets it then.
 -- grain: conversation at one vantage
 -- key: capture_id, first_line
 -- stage: ingest
@@ -17,6 +17,29 @@ ends AS (
     CASE WHEN from_lower THEN dst_ip ELSE src_ip END AS upper_ip,
     CASE WHEN from_lower THEN dst_port ELSE src_port END AS upper_port
   FROM sockets AS s
+),
+paused AS (
+  SELECT
+    e.*,
+    MAX(end_us) OVER (
+      PARTITION BY capture_id, interface, lower_ip, lower_port, upper_ip, upper_port, segment
+      ORDER BY start_us NULLS LAST, first_line
+      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS before_us
+  FROM ends AS e
+  WHERE protocol = 'udp'
+),
+parts AS (
+  SELECT
+    p.* EXCLUDE (before_us),
+    SUM(CASE WHEN start_us > before_us + 120000000 THEN 1 ELSE 0 END) OVER (
+      PARTITION BY capture_id, interface, lower_ip, lower_port, upper_ip, upper_port, segment
+      ORDER BY start_us NULLS LAST, first_line
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS part
+  FROM paused AS p
+  UNION ALL
+  SELECT e.*, 0 FROM ends AS e WHERE protocol IS DISTINCT FROM 'udp'
 )
 SELECT
   capture_id, interface, protocol, lower_ip, lower_port, upper_ip, upper_port,
@@ -53,5 +76,5 @@ SELECT
   MIN(first_ip_id) % 4294967296 AS first_ip_id,
   MAX(top_ttl) FILTER (WHERE from_lower) AS lower_ttl,
   MAX(top_ttl) FILTER (WHERE NOT from_lower) AS upper_ttl
-FROM ends
-GROUP BY capture_id, interface, protocol, lower_ip, lower_port, upper_ip, upper_port, segment
+FROM parts
+GROUP BY capture_id, interface, protocol, lower_ip, lower_port, upper_ip, upper_port, segment, part

@@ -1,19 +1,21 @@
 -- about: One direction of a conversation, as some lines of an export show it; halves of the same conversation add up.
+-- about: Those of UDP are of half a minute at most, so that a pause between them shows.
 -- about: What comes first or last is kept as line_number * 2^32 + value, so that it can be told of several halves too.
 -- grain: 5-tuple and segment, one direction
--- key: capture_id, interface, protocol, src_ip, src_port, dst_ip, dst_port, segment
+-- key: capture_id, interface, protocol, src_ip, src_port, dst_ip, dst_port, segment, slot
 -- stage: ingest
 -- store: no
 WITH placed AS (
   SELECT
     s.*,
     line_number * 4294967296 AS place,
+    CASE WHEN protocol = 'udp' THEN ts_us // 30000000 END AS slot,
     COALESCE(tcp_flags & 18 = 18, FALSE) AS is_synack,
     COALESCE(tcp_payload_bytes > 0, FALSE) AS has_data
   FROM segments AS s
 )
 SELECT
-  capture_id, interface, protocol, src_ip, src_port, dst_ip, dst_port, segment,
+  capture_id, interface, protocol, src_ip, src_port, dst_ip, dst_port, segment, slot,
   MIN(line_number) AS first_line,
   MIN(ts_us) AS start_us,
   MAX(ts_us) AS end_us,
@@ -39,4 +41,4 @@ SELECT
   MIN(place + ip_id) AS first_ip_id,
   MAX(CASE WHEN outer_src_ip IS NULL THEN ip_ttl END) AS top_ttl
 FROM placed
-GROUP BY capture_id, interface, protocol, src_ip, src_port, dst_ip, dst_port, segment
+GROUP BY capture_id, interface, protocol, src_ip, src_port, dst_ip, dst_port, segment, slot

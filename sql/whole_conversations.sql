@@ -42,6 +42,7 @@ lined_up AS (
     m.*,
     ROW_NUMBER() OVER same_sockets AS place,
     LAG(capture_id) OVER same_sockets AS capture_before,
+    LAG(end_us) OVER same_sockets AS end_before,
     LAST_VALUE(isn IGNORE NULLS) OVER (
       PARTITION BY chain, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port
       ORDER BY start_us, capture_id, first_line
@@ -54,7 +55,8 @@ lined_up AS (
 parts AS (
   SELECT
     l.*,
-    SUM(CASE WHEN capture_before <> capture_id AND COALESCE(isn = isn_before, isn IS NULL) THEN 0 ELSE 1 END) OVER (
+    SUM(CASE WHEN capture_before <> capture_id AND COALESCE(isn = isn_before, isn IS NULL)
+      AND (protocol IS DISTINCT FROM 'udp' OR start_us <= end_before + 120000000) THEN 0 ELSE 1 END) OVER (
       PARTITION BY chain, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port
       ORDER BY place
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
