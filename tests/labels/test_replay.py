@@ -99,5 +99,5 @@ def test_what_is_refused_or_dialled_otherwise_replayed(tmp_path):
 @pytest.mark.shared
 @pytest.mark.parametrize("scenario", ["default", "affinity-5tuple", "etp-local"])
 def test_the_labs_replayed(scenario, shared, tmp_path):
-    _, count = replayed(shared / "data" / "lab" / scenario / "run", tmp_path, 1000)
-    assert count > 800
+    _, count = replayed(shared / "data" / "lab" / scenario / "run", tmp_path, 400)
+    assert count == 400  # of each, so that all together are more than a thousand
