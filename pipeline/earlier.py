@@ -51,7 +51,8 @@ class Earlier:
         for table in (*_BY_INPUT, "rejects"):
             paths = [p for p in self.files.get(table, ()) if p.name == "part.parquet"]
             rows = [
-                pl.read_parquet(p, hive_partitioning=False).filter(pl.col("capture_id") == capture_id) for p in paths
+                pl.scan_parquet(p, hive_partitioning=False).filter(pl.col("capture_id") == capture_id).collect()
+                for p in paths
             ]
             if any(r.height for r in rows):
                 found[table] = pl.concat(rows)

@@ -56,10 +56,12 @@ class Ingest:
 
     def take_all(self, inputs: Sequence[Input]) -> None:
         """Take over what an earlier run has read, read all else in turn, then look at the capture as a whole."""
-        known = [(one, row) for one in inputs if (row := self.earlier.capture(one))]
-        for one, row in known:
-            self._take_over(one, row)
-        new = [one for one in inputs if not any(one is k for k, _ in known)]
+        new = []
+        for one in inputs:
+            if known := self.earlier.capture(one):
+                self._take_over(one, known)
+            else:
+                new.append(one)
         sizes = [one.source.path.lstat().st_size for one in new]
         (threads,) = self.con.sql("SELECT current_setting('threads')").fetchall()[0]
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -113,25 +113,27 @@ class PacketFile:
         for piece in self.source.byte_pieces(layout.header_lines):
             table = text.read(self.conversations.con, piece)
             if table is not None:
-                table = self._undoubted(table, layout)
+                table = self._show_undoubted(table, layout)
                 tally.read_count += table.num_rows
                 tally.kept_count += table.num_rows
-                self.conversations.show(table)
                 self.conversations.add() if in_order else self.conversations.defer()
             for number, line in piece.lines(_left(piece, table)):
                 if line and _other_header(line, layout):
                     raise _OtherHeaderError
                 yield number, line
 
-    def _undoubted(self, table: pa.Table, layout: Layout) -> pa.Table:
-        """The rows that need no second look: one header filled their cells, and addresses are addresses."""
+    def _show_undoubted(self, table: pa.Table, layout: Layout) -> pa.Table:
+        """Show the rows that need no second look: one header filled their cells, and addresses are addresses."""
         self.conversations.show(table)
         found = self.conversations.con.sql(f"SELECT {doubt(layout.fields)} AS is_left FROM export_lines")
         is_left = pc.fill_null(found.to_arrow_table()["is_left"], False)
         for name in _ADDRESSES:
             if name in table.column_names and (strange := self._no_addresses(table[name])):
                 is_left = pc.or_(is_left, pc.is_in(table[name].cast(pa.string()), pa.array(strange)))
-        return table.filter(pc.invert(is_left)) if pc.any(is_left).as_py() else table
+        if pc.any(is_left).as_py():
+            table = table.filter(pc.invert(is_left))
+            self.conversations.show(table)
+        return table
 
     def _no_addresses(self, texts: pa.ChunkedArray) -> list[str]:
         strange = []

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.discover import Input
-    from pipeline.earlier import Earlier
     from pipeline.engines.duckdb import Connection
 
 
@@ -53,7 +52,7 @@ def run_whole(job: Job, window: Window) -> Manifest:
     if not _is_news(job.lake, manifest):
         return manifest
     with job.lake.stage(manifest) as folder, _database(job.limits) as con:
-        _ingest(con, folder, inputs, job, earlier(job.lake, manifest))
+        _ingest(con, folder, inputs, job, manifest)
         label(con, folder, window)
     return manifest
 
@@ -69,7 +68,7 @@ def ingest_only(job: Job) -> Manifest:
     manifest = _manifest(job, inputs, {"labelled": False})
     if _is_news(job.lake, manifest):
         with job.lake.stage(manifest) as folder, _database(job.limits) as con:
-            _ingest(con, folder, inputs, job, earlier(job.lake, manifest))
+            _ingest(con, folder, inputs, job, manifest)
     return manifest
 
 
@@ -115,8 +114,8 @@ def _is_news(lake: Lake, manifest: Manifest) -> bool:
     return True
 
 
-def _ingest(con: Connection, folder: Path, inputs: Sequence[Input], job: Job, before: Earlier) -> None:
-    Ingest(con, folder, job.fields, job.keep_packets, before).take_all(inputs)
+def _ingest(con: Connection, folder: Path, inputs: Sequence[Input], job: Job, manifest: Manifest) -> None:
+    Ingest(con, folder, job.fields, job.keep_packets, earlier(job.lake, manifest)).take_all(inputs)
 
 
 @contextmanager
