@@ -34,10 +34,15 @@ class Earlier:
 
     def capture(self, one: Input) -> Row | None:
         """The row of `captures` of an input whose rows can be taken over."""
-        if one.form is None or one.form.kind not in _KINDS:
+        if one.form is None or one.form.kind not in _KINDS or one.source.name in self.in_part:
             return None
         row = self.captures.get((one.capture_id, one.source.name))
         return row if row and (one.form.kind != "packets" or self.parts("conversations", one.capture_id)) else None
+
+    @property
+    def in_part(self) -> set[object]:
+        """Files of which only what another export does not tell was taken; that other may be gone now."""
+        return {f["file"] for f in self.findings if f["finding"] == "same-packets"}
 
     def parts(self, table: str, capture_id: str) -> list[Path]:
         """Files of a table that hold rows of one input only."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from pipeline import audit
+from pipeline import audit, repeats
 from pipeline.ahead import exported_ahead
 from pipeline.bundles import stamp_us
 from pipeline.config import Keep
@@ -88,7 +88,7 @@ class Ingest:
 
     def finish(self) -> None:
         """Look at the capture as a whole, and write the tables that are gathered over all inputs."""
-        self._leave_out_repeats()
+        self._note_all(repeats.leave_out(self.con, self.folder, self.captures))
         known = [str(n) for f in self.frames["nodes"] for n in f["node"].to_list()] if "nodes" in self.frames else []
         self._note_all(audit.gaps(self.captures, known))
         self.frames["captures"].append(frame("captures", self.captures))
@@ -132,16 +132,6 @@ class Ingest:
     def _place(self, table: str, one: Input) -> Path:
         """The folder of a table's rows of the node that an input is from."""
         return self.folder / table / f"node={quote(one.source.node or 'unknown')}"
-
-    def _leave_out_repeats(self) -> None:
-        """Of two exports of the same packets, keep the richer."""
-        for poorer, finding in audit.repeated(self.con, self.folder, self.captures):
-            rejects = (self.folder / "rejects").glob(f"{poorer['capture_id']}*.parquet")
-            made = (f for t in ("packets", "conversations") for f in audit.files(self.folder, t, poorer["capture_id"]))
-            for path in (*made, *rejects):
-                path.unlink()
-            poorer |= {"row_count": 0, "kept_count": 0, "rejected_count": 0}
-            self._note_all([finding])
 
     def _note_all(self, findings: Iterable[Row]) -> None:
         for f in findings:

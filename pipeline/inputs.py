@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.audit import files as files_of
 from pipeline.discover import discover
 from pipeline.engines.duckdb import connect, literal
 from pipeline.formats import all_formats
 from pipeline.ingest import Ingest
 from pipeline.label import look_over
+from pipeline.repeats import files as files_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

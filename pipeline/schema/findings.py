@@ -49,7 +49,7 @@ relative-times | warning | The times of an export count from the start of its ca
 requests-not-captured | warning | The load generator counts more answered requests than the captures hold. | See whether every node was captured all the time, and without loss.
 rule-drift | warning | A node's rules treat Services otherwise than most nodes' rules do; `rule_drifts` has the particulars. | Dump all nodes at one moment; if it lasts, look at kube-proxy's log on that node.
 rules-outdated | warning | Connections reached endpoints that the rules dumped do not have: the dump is older or newer than the traffic. | Dump the rules right before and after the load.
-same-packets | warning | Two exports of a node hold the same packets; the one that tells more is used. | Keep one of the two.
+same-packets | warning | Two exports of a node hold the same packets; of each conversation the one that tells more is used. | Nothing, or keep one of the two.
 stale-dump | warning | Rules, addresses or objects were taken more than an hour before or after the packets (15 hours where only iptables-save tells, without its zone). | Take them right before and after the load; `hopscope capture-kit` does.
 talk-in-export | note | Lines of an export are what tshark or a shell says; they are counted as no rows. | Keep stderr apart: `2> messages.txt`.
 truncated-file | warning | Compressed data or an archive ends early; what came before is read. | Copy the file again, or capture again.
