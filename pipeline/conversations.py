@@ -8,26 +8,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
 from pipeline import models
 from pipeline.config import Keep
-from pipeline.engines.delimited import microseconds
-from pipeline.engines.duckdb import identifier, literal, write_parquet
-from pipeline.formats.tshark_names import TYPES
+from pipeline.engines.duckdb import literal, write_parquet
+from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pyarrow as pa
-
     from pipeline.engines.duckdb import Connection
 
-_TIME = "frame.time_epoch"
 _NOT_IN_SLIM = ("tcp_ack", "tcp_tsval", "ip_id", "ip_ttl")
+_COUNTED_UP = ("line_number", "ts_us", "tcp_stream")
 
 
 @dataclass(slots=True)
 class Conversations:
-    """Where the rows of one export go: `packets`, `conversations` (folders), and `spare` on the way there."""
+    """Where the packets of one export go: `packets`, `conversations` (folders), and `spare` on the way there."""
 
     con: Connection
     capture_id: str
@@ -41,70 +42,74 @@ class Conversations:
     _waiting: list[Path] = field(default_factory=list)
     _started: bool = False
 
-    def show(self, table: pa.Table) -> None:
-        """Make the view `export_lines` stand for rows of typed cells, named as tshark names its fields."""
-        if _TIME in table.column_names:
-            table = table.append_column("ts_us", microseconds(table[_TIME]))
-        self.con.register("cells", table)
-        there = set(table.column_names)
-        cells = ", ".join(
-            f"{identifier(name) if name in there else f'CAST(NULL AS {kind})'} AS {name.replace('.', '_')}"
-            for name, kind in (TYPES | {"ts_us": "BIGINT"}).items()
-            if name != _TIME
-        )
-        select = f"SELECT line_number, {literal(self.capture_id)} AS capture_id, {cells} FROM cells"
-        self.con.execute(f"CREATE OR REPLACE TEMP VIEW export_lines AS {select}")
+    def add(self, rows: pa.Table) -> None:
+        """Take rows of `packets`, of which those of one TCP stream are numbered so; what they say adds up."""
+        self._keep(rows)
+        self.con.register("packets", rows)
+        self._sum_up("streams")
+        self.con.unregister("packets")
 
-    def add(self) -> None:
-        """Take the rows of `export_lines`; what they say of a conversation adds up."""
-        self._take(models.all_models()["packets"].sql)
-
-    def defer(self) -> None:
-        """Take the rows of `export_lines` when all are there."""
+    def defer(self, rows: pa.Table) -> None:
+        """Take rows of `packets` whose conversations can be told when all are there."""
+        self._keep(rows)
         path = self.spare / f"waiting-{len(self._waiting)}.parquet"
-        write_parquet(self.con, models.all_models()["packets"].sql, path)
+        _write(rows, path)
         self._waiting.append(path)
 
     def finish(self) -> None:
         """Write the conversations of all rows."""
         if self._waiting:
             waiting = ", ".join(literal(str(p)) for p in self._waiting)
-            self._take(f"SELECT * FROM read_parquet([{waiting}])")
+            self.con.execute(f"CREATE TEMP VIEW packets AS SELECT * FROM read_parquet([{waiting}])")
+            self._sum_up("segments")
+            self.con.execute("DROP VIEW temp.packets")
         if self._started:
             out = self.conversations / f"{self.capture_id}.parquet"
-            write_parquet(self.con, models.all_models()["conversations"].sql, out)
-        self._clear()
+            found = models.all_models()["conversations"].sql
+            write_parquet(self.con, f"SELECT {literal(self.capture_id)} AS capture_id, c.* FROM ({found}) AS c", out)
+        self.con.execute("DROP TABLE IF EXISTS temp.halves")
 
     def forget(self) -> None:
         """Undo all that was taken."""
         for path in (*self._kept, *self._waiting):
             path.unlink()
-        self._clear()
+        self.con.execute("DROP TABLE IF EXISTS temp.halves")
         self._kept, self._waiting, self._started = [], [], False
         self.first_us = self.last_us = None
 
-    def _clear(self) -> None:
-        for view in ("segments", "packets", "export_lines"):
-            self.con.execute(f"DROP VIEW IF EXISTS temp.{view}")
-        self.con.execute("DROP TABLE IF EXISTS temp.halves")
-        self.con.unregister("cells")
+    def _keep(self, rows: pa.Table) -> None:
+        """Note the times of rows, and write as much of them as is asked."""
+        found = pc.min_max(rows["ts_us"]).as_py()
+        self.first_us = min((t for t in (self.first_us, found["min"]) if t is not None), default=None)
+        self.last_us = max((t for t in (self.last_us, found["max"]) if t is not None), default=None)
+        if self.keep is Keep.NONE:
+            return
+        if self.keep is Keep.SLIM:
+            for name in _NOT_IN_SLIM:
+                at = rows.schema.get_field_index(name)
+                rows = rows.set_column(at, name, pa.nulls(len(rows), rows.schema.types[at]))
+        path = self.packets / f"{self.capture_id}-{len(self._kept):04}.parquet"
+        _write(rows, path)
+        self._kept.append(path)
 
-    def _take(self, packets: str) -> None:
-        self.con.execute(f"CREATE OR REPLACE TEMP VIEW packets AS {packets}")
-        if self.keep is not Keep.NONE:
-            path = self.packets / f"{self.capture_id}-{len(self._kept):04}.parquet"
-            write_parquet(self.con, f"SELECT {_columns(self.keep)} FROM packets", path)
-            self._kept.append(path)
-        self.con.execute(f"CREATE OR REPLACE TEMP VIEW segments AS {models.all_models()['segments'].sql}")
-        into = "INSERT INTO halves" if self._started else "CREATE OR REPLACE TEMP TABLE halves AS"
+    def _sum_up(self, segments: str) -> None:
+        """Add what the table `packets` says to `halves`; a model tells which packets belong together."""
+        self.con.execute(f"CREATE TEMP VIEW segments AS {models.all_models()[segments].sql}")
+        into = "INSERT INTO halves" if self._started else "CREATE TEMP TABLE halves AS"
         self.con.execute(f"{into} {models.all_models()['halves'].sql}")
+        self.con.execute("DROP VIEW temp.segments")
         self._started = True
-        first, last = self.con.sql("SELECT MIN(ts_us), MAX(ts_us) FROM packets").fetchall()[0]
-        self.first_us = min((t for t in (self.first_us, first) if t is not None), default=None)
-        self.last_us = max((t for t in (self.last_us, last) if t is not None), default=None)
 
 
-def _columns(keep: Keep) -> str:
-    if keep is Keep.ALL:
-        return "*"
-    return f"* REPLACE ({', '.join(f'CAST(NULL AS BIGINT) AS {c}' for c in _NOT_IN_SLIM)})"
+def _write(rows: pa.Table, path: Path) -> None:
+    """One Parquet file of rows of `packets`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    there = [n for n in TABLES["packets"].names if n in rows.column_names]
+    parquet.write_table(
+        rows.select(there),
+        path,
+        compression="zstd",
+        use_dictionary=[n for n in there if n not in (*_COUNTED_UP, "tcp_seq", "tcp_ack", "tcp_tsval")],
+        column_encoding=dict.fromkeys(_COUNTED_UP, "DELTA_BINARY_PACKED"),
+        store_schema=False,
+    )

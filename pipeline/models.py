@@ -8,6 +8,8 @@ from functools import cache
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from pipeline import resources
 from pipeline.engines.duckdb import identifier
 from pipeline.errors import HopscopeError
@@ -37,8 +39,9 @@ class Model:
 @cache
 def all_models() -> dict[str, Model]:
     """Every model of sql/, by name."""
-    paths = sorted(resources.folder("sql").glob("*.sql"))
-    return {p.stem: _model(p.stem, p.read_text(encoding="utf-8")) for p in paths}
+    texts = {p.stem: p.read_text(encoding="utf-8") for p in sorted(resources.folder("sql").glob("*.sql"))}
+    with duckdb.connect() as con:
+        return {name: _model(name, text, frozenset(con.get_table_names(text))) for name, text in texts.items()}
 
 
 def build(con: Connection, wanted: Iterable[str]) -> None:
@@ -79,7 +82,7 @@ def _check_key(con: Connection, model: Model) -> None:
         raise HopscopeError(message, hint="this is a defect of hopscope; please report it")
 
 
-def _model(name: str, text: str) -> Model:
+def _model(name: str, text: str, needs: frozenset[str]) -> Model:
     header: dict[str, str] = {}
     for key, value in _HEADER.findall(text):
         header[key] = f"{header[key]} {value}" if key in header else value
@@ -91,14 +94,5 @@ def _model(name: str, text: str) -> Model:
         key=tuple(c.strip() for c in header.get("key", "").split(",") if c.strip()),
         stage=header.get("stage", "label"),
         stored=header.get("store") != "no",
-        needs=_tables_read(text),
+        needs=needs,
     )
-
-
-def _tables_read(sql: str) -> frozenset[str]:
-    import sqlglot
-    from sqlglot import exp
-
-    tree = sqlglot.parse_one(sql, dialect="duckdb")
-    ctes = {c.alias for c in tree.find_all(exp.CTE)}
-    return frozenset(t.name for t in tree.find_all(exp.Table)) - ctes

@@ -1,6 +1,6 @@
 """The two roads of packets: a clean export is read piece by piece into columns; any other, line by line.
 
-Lines that the fast road cannot read take the careful one. Both end in sql/packets.sql.
+Lines that the fast road cannot read take the careful one. Both end in columns of `packets`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from pipeline.engines.delimited import Delimited
 from pipeline.engines.duckdb import literal, write_parquet
 from pipeline.formats.base import Finding, Format, Reject, Source, clip
 from pipeline.formats.tshark_cells import is_address
+from pipeline.formats.tshark_columns import doubtful, packets
 from pipeline.formats.tshark_fields import FORMAT as FIELDS
 from pipeline.formats.tshark_fields import TsharkFields
 from pipeline.formats.tshark_layout import header
-from pipeline.formats.tshark_names import TYPES, doubt
+from pipeline.formats.tshark_names import TYPES
 from pipeline.formats.tshark_pcap import TsharkPcap
 
 if TYPE_CHECKING:
@@ -109,31 +110,26 @@ class PacketFile:
     def _fast(self, layout: Layout, tally: Tally) -> Iterator[tuple[int, str]]:
         """Take what can be read at once, count it, and give the lines that are left."""
         text = Delimited(_unique(layout.fields), TYPES, layout.delimiter, self.seen.loose)
-        in_order = "tcp.stream" in layout.fields
+        take = self.conversations.add if "tcp.stream" in layout.fields else self.conversations.defer
         for piece in self.source.byte_pieces(layout.header_lines):
             table = text.read(self.conversations.con, piece)
             if table is not None:
-                table = self._show_undoubted(table, layout)
+                table = self._undoubted(table, layout)
                 tally.read_count += table.num_rows
                 tally.kept_count += table.num_rows
-                self.conversations.add() if in_order else self.conversations.defer()
+                take(packets(table, self.conversations.capture_id))
             for number, line in piece.lines(_left(piece, table)):
                 if line and _other_header(line, layout):
                     raise _OtherHeaderError
                 yield number, line
 
-    def _show_undoubted(self, table: pa.Table, layout: Layout) -> pa.Table:
-        """Show the rows that need no second look: one header filled their cells, and addresses are addresses."""
-        self.conversations.show(table)
-        found = self.conversations.con.sql(f"SELECT {doubt(layout.fields)} AS is_left FROM export_lines")
-        is_left = pc.fill_null(found.to_arrow_table()["is_left"], False)
+    def _undoubted(self, table: pa.Table, layout: Layout) -> pa.Table:
+        """The rows that need no second look: one header filled their cells, and addresses are addresses."""
+        is_left = doubtful(table, layout.fields)
         for name in _ADDRESSES:
             if name in table.column_names and (strange := self._no_addresses(table[name])):
                 is_left = pc.or_(is_left, pc.is_in(table[name].cast(pa.string()), pa.array(strange)))
-        if pc.any(is_left).as_py():
-            table = table.filter(pc.invert(is_left))
-            self.conversations.show(table)
-        return table
+        return table.filter(pc.invert(is_left)) if pc.any(is_left).as_py() else table
 
     def _no_addresses(self, texts: pa.ChunkedArray) -> list[str]:
         strange = []
@@ -164,8 +160,7 @@ class PacketFile:
                     cells.writerow([line[0], *map(line[1].get, TYPES)])
         for table in self._prepared(rows, _ROW_TYPES):
             tally.kept_count += table.num_rows
-            self.conversations.show(table)
-            self.conversations.defer()
+            self.conversations.defer(packets(table, self.conversations.capture_id))
         self._write_rejects(rejects)
         return tally
 

@@ -1,7 +1,7 @@
 -- about: Packets between two sockets (two addresses, where there are no ports) at one vantage, both directions, not yet
 -- about: told apart into client and server. Over UDP, two minutes of silence end one: connection tracking forgets it then.
--- grain: conversation at one vantage
--- key: capture_id, first_line
+-- grain: conversation of one export
+-- key: first_line
 -- stage: ingest
 WITH sockets AS (
   SELECT
@@ -20,30 +20,31 @@ ends AS (
 ),
 paused AS (
   SELECT
-    e.*,
+    interface, lower_ip, lower_port, upper_ip, upper_port, segment, first_line, start_us,
     MAX(end_us) OVER (
-      PARTITION BY capture_id, interface, lower_ip, lower_port, upper_ip, upper_port, segment
+      PARTITION BY interface, lower_ip, lower_port, upper_ip, upper_port, segment
       ORDER BY start_us NULLS LAST, first_line
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) AS before_us
-  FROM ends AS e
+  FROM ends
   WHERE protocol = 'udp'
 ),
 parts AS (
   SELECT
-    p.* EXCLUDE (before_us),
+    first_line,
     SUM(CASE WHEN start_us > before_us + 120000000 THEN 1 ELSE 0 END) OVER (
-      PARTITION BY capture_id, interface, lower_ip, lower_port, upper_ip, upper_port, segment
+      PARTITION BY interface, lower_ip, lower_port, upper_ip, upper_port, segment
       ORDER BY start_us NULLS LAST, first_line
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS part
-  FROM paused AS p
-  UNION ALL
-  SELECT e.*, 0 FROM ends AS e WHERE protocol IS DISTINCT FROM 'udp'
+  FROM paused
+),
+later_parts AS (
+  SELECT first_line, part FROM parts WHERE part > 0
 )
 SELECT
-  capture_id, interface, protocol, lower_ip, lower_port, upper_ip, upper_port,
-  MIN(first_line) AS first_line,
+  interface, protocol, lower_ip, lower_port, upper_ip, upper_port,
+  MIN(e.first_line) AS first_line,
   MIN(start_us) AS start_us,
   MAX(end_us) AS end_us,
   CAST(COALESCE(SUM(packet_count) FILTER (WHERE from_lower), 0) AS BIGINT) AS lower_packets,
@@ -61,7 +62,10 @@ SELECT
   CAST(SUM(request_count) AS BIGINT) AS requests,
   MIN(syn_seq) % 4294967296 AS isn,
   MIN(syn_tsval) % 4294967296 AS tsval,
-  NULLIF(ARRAY_TO_STRING(LIST_SORT(LIST_DISTINCT(FLATTEN(LIST(syn_tsvals)))), ' '), '') AS syn_tsvals,
+  CASE WHEN SUM(syn_count) > 1
+    THEN ARRAY_TO_STRING(LIST_SORT(LIST_DISTINCT(STRING_SPLIT(STRING_AGG(syn_tsvals, ' '), ' '))), ' ')
+    ELSE MIN(syn_tsvals)
+  END AS syn_tsvals,
   MIN(synack_us) AS synack_us,
   MIN(synack_seq) % 4294967296 AS synack_seq,
   MIN(synack_ack) % 4294967296 AS synack_ack,
@@ -76,5 +80,6 @@ SELECT
   MIN(first_ip_id) % 4294967296 AS first_ip_id,
   MAX(top_ttl) FILTER (WHERE from_lower) AS lower_ttl,
   MAX(top_ttl) FILTER (WHERE NOT from_lower) AS upper_ttl
-FROM parts
-GROUP BY capture_id, interface, protocol, lower_ip, lower_port, upper_ip, upper_port, segment, part
+FROM ends AS e
+LEFT JOIN later_parts AS p ON p.first_line = e.first_line
+GROUP BY interface, protocol, lower_ip, lower_port, upper_ip, upper_port, segment, part

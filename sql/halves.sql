@@ -2,7 +2,7 @@
 -- about: Those of UDP are of half a minute at most, so that a pause between them shows.
 -- about: What comes first or last is kept as line_number * 2^32 + value, so that it can be told of several halves too.
 -- grain: 5-tuple and segment, one direction
--- key: capture_id, interface, protocol, src_ip, src_port, dst_ip, dst_port, segment, slot
+-- key: interface, protocol, src_ip, src_port, dst_ip, dst_port, segment, slot
 -- stage: ingest
 -- store: no
 WITH placed AS (
@@ -15,7 +15,7 @@ WITH placed AS (
   FROM segments AS s
 )
 SELECT
-  capture_id, interface, protocol, src_ip, src_port, dst_ip, dst_port, segment, slot,
+  interface, protocol, src_ip, src_port, dst_ip, dst_port, segment, slot,
   MIN(line_number) AS first_line,
   MIN(ts_us) AS start_us,
   MAX(ts_us) AS end_us,
@@ -30,7 +30,7 @@ SELECT
   CAST(SUM(request_count) AS BIGINT) AS request_count,
   MIN(CASE WHEN is_syn THEN place + tcp_seq END) AS syn_seq,
   MIN(CASE WHEN is_syn THEN place + tcp_tsval END) AS syn_tsval,
-  LIST(COALESCE(tcp_tsval, -1)) FILTER (WHERE is_syn) AS syn_tsvals,
+  STRING_AGG(CASE WHEN is_syn THEN CAST(COALESCE(tcp_tsval, -1) AS VARCHAR) END, ' ') AS syn_tsvals,
   MIN(CASE WHEN is_synack THEN ts_us END) AS synack_us,
   MIN(CASE WHEN is_synack THEN place + tcp_seq END) AS synack_seq,
   MIN(CASE WHEN is_synack THEN place + tcp_ack END) AS synack_ack,
@@ -41,4 +41,4 @@ SELECT
   MIN(place + ip_id) AS first_ip_id,
   MAX(CASE WHEN outer_src_ip IS NULL THEN ip_ttl END) AS top_ttl
 FROM placed
-GROUP BY capture_id, interface, protocol, src_ip, src_port, dst_ip, dst_port, segment, slot
+GROUP BY interface, protocol, src_ip, src_port, dst_ip, dst_port, segment, slot

@@ -2,12 +2,12 @@
 -- about: Packets without ports (ICMP, later fragments) have a 5-tuple of three.
 -- about: tshark's stream number tells segments apart; without it, a SYN with a new sequence number does.
 -- grain: packet with ports
--- key: capture_id, line_number
+-- key: line_number
 -- stage: ingest
 -- store: no
 WITH ends AS (
   SELECT
-    capture_id, interface, protocol, line_number, ts_us, src_ip, src_port, dst_ip, dst_port, frame_bytes, tcp_flags,
+    interface, protocol, line_number, ts_us, src_ip, src_port, dst_ip, dst_port, frame_bytes, tcp_flags,
     tcp_seq, tcp_ack, tcp_tsval, ip_id, ip_ttl, outer_src_ip, tcp_stream, tcp_payload_bytes, request_count,
     COALESCE(tcp_flags & 18 = 2, FALSE) AS is_syn
   FROM packets
@@ -27,7 +27,7 @@ last_syns AS (
   SELECT
     s.*,
     LAST_VALUE(CASE WHEN is_syn THEN tcp_seq END IGNORE NULLS) OVER (
-      PARTITION BY capture_id, interface, protocol, pair
+      PARTITION BY interface, protocol, pair
       ORDER BY ts_us NULLS LAST, line_number
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) AS last_syn_seq
@@ -40,7 +40,7 @@ UNION ALL
 SELECT
   s.* EXCLUDE (pair, last_syn_seq),
   -1 - CAST(SUM(CASE WHEN is_syn AND last_syn_seq IS NOT NULL AND tcp_seq <> last_syn_seq THEN 1 ELSE 0 END) OVER (
-    PARTITION BY capture_id, interface, protocol, pair
+    PARTITION BY interface, protocol, pair
     ORDER BY ts_us NULLS LAST, line_number
     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
   ) AS BIGINT) AS segment

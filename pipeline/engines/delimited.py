@@ -128,9 +128,3 @@ def _blank_rows(table: pa.Table, piece: Piece, numbers: np.ndarray) -> pa.Array 
     empty = functools.reduce(pc.and_, map(pc.is_null, table.columns)).to_numpy()
     blank = [n for n, line in piece.lines((numbers[empty] + piece.first_line).tolist()) if not line]
     return pa.array(np.isin(numbers + piece.first_line, blank)) if blank else None
-
-
-def microseconds(times: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Whole microseconds of decimal seconds; what is finer is cut off, exactly."""
-    whole = times.cast(pa.decimal128(16, 6), safe=False)
-    return pc.multiply(whole, pa.scalar(1_000_000)).cast(pa.int64())

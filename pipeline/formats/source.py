@@ -5,12 +5,15 @@ from __future__ import annotations
 import zlib
 from codecs import getincrementaldecoder
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from concurrent.futures import Future
     from pathlib import Path
+
+    import numpy as np
 
 HEAD_BYTES = 64 * 1024
 PIECE_BYTES = 32 * 1024 * 1024
@@ -27,27 +30,44 @@ class Reject:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Piece:
     """Some whole lines of a file; `first_line` is the number of the first."""
 
     first_line: int
     data: bytes
 
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """Where each line ends; the last may lack its newline."""
+        import numpy as np
+
+        ends = self.places(b"\n")
+        return ends if not self.data or self.data.endswith(b"\n") else np.append(ends, len(self.data))
+
+    def places(self, char: bytes) -> np.ndarray:
+        """Where a character is."""
+        import numpy as np
+
+        return np.flatnonzero(np.frombuffer(self.data, np.uint8) == ord(char))
+
     @property
     def line_count(self) -> int:
-        """How many lines; the last may lack its end."""
-        return self.data.count(b"\n") + (not self.data.endswith(b"\n") and bool(self.data))
+        """How many lines."""
+        return len(self.ends)
 
     def without(self, skip: int) -> Piece:
         """All but the first `skip` lines."""
-        return Piece(self.first_line + skip, self.data.split(b"\n", skip)[-1]) if skip else self
+        return Piece(self.first_line + skip, self.data[self._begin(skip) :]) if skip else self
 
     def lines(self, numbers: Iterable[int]) -> Iterator[tuple[int, str]]:
         """The lines of these numbers, each with its number and without its end, decoded as by `Source.lines`."""
-        lines = self.data.split(b"\n")
         for number in numbers:
-            yield number, _text(lines[number - self.first_line])
+            place = number - self.first_line
+            yield number, _text(self.data[self._begin(place) : self.ends[place]])
+
+    def _begin(self, place: int) -> int:
+        return int(self.ends[min(place, self.line_count) - 1]) + 1 if place else 0
 
 
 @dataclass(slots=True)

@@ -72,23 +72,3 @@ def fast(fields: Collection[str]) -> bool:
     if any(f.startswith("_ws.col.") for f in fields):
         return False
     return not any(f not in fields and any(w in fields for w in words) for f, words in OTHER_WORDS.items())
-
-
-def doubt(fields: Collection[str]) -> str:
-    """The SQL condition of rows that need a second look: more than one header may have filled their cells."""
-    doubts = ["ip_src IS NOT NULL AND ipv6_src IS NOT NULL"]
-    ports = {proto: f"{name}_srcport IS NOT NULL" for proto, name in PORTS.items()}
-    foreign = {p: " OR ".join(test for other, test in ports.items() if other != p) for p in ports}
-    cases = [f"WHEN {p} THEN {tests}" for p, tests in foreign.items()] + [f"WHEN {p} THEN FALSE" for p in EXTENSIONS]
-    proto = "COALESCE(ip_proto, ipv6_nxt)"
-    doubts.append(f"CASE {proto} {' '.join(cases)} ELSE {proto} IS NOT NULL AND ({' OR '.join(ports.values())}) END")
-    hollow = [f"{name.replace('.', '_')} IS NULL" for name in NOT_QUOTED if name in fields]
-    if hollow:
-        doubts.append(f"tcp_srcport IS NOT NULL AND ({' OR '.join(hollow)})")
-    if "frame.protocols" in fields:
-        doubts.append("regexp_matches(frame_protocols, ':ip(v6)?:(.*:)?ip(v6)?(:|$)')")
-    if not {"ip.proto", "ip.id", "ip.ttl"} & set(fields):
-        doubts.append("contains(ip_src, ',')")
-    if not {"ipv6.nxt", "ipv6.hlim"} & set(fields):
-        doubts.append("contains(ipv6_src, ',')")
-    return " OR ".join(f"({d})" for d in doubts)
