@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.formats.base import LONGEST_RULE, Parsed, Reject, clip
 from pipeline.formats.rules_common import WARNING_MARKS, Section, command_section, made_us, rule_findings
-from pipeline.formats.save_rows import Line, appended, declared, in_sections, lines_frame, note, placed, with_words
+from pipeline.formats.save_plain import plain_chains, plain_rules
+from pipeline.formats.save_rows import Line, appended, in_sections, lines_frame, note, placed, with_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +90,7 @@ class _Reader:
     starts: list[int] = field(default_factory=lambda: [0])
     rejects: list[Reject] = field(default_factory=list)
     marks: set[str] = field(default_factory=set)
-    pieces: list[pl.DataFrame] = field(default_factory=lambda: [with_words(in_sections(lines_frame([]), [0]))])
+    pieces: list[pl.DataFrame] = field(default_factory=lambda: [in_sections(with_words(lines_frame([])), [0])])
     told: list[Line] = field(default_factory=list)
     lines_read: int = 0
     last_rule: int = -1
@@ -107,19 +108,21 @@ class _Reader:
         self.rejects += [Reject(number, "too long for a rule", clip(line)) for number, line in cut]
         whole = whole.filter(~long)
         self.marks |= {mark for mark in WARNING_MARKS if columns[1].str.contains(mark, literal=True).any()}
-        rules, chains = appended(whole), declared(whole)
-        plain = pl.concat([rules["place"], chains["place"]])
-        for place, number, line in whole.join(plain.to_frame(), "place", "anti", maintain_order="left").iter_rows():
+        rules, rest = plain_rules(whole)
+        chains, rest = plain_chains(rest)
+        others, rest = appended(rest)
+        places = pl.concat([rules["place"], others["place"]])
+        for place, number, line in rest.iter_rows():
             if line.strip():
-                self.odd(place, number, line, rules["place"])
-        self.last_rule = max(self.last_rule, _last(rules["place"]))
-        read = in_sections(pl.concat([rules, chains, lines_frame(self.told)]), self.starts)
-        self.pieces.append(with_words(read))
+                self.odd(place, number, line, places)
+        self.last_rule = max(self.last_rule, _last(places))
+        told = with_words(pl.concat([others, lines_frame(self.told)]))
+        self.pieces.append(in_sections(pl.concat([rules, chains, told]), self.starts))
         note(self.pieces[-1], self.sections)
         self.told = []
 
     def odd(self, place: int, number: int, line: str, rules: pl.Series) -> None:
-        """Anything but a plain line of a dump; `rules` are the places of the plain rules around it."""
+        """Anything but a plain line of a dump; `rules` are the places of the rules around it."""
         if found := re.match(_TABLE, line):
             self.open(place, Section(found[1], self.sections[-1].family))
         elif found := _DECLARED.match(line):
@@ -162,7 +165,7 @@ class _Reader:
 
 
 def _last(places: pl.Series) -> int:
-    return int(places[-1]) if len(places) else -1
+    return int(str(places.max())) if len(places) else -1
 
 
 FORMAT = IptablesSave()

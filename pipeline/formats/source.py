@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 64 * 1024
 PIECE_BYTES = 32 * 1024 * 1024
-_BLOCK = 1024 * 1024
+_BLOCK = 4 * 1024 * 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -96,7 +96,7 @@ class Source:
         return "gzip" if magic[:2] == _GZIP else "zstd" if magic == _ZSTD else None
 
     def blocks(self) -> Iterator[bytes]:
-        """The decompressed bytes, at most a megabyte at a time; stops at a broken end and notes it in `broken`."""
+        """The decompressed bytes, at most 4 MiB at a time; stops at a broken end and notes it in `broken`."""
         with self.path.open("rb") as f:
             try:
                 for block in self._unpacked(f):
@@ -120,7 +120,7 @@ class Source:
         return data[:HEAD_BYTES].decode("utf-8", "replace").removeprefix("\ufeff")
 
     def pieces(self) -> Iterator[tuple[int, str]]:
-        """(number of the first line from 1, whole lines without the last one's end), about a megabyte at a time.
+        """(number of the first line from 1, whole lines without the last one's end), about 4 MiB at a time.
 
         Bytes that are no UTF-8 become U+FFFD; a line's end is one newline, with or without a carriage return.
         """
@@ -139,7 +139,7 @@ class Source:
             yield from enumerate(piece.split("\n"), number)
 
     def texts(self) -> Iterator[str]:
-        """The text in blocks of about a megabyte, cut anywhere."""
+        """The text in blocks of about 4 MiB, cut anywhere."""
         decode = getincrementaldecoder("utf-8")("replace").decode
         yield from (decode(block) for block in self.blocks())
         yield decode(b"", final=True)

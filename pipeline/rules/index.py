@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
+from itertools import chain as chained
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
 KEY = ("family", "table_name", "chain")
 
 
+def stretches(keys: pl.DataFrame) -> pl.DataFrame:
+    """Rows alike that stand together, as rules of one chain do: their keys, where they start, how many they are."""
+    import polars as pl
+
+    changes = [column[1:].ne_missing(column[:-1]) for column in keys]  # slices of a column are no copies
+    opens = pl.select(pl.any_horizontal(changes)).to_series()
+    starts = pl.concat([pl.Series([0]), opens.arg_true().cast(pl.Int64) + 1]).head(len(keys))
+    return keys[starts].with_columns(start=starts, count=starts.shift(-1, fill_value=len(keys)) - starts)
+
+
 class Index:
     """The chains of each table: for each the rows that declare it, and those of its rules, in order."""
 
@@ -21,17 +32,24 @@ class Index:
         """Of columns `row`, those of KEY, and rule_number, which is 0 where a chain is declared."""
         import polars as pl
 
-        order = rows.select(pl.col("rule_number").ne_missing(0), pl.col(KEY).rank("dense")).with_row_index("at")
-        order = order.sort(*KEY, "rule_number", maintain_order=True)
-        opens = pl.any_horizontal(pl.col(KEY).ne_missing(pl.col(KEY).shift(fill_value=0)))
-        rules = pl.col("rule_number").cum_sum() - pl.col("rule_number")
-        firsts = order.select("at", opens=opens, rules=rules).with_row_index("start").filter("opens")
-        self._starts = array("I", [*firsts["start"], len(rows)])
-        self._rules_before = array("I", [*firsts["rules"], int(order["rule_number"].sum())])
-        self._rows = array("I", rows["row"].gather(order["at"]).to_list())
-        self._chains: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-        for i, (family, table, chain) in enumerate(rows.select(KEY)[firsts["at"]].iter_rows()):
-            self._chains[family, table][chain] = i
+        whole = range(len(rows))
+        self._rows: Sequence[int] = whole if rows["row"].equals(pl.Series(whole)) else array("I", rows["row"].to_list())
+        found = stretches(rows.select(*KEY, declares=pl.col("rule_number").eq_missing(0)))
+        self._starts, self._counts = array("I", found["start"].to_list()), array("I", found["count"].to_list())
+        self._chains = defaultdict[tuple[str, str], dict[str, int]](dict)
+        self._declared, self._scattered = dict[tuple[str, str], pl.DataFrame](), dict[tuple[str, str, str], list[int]]()
+        found = found.select(*KEY, "declares").with_row_index("i")
+        for (family, table), part in found.group_by(*KEY[:2], maintain_order=True):
+            self._take(str(family), str(table), part.select("chain", "declares", "i"))
+
+    def _take(self, family: str, table: str, found: pl.DataFrame) -> None:
+        """Note the stretches of one table: of columns `chain`, `declares` and `i`, its place among all stretches."""
+        self._declared[family, table] = declared = found.filter("declares")
+        rules = found.filter(~found["declares"])
+        self._chains[family, table] = dict.fromkeys(declared["chain"].to_list(), -1)
+        self._chains[family, table] |= zip(rules["chain"].to_list(), rules["i"].to_list(), strict=True)
+        for chain, _, i in rules.filter(rules["chain"].is_duplicated()).iter_rows():
+            self._scattered.setdefault((family, table, chain), []).append(i)
 
     @property
     def tables(self) -> Mapping[tuple[str, str], Iterable[str]]:
@@ -43,13 +61,18 @@ class Index:
         i = self._chains.get((family, table), {}).get(chain)
         if i is None:
             return None
-        count = self._rules_before[i + 1] - self._rules_before[i]
-        return self._rows[self._starts[i + 1] - count : self._starts[i + 1]]
+        if several := self._scattered.get((family, table, chain)):
+            return list(chained.from_iterable(map(self._stretch, several)))
+        return self._stretch(i) if i >= 0 else ()
+
+    def _stretch(self, i: int) -> Sequence[int]:
+        return self._rows[self._starts[i] : self._starts[i] + self._counts[i]]
 
     def declaration(self, family: str, table: str, chain: str) -> int | None:
         """The row that declares a chain, the last one if several do."""
-        i = self._chains.get((family, table), {}).get(chain)
-        if i is None:
+        import polars as pl
+
+        declared = self._declared.get((family, table))
+        if declared is None or (found := declared.filter(pl.col("chain") == chain)).is_empty():
             return None
-        declared = self._rows[self._starts[i] : self._starts[i + 1] - self._rules_before[i + 1] + self._rules_before[i]]
-        return declared[-1] if declared else None
+        return self._stretch(found["i"][-1])[-1]

@@ -12,6 +12,8 @@ _COMMENT = re.compile(
     r"(?:^| for )(?P<service>[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*)(?::(?P<port>[a-z0-9-]*))?(?: |$)"
 )
 
+_AS_DIGITS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefghijklmnopqrstuv")
+
 
 def chain_hash(service: str, port_name: str | None, protocol: str) -> str:
     """The 16 letters in KUBE-SVC-..., from `namespace/name`, port name and protocol."""
@@ -40,6 +42,11 @@ def _port_names(service: str, port_name: str | None) -> tuple[str, ...]:
 def _hash(text: str) -> str:
     """The first 16 letters."""
     return b32encode(sha256(text.encode()).digest()[:10]).decode()
+
+
+def is_hash_of(letters: str, text: str) -> bool:
+    """Whether a chain's 16 letters are the hash of a text; as numbers, which is several times as fast."""
+    return int(letters.translate(_AS_DIGITS), 32) == int.from_bytes(sha256(text.encode()).digest()[:10], "big")
 
 
 def is_service_chain(name: str) -> bool:

@@ -41,6 +41,7 @@ def dump(path: Path, services: int) -> None:
         match = f'-d {ip}/32 -p tcp -m comment --comment "{name} cluster IP" -m tcp --dport 80'
         front.append(f"-A KUBE-SERVICES {match} -j {svc}")
         rules.append(f"-A {svc} ! -s 10.100.0.0/14 {match} -j KUBE-MARK-MASQ")
+        behind = []
         for e in range(ENDPOINTS):
             number = s * ENDPOINTS + e
             pod = f"10.{100 + number // 65536}.{number // 256 % 256}.{number % 256}"
@@ -48,9 +49,10 @@ def dump(path: Path, services: int) -> None:
             chains.append(f":{sep} - [0:0]")
             share = f"-m statistic --mode random --probability {1 / (ENDPOINTS - e):.11f} " if e < ENDPOINTS - 1 else ""
             rules.append(f'-A {svc} -m comment --comment "{name} -> {pod}:8080" {share}-j {sep}')
-            rules.append(f'-A {sep} -s {pod}/32 -m comment --comment "{name}" -j KUBE-MARK-MASQ')
+            behind.append(f'-A {sep} -s {pod}/32 -m comment --comment "{name}" -j KUBE-MARK-MASQ')
             to = f"-m tcp -j DNAT --to-destination {pod}:8080"
-            rules.append(f'-A {sep} -p tcp -m comment --comment "{name}" {to}')
+            behind.append(f'-A {sep} -p tcp -m comment --comment "{name}" {to}')
+        rules += behind
     path.write_text("\n".join([*_HEAD, *chains, *_NAT, *front, *rules, "COMMIT", ""]))
 
 

@@ -1,0 +1,61 @@
+"""Lines of iptables-save that kube-proxy writes by the hundred thousand: all columns of many lines at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+COLUMNS = (
+    *("place", "line_number", "text", "chain", "spec", "is_rule", "target", "comment"),
+    *("protocol", "source", "destination", "packet_count", "byte_count"),
+)
+# What ends an option is the dash of the next one, and all letters are ASCII: one character always tells what comes, so
+# the line is matched without going back, many times faster.
+_COUNTERS = r"\[(?P<packet_count>[0-9]{1,18}):(?P<byte_count>[0-9]{1,18})\]"
+_ADDRESS = "[0-9a-f.:/]+"
+_COMMENT = r'comment --comment (?:"(?P<quoted>[ !#-\[\]-~]*)"|(?P<word>[0-9A-Za-z][!#-\[\]-~]*))'
+_MODULE = r"tcp|udp|recent|s(?:ctp|tatistic --mode random --probability [0-9.]+)"
+_OPTION = r"dport [0-9]+|se(?:t|conds [0-9]+)|r(?:check|eap|source)|name [!-~]+|mask [0-9a-f.:]+"
+_RULE = (
+    rf"^(?:{_COUNTERS} )?-A (?P<chain>[!-~]+) "
+    rf"(?:! -s (?P<outside>{_ADDRESS}) -|-(?:s (?P<source>{_ADDRESS}) -)?)(?:d (?P<destination>{_ADDRESS}) -)?"
+    rf"(?:p (?P<protocol>[a-z0-9]+) -)?(?:m (?:{_COMMENT}|{_MODULE}) -(?:m (?:{_MODULE}) -|-(?:{_OPTION}) -)*)?"
+    r"j (?P<target>[0-9A-Za-z_-]+)(?: --(?:to-destination [0-9a-f.:\[\]]+|reject-with [a-z0-9-]+))?$"
+)
+_CHAIN = rf"^(?::(?P<chain>[!-~]+) (?P<target>[A-Z-]+)(?: {_COUNTERS})?|-N (?P<new>[!-~]+))$"
+
+
+def plain_rules(whole: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(rules as COLUMNS, the other lines), of columns place, line_number and text."""
+    import polars as pl
+
+    found = whole.with_columns(pl.col("text").str.extract_groups(_RULE).struct.unnest())
+    plain = found.filter(pl.col("chain").is_not_null())
+    counters = pl.sum_horizontal(pl.col("packet_count", "byte_count").str.len_bytes() + 2)  # [p:b] and a blank
+    plain = plain.with_columns(
+        pl.col("packet_count", "byte_count").cast(pl.Int64),
+        spec=pl.col("text").str.slice(pl.col("chain").str.len_bytes() + counters + 4),
+        is_rule=pl.lit(value=True),
+        comment=pl.coalesce("quoted", "word"),
+        source=pl.coalesce("source", pl.format("!{}", "outside")),
+    )
+    return plain.select(COLUMNS), found.filter(pl.col("chain").is_null()).select(whole.columns)
+
+
+def plain_chains(whole: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(declarations as COLUMNS, the other lines), of columns place, line_number and text."""
+    import polars as pl
+
+    found = whole.with_columns(pl.col("text").str.extract_groups(_CHAIN).struct.unnest())
+    chain, target = pl.coalesce("chain", "new"), pl.coalesce("target", pl.lit("-"))
+    found = found.with_columns(chain=chain, target=target)
+    nothing = dict.fromkeys(("comment", "protocol", "source", "destination"), pl.lit(None, pl.String))
+    plain = found.filter(pl.col("chain").is_not_null()).with_columns(
+        pl.col("packet_count", "byte_count").cast(pl.Int64),
+        spec=pl.format(":{} {}", "chain", "target"),
+        is_rule=pl.lit(value=False),
+        **nothing,
+    )
+    return plain.select(COLUMNS), found.filter(pl.col("chain").is_null()).select(whole.columns)
