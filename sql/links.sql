@@ -1,11 +1,11 @@
 -- about: Groups without marks that are one connection by their rules, socket and time: an ingress leg and the only leg
 -- about: on the same node that starts within a second after it, goes to an endpoint its rules allow, and keeps or loses
--- about: its source as they say. Where the rules keep the source, the socket is the same; where not, the IP id is.
+-- about: its source as they say for that endpoint. Where they keep the source, the socket is the same; where not, the IP id is.
 -- grain: group of legs after translation
 -- key: after_key
 -- store: no
 WITH ingresses AS (
-  SELECT g.*, c.source_nat
+  SELECT g.*
   FROM groups AS g
   INNER JOIN choices AS c
     ON c.node = g.node AND c.protocol = g.protocol AND c.dst_ip = g.dst_ip AND c.dst_port = g.dst_port
@@ -20,10 +20,11 @@ pairs AS (
     AND d.source_class = i.source_class
   INNER JOIN groups AS a
     ON a.node = i.node AND a.protocol = i.protocol AND a.dst_ip = d.endpoint_ip AND a.dst_port = d.endpoint_port
-    AND a.first_ip_id = i.first_ip_id AND i.first_ip_id > 0
   WHERE a.leg IN ('forward', 'delivery') AND NOT a.has_marks
     AND a.start_us BETWEEN i.start_us AND i.start_us + 1000000
-    AND ((i.source_nat AND a.src_node = i.node) OR (NOT i.source_nat AND a.src_ip = i.src_ip AND a.src_port = i.src_port))
+    AND COALESCE(a.first_ip_id = i.first_ip_id, NOT d.source_nat)
+    AND ((d.source_nat AND a.src_node = i.node AND i.first_ip_id > 0)
+      OR (NOT d.source_nat AND a.src_ip = i.src_ip AND a.src_port = i.src_port))
 ),
 counted AS (
   SELECT

@@ -50,6 +50,8 @@ class Service:
     local: bool = False
     affinity_s: int | None = None
     ranges: tuple[str, ...] = ()
+    protocol: str = "tcp"
+    external: str | None = None
 
     @property
     def full_name(self) -> str:
@@ -66,7 +68,8 @@ class Service:
 
     def chain(self, kind: str, endpoint: str = "") -> str:
         """kube-proxy's name for one of its chains."""
-        return f"KUBE-{kind}-{b32encode(sha256(f'{self.full_name}tcp{endpoint}'.encode()).digest()).decode()[:16]}"
+        digest = sha256(f"{self.full_name}{self.protocol}{endpoint}".encode()).digest()
+        return f"KUBE-{kind}-{b32encode(digest).decode()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,8 @@ def _service(s: Service) -> Json:
         spec["externalTrafficPolicy"] = "Local" if s.local else "Cluster"
     if s.affinity_s:
         spec |= {"sessionAffinity": "ClientIP", "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": s.affinity_s}}}
+    if s.external:
+        spec["externalIPs"] = [s.external]
     if s.ranges:
         spec["loadBalancerSourceRanges"] = list(s.ranges)
     balancer = {"ingress": [{"ip": s.load_balancer}]} if s.load_balancer else {}
@@ -80,7 +82,7 @@ def _slice(s: Service, family: int) -> Json:
         for p in s.pods
         if p.until is None
     ]
-    ports = [{"name": "", "port": s.target_port, "protocol": "TCP"}]
+    ports = [{"name": "", "port": s.target_port, "protocol": s.protocol.upper()}]
     return made | {
         "apiVersion": "discovery.k8s.io/v1",
         "addressType": f"IPv{family}",

@@ -65,7 +65,8 @@ def _filter(s: Service, node: Node) -> Iterator[str]:
     if s.load_balancer:
         yield f"-A KUBE-EXTERNAL-SERVICES {_to(s, s.load_balancer, note)} -j {verdict}"
     if s.node_port:
-        match = f'-p tcp -m comment --comment "{note}" -m addrtype --dst-type LOCAL -m tcp --dport {s.node_port}'
+        local = f"-m addrtype --dst-type LOCAL -m {s.protocol} --dport {s.node_port}"
+        match = f'-p {s.protocol} -m comment --comment "{note}" {local}'
         yield f"-A KUBE-EXTERNAL-SERVICES {match} -j {verdict}"
     if not s.pods:
         yield f"-A KUBE-SERVICES {_to(s, s.ip, note)} -j {verdict}"
@@ -76,6 +77,8 @@ def _nat(cluster: Cluster, s: Service, node: Node) -> Iterator[str]:
         return
     external = s.chain("EXT")
     yield f"-A KUBE-SERVICES {_to(s, s.ip, s.full_name + ' cluster IP')} -j {s.chain('SVC')}"
+    if s.external and not (s.local and not _here(s, node)):
+        yield f"-A KUBE-SERVICES {_to(s, s.external, s.full_name + ' external IP')} -j {external}"
     if s.load_balancer:
         door = s.chain("FW") if s.ranges else external
         if not (s.local and not _here(s, node)):
@@ -84,7 +87,7 @@ def _nat(cluster: Cluster, s: Service, node: Node) -> Iterator[str]:
             note = f'-m comment --comment "{s.full_name} loadbalancer IP"'
             yield f"-A {door} -s {source} {note} -j {external}"
     if s.node_port and not (s.local and not _here(s, node)):
-        match = f'-p tcp -m comment --comment "{s.full_name}" -m tcp --dport {s.node_port}'
+        match = f'-p {s.protocol} -m comment --comment "{s.full_name}" -m {s.protocol} --dport {s.node_port}'
         yield f"-A KUBE-NODEPORTS {match} -j {external}"
     yield from _external(cluster, s, node)
     mark = f"! -s {cluster.pod_range} {_to(s, s.ip, s.full_name + ' cluster IP')}"
@@ -98,7 +101,7 @@ def _nat(cluster: Cluster, s: Service, node: Node) -> Iterator[str]:
 
 def _external(cluster: Cluster, s: Service, node: Node) -> Iterator[str]:
     chain, inner = s.chain("EXT"), s.chain("SVC")
-    if not (s.load_balancer or s.node_port):
+    if not (s.load_balancer or s.node_port or s.external):
         return
     if not s.local:
         note = f'-m comment --comment "masquerade traffic for {s.full_name} external destinations"'
@@ -127,11 +130,11 @@ def _endpoint(s: Service, pod: Pod) -> Iterator[str]:
     sep, note = s.chain("SEP", _socket(s, pod)), f'-m comment --comment "{s.full_name}"'
     recent = f" -m recent --set --name {sep} --mask {_mask(s)} --rsource" if s.affinity_s else ""
     yield f"-A {sep} -s {_host(pod.ip)} {note} -j KUBE-MARK-MASQ"
-    yield f"-A {sep} -p tcp {note}{recent} -m tcp -j DNAT --to-destination {_socket(s, pod)}"
+    yield f"-A {sep} -p {s.protocol} {note}{recent} -m {s.protocol} -j DNAT --to-destination {_socket(s, pod)}"
 
 
 def _to(s: Service, ip: str, note: str) -> str:
-    return f'-d {_host(ip)} -p tcp -m comment --comment "{note}" -m tcp --dport {s.port}'
+    return f'-d {_host(ip)} -p {s.protocol} -m comment --comment "{note}" -m {s.protocol} --dport {s.port}'
 
 
 def _arrow(s: Service, pod: Pod) -> str:

@@ -20,7 +20,7 @@ LABEL = {
     "dropped": "dropped",
     "refused": "dropped",
 }
-AFFINITY = {"": "none", "first": "first", "pinned": "pinned", "CHANGED": "moved"}
+AFFINITY = {"": "none", "first": "first", "pinned": "pinned", "CHANGED": "moved", "expired": "expired"}
 
 
 @dataclass(slots=True)
