@@ -4,15 +4,15 @@
 WITH widths AS (
   SELECT MAX(width_us) AS width_us FROM distribution_times
 ),
-starts AS (
+buckets AS (
   SELECT
-    c.service,
-    COALESCE(c.pod, c.pod_ip) AS served_by,
-    CAST(floor(CAST(c.start_us AS DOUBLE) / w.width_us) AS BIGINT) * w.width_us AS bucket_us,
+    s.service,
+    s.served_by,
+    CAST(floor(CAST(s.at_us AS DOUBLE) / w.width_us) AS BIGINT) * w.width_us AS bucket_us,
     w.width_us
-  FROM connections AS c
+  FROM starts AS s
   CROSS JOIN widths AS w
-  WHERE c.start_us IS NOT NULL AND c.service IS NOT NULL AND COALESCE(c.pod, c.pod_ip) IS NOT NULL
+  WHERE s.service IS NOT NULL AND s.served_by IS NOT NULL
 )
 SELECT
   service,
@@ -20,5 +20,5 @@ SELECT
   bucket_us,
   width_us,
   COUNT(*) AS connection_count
-FROM starts
+FROM buckets
 GROUP BY service, served_by, bucket_us, width_us

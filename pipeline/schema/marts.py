@@ -50,7 +50,7 @@ connection_count BIGINT Connections.""",
 service VARCHAR namespace/name; NULL for no service's.
 label VARCHAR As in `connections`.
 entered_at VARCHAR As in `distribution_paths`.
-bucket_us BIGINT Begin of the bucket.
+bucket_us BIGINT Begin of the bucket, by the clock that all nodes are held against (`clock_offsets`).
 width_us BIGINT Width of the buckets; one for the whole run.
 connection_count BIGINT Connections that began in it.""",
     ),

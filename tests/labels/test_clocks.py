@@ -111,3 +111,18 @@ def test_a_clock_set_meanwhile_is_compared_with_none():
     assert findings(*pairs) == [
         ("b", "the clock of b moved by 7.0 s or more against those of other nodes while packets were captured")
     ]
+
+
+@pytest.mark.parametrize("mart", ["distribution_times", "distribution_pod_times"])
+def test_what_began_at_once_is_in_one_bucket_though_clocks_are_apart(mart):
+    ahead = {"a": 0, "b": 2 * S, "c": -1_300_000}
+    began = [{"connection_id": n, "node": n, "start_us": 1000 * S + 50_000 + late} for n, late in ahead.items()]
+    given = {
+        "connections": [{k: r[k] for k in ("connection_id", "start_us")} | SERVED for r in began],
+        "flows": [{"flow_id": r["connection_id"], "node": r["node"]} for r in began],
+        "clocks": [{"node": n, "ahead_us": late} for n, late in ahead.items()],
+    }
+    assert [(r["bucket_us"], r["connection_count"]) for r in built(mart, given)] == [(1000 * S, 3)]
+
+
+SERVED = {"service": "n/s", "pod": "n/p", "label": "direct", "ingress_node": "a"}

@@ -1,0 +1,13 @@
+-- about: When each connection began, by the clock that all nodes are held against: buckets of several nodes then add up.
+-- grain: connection
+-- key: connection_id
+-- store: no
+SELECT
+  c.connection_id, c.service, c.label,
+  COALESCE(c.ingress_node, c.snat_ip) AS entered_at,
+  COALESCE(c.pod, c.pod_ip) AS served_by,
+  c.start_us - COALESCE(k.ahead_us, 0) AS at_us
+FROM connections AS c
+LEFT JOIN flows AS f ON f.flow_id = c.connection_id
+LEFT JOIN clocks AS k ON k.node = f.node
+WHERE c.start_us IS NOT NULL
