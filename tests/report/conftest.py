@@ -35,7 +35,8 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
                 frame = pl.DataFrame(rows, table.names, orient="row", infer_schema_length=None)
                 con.register("given_rows", frame).execute(f"INSERT INTO {name} FROM given_rows")
     models.build(con, ["places"])
-    con.execute(f"CREATE TABLE clocks AS {models.all_models()['clocks'].sql}")
+    for name in ("clocks", "starts"):
+        con.execute(f"CREATE TABLE {name} AS {models.all_models()[name].sql}")
     for name in marts:
         con.execute(f"CREATE TABLE {name} AS SELECT 'peak-2' AS run, m.* FROM ({models.all_models()[name].sql}) AS m")
     for name, rows in judge(con).items():
