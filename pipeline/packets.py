@@ -112,7 +112,8 @@ class PacketFile:
         text = Delimited(_unique(layout.fields), TYPES, layout.delimiter, self.seen.loose)
         take = self.conversations.add if "tcp.stream" in layout.fields else self.conversations.defer
         for piece in self.source.byte_pieces(layout.header_lines):
-            table = text.read(self.conversations.con, piece)
+            is_open = piece.first_line == self.source.open_line
+            table = None if is_open else text.read(self.conversations.con, piece)
             if table is not None:
                 table = self._undoubted(table, layout)
                 tally.read_count += table.num_rows

@@ -19,7 +19,7 @@ needed AS (
   INNER JOIN dumps AS d ON d.capture_id = r.capture_id AND d.is_view
   LEFT JOIN whole AS w
     ON w.node = r.node AND w.family = r.family AND w.table_name = r.table_name AND w.chain = r.chain
-  WHERE w.node IS NULL
+  WHERE w.node IS NULL AND r.chain <> '(cut short)'
 )
 SELECT r.*
 FROM rules AS r

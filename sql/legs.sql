@@ -19,7 +19,7 @@ frontends AS (
   GROUP BY protocol, ip, port
 ),
 ruled_nodes AS (
-  SELECT DISTINCT node FROM rules
+  SELECT node FROM rules GROUP BY node HAVING COUNT(CASE WHEN chain = '(cut short)' THEN 1 END) = 0
 ),
 deciding AS (
   SELECT * FROM choices WHERE NOT (certain AND verdict IN ('none', 'accept'))

@@ -126,6 +126,15 @@ def test_every_label_leads_to_rules_that_stand_in_the_dump(single_pod):
         assert lines[int(str(step["line_number"])) - 1] == step["text"]
 
 
+def test_of_a_dump_that_ends_early_nothing_is_said_with_certainty(tmp_path):
+    capture = shutil.copytree(SAMPLES / "single-pod", tmp_path / "single-pod")
+    dump = min((capture / "nodes").glob("*/iptables-save.txt"))
+    dump.write_text(dump.read_text()[: dump.stat().st_size // 2])
+    assert "the dump ends early" in hopscope("run", capture, cwd=tmp_path).stderr
+    services = "SELECT label, count(*) AS n FROM connections WHERE dest_ip = '20.185.96.169' GROUP BY ALL ORDER BY 1"
+    assert ask(services, tmp_path) == [{"label": "snat-forwarded", "n": 603}, {"label": "unlabelled", "n": 297}]
+
+
 def test_rows_read_are_kept_or_rejected(single_pod):
     (row,) = ask("SELECT sum(row_count) AS r, sum(kept_count) + sum(rejected_count) AS k FROM captures", single_pod)
     assert row["r"] == row["k"]

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import LONGEST_RULE, Parsed, Reject, clip, frame
+from pipeline.formats.base import LONGEST_RULE, Parsed, Reject, clip
+from pipeline.formats.cut_short import listed
 from pipeline.rules.ipsets import TABLE
 
 if TYPE_CHECKING:
@@ -113,8 +114,7 @@ class Ipset:
         for number, line in source.lines():
             reader.line(number, line)
         reader.close()
-        tables = {"rules": frame("rules", reader.rows)} if reader.rows else {}
-        return Parsed(tables, reader.rejects, [], len(reader.rows) + len(reader.rejects))
+        return listed(source, reader.rows, reader.rejects, [])
 
 
 FORMAT = Ipset()

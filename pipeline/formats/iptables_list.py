@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject, clip, frame
+from pipeline.formats.cut_short import marked
 from pipeline.formats.listing_words import quoted, read_words
 from pipeline.formats.rules_common import (
     APPENDED,
@@ -222,10 +223,9 @@ class IptablesList:
         for number, line in source.lines():
             reader.line(number, line)
         rows = reader.settled()
-        table = frame("rules", rows)
+        table = marked(frame("rules", rows)) if source.open_line else frame("rules", rows)
         findings = rule_findings(table, reader.marks)
-        row_count = len(rows) + len(reader.rejects)
-        return Parsed({"rules": table} if rows else {}, reader.rejects, findings, row_count)
+        return Parsed({"rules": table} if rows else {}, reader.rejects, findings, len(table) + len(reader.rejects))
 
 
 FORMAT = IptablesList()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import LONGEST_RULE, Parsed, Reject, clip
+from pipeline.formats.cut_short import marked
 from pipeline.formats.rules_common import WARNING_MARKS, Section, command_section, made_us, rule_findings
 from pipeline.formats.save_plain import plain_chains, plain_rules
 from pipeline.formats.save_rows import Line, appended, in_sections, lines_frame, note, placed, with_words
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _LEAD = r"^[\s>#+$|]*"
 _TABLE = _LEAD + r"\*(raw|mangle|nat|filter|security)\s*$"
+_COMMIT = _LEAD + r"COMMIT\s*$"
 _DECLARED = re.compile(_LEAD + r":(\S+)\s+(\S+)(?:\s+\[(\d+):(\d+)\])?\s*$")
 _POLICY = re.compile(_LEAD + r"-(?:P (?P<base>\S+) (?P<policy>\S+)|N (?P<new>\S+)\s*$)")
 _TOOL = r"(?:sudo\s+)?(?:/\S*/)?ip6?tables(?:-legacy|-nft)?\s+(?:-w\s+(?:\d+\s+)?)?"
@@ -51,6 +53,8 @@ class IptablesSave:
         for numbers, lines in _unwrapped(source):
             reader.take(numbers, lines)
         rows = placed(reader.pieces, reader.sections)
+        if reader.in_table or (source.open_line and not reader.has_tables):
+            rows = marked(rows)
         tables = {"rules": rows} if len(rows) else {}
         findings = rule_findings(rows, reader.marks)
         return Parsed(tables, reader.rejects, findings, len(rows) + len(reader.rejects), made_us(source.head()))
@@ -83,7 +87,8 @@ def _unwrapped(source: Source) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
 class _Reader:
     """Reads a dump a piece at a time: plain lines by the column, all others one by one, in their order.
 
-    A line's place is its number among all lines read; `starts` are the places at which the sections begin.
+    A line's place is its number among all lines read; `starts` are the places at which the sections begin. `in_table`
+    says that a table has begun and not ended.
     """
 
     sections: list[Section] = field(default_factory=lambda: [Section()])
@@ -95,6 +100,8 @@ class _Reader:
     lines_read: int = 0
     last_rule: int = -1
     last_policy: int = -1
+    has_tables: bool = False
+    in_table: bool = False
 
     def take(self, numbers: Sequence[int], lines: Sequence[str]) -> None:
         """Read a piece."""
@@ -125,6 +132,9 @@ class _Reader:
         """Anything but a plain line of a dump; `rules` are the places of the rules around it."""
         if found := re.match(_TABLE, line):
             self.open(place, Section(found[1], self.sections[-1].family))
+            self.has_tables = self.in_table = True
+        elif re.match(_COMMIT, line):
+            self.in_table = False
         elif found := _DECLARED.match(line):
             chain, policy, packets, octets = found.groups()
             self.told.append(Line(place, number, line, chain, f":{chain} {policy}", policy, packets, octets))

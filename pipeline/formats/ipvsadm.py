@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import LONGEST_RULE, Finding, Parsed, Reject, clip, frame
+from pipeline.formats.base import LONGEST_RULE, Finding, Parsed, Reject, clip
+from pipeline.formats.cut_short import listed
 from pipeline.rules.hooks import VIRTUAL_SERVERS
 
 if TYPE_CHECKING:
@@ -100,8 +101,7 @@ class Ipvsadm:
         for number, line in source.lines():
             reader.line(number, line)
         reader.close()
-        tables = {"rules": frame("rules", reader.rows)} if reader.rows else {}
-        return Parsed(tables, reader.rejects, [_IPVS], len(reader.rows) + len(reader.rejects))
+        return listed(source, reader.rows, reader.rejects, [_IPVS])
 
 
 _IPVS = Finding(

@@ -14,6 +14,7 @@ from pipeline.formats.base import Finding, Parsed, Reject
 from pipeline.formats.gathered import Gathered
 from pipeline.formats.kube_objects import not_used
 from pipeline.formats.kube_rows import address, single
+from pipeline.formats.source import NO_END, OpenLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +68,7 @@ class KubectlTable:
             else:
                 parsed.row_count += 1
                 try:
-                    gathered.put(_rows(table, line, seen))
+                    gathered.put(_rows(table, line, seen, is_open=isinstance(raw, OpenLine)))
                 except (TypeError, ValueError) as e:
                     parsed.rejects.append(Reject(number, str(e), raw))
         parsed.tables, parsed.findings = gathered.frames(), seen.findings()
@@ -129,13 +130,15 @@ class _Seen:
         return found
 
 
-def _rows(table: _Table | None, line: str, seen: _Seen) -> list[TableRow]:
+def _rows(table: _Table | None, line: str, seen: _Seen, *, is_open: bool) -> list[TableRow]:
     if table is None:
         raise ValueError("no header above it")
     if table.kind not in _READERS:
         seen.unused["endpointslices" if "ADDRESSTYPE" in table.names else "other kinds"] += 1
         return []
     cells = table.cells(line)
+    if is_open and len(line) <= table.starts[-1]:  # nothing is taken from a last column
+        raise ValueError(NO_END)
     match = _NAME.fullmatch(cells["NAME"] or "")
     if not match:
         raise ValueError(f"{cells['NAME']!r} is no name of an object")

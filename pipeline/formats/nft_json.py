@@ -35,12 +35,13 @@ class NftJson:
     def parse(self, source: Source) -> Parsed:
         """One row a rule or an element, and one with rule_number 0 a chain, set or map."""
         reader = _Reader()
-        for number, text, item in _items(source.text()):
+        whole = source.text()
+        for number, text, item in _items(whole):
             try:
                 reader.item(number, text, item)
             except (KeyError, TypeError, IndexError, AttributeError, StopIteration):
                 reader.rejects.append(Reject(number, "not an object that nft writes", clip(text)))
-        return finished(reader.rows, reader.rejects)
+        return finished(reader.rows, reader.rejects, is_cut=not whole.rstrip().endswith("]}"))
 
 
 @dataclass(slots=True)

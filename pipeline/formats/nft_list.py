@@ -124,7 +124,8 @@ class NftList:
         reader = _Reader()
         for number, line in source.lines():
             reader.line(number, line)
-        return finished(reader.rows, reader.rejects)
+        is_cut = reader.in_elements or reader.declared is not None or reader.table is not None
+        return finished(reader.rows, reader.rejects, is_cut=is_cut)
 
 
 FORMAT = NftList()

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Finding, Parsed, frame
+from pipeline.formats.cut_short import marked
 from pipeline.formats.rules_common import fault_findings
 
 if TYPE_CHECKING:
@@ -55,18 +56,21 @@ def _negated(sign: str | None, value: str) -> str:
     return f"!{value}" if sign else value
 
 
-def finished(rows: list[Row], rejects: list[Reject]) -> Parsed:
-    """Rows with findings; chains without a single rule are a list of names: taken for rules they would allow all."""
+def finished(rows: list[Row], rejects: list[Reject], *, is_cut: bool) -> Parsed:
+    """Rows with findings; chains without a single rule are a list of names: taken for rules they would allow all.
+
+    `is_cut` says that the text ends early.
+    """
     if rows and not any(r["rule_number"] for r in rows):
         return Parsed({}, rejects, [_NAMES_ONLY], len(rejects))
-    table = frame("rules", rows)
+    table = marked(frame("rules", rows)) if is_cut else frame("rules", rows)
     findings = fault_findings(table)
     if rows and not any(_of_kube_proxy(r) for r in rows):
         findings.append(_NO_KUBE)
     tables = {"rules": table} if rows else {}
     if remembered := [*_remembered(rows)]:
         tables["recent_clients"] = frame("recent_clients", remembered)
-    return Parsed(tables, rejects, findings, len(rows) + len(rejects))
+    return Parsed(tables, rejects, findings, len(table) + len(rejects))
 
 
 def _remembered(rows: Iterable[Row]) -> Iterator[Row]:

@@ -30,6 +30,15 @@ class Reject:
     text: str
 
 
+class OpenLine(str):
+    """The last line of a file, without an end: it may be cut short anywhere."""
+
+    __slots__ = ()
+
+
+NO_END = "the last line has no end and may be cut short"
+
+
 @dataclass(frozen=True)
 class Piece:
     """Some whole lines of a file; `first_line` is the number of the first."""
@@ -64,7 +73,8 @@ class Piece:
         """The lines of these numbers, each with its number and without its end, decoded as by `Source.lines`."""
         for number in numbers:
             place = number - self.first_line
-            yield number, _text(self.data[self._begin(place) : self.ends[place]])
+            text = _text(self.data[self._begin(place) : self.ends[place]])
+            yield number, OpenLine(text) if self.ends[place] == len(self.data) else text
 
     def _begin(self, place: int) -> int:
         return int(self.ends[min(place, self.line_count) - 1]) + 1 if place else 0
@@ -78,6 +88,7 @@ class Source:
     `time_zero` is the time that relative times in it count from, in seconds since 1970.
     `read_bytes` is how much of the file the reading that goes on has taken.
     `ahead` is what was begun of it before its turn.
+    `open_line` is the number of a last line that does not end, once it is read: the file may be cut short there.
     """
 
     path: Path
@@ -87,6 +98,7 @@ class Source:
     time_zero: str | None = None
     read_bytes: int = field(default=0, compare=False)
     ahead: Future[Any] | None = field(default=None, compare=False)
+    open_line: int | None = field(default=None, compare=False)
 
     @property
     def compression(self) -> str | None:
@@ -97,13 +109,16 @@ class Source:
 
     def blocks(self) -> Iterator[bytes]:
         """The decompressed bytes, at most 4 MiB at a time; stops at a broken end and notes it in `broken`."""
+        number, end = 1, b"\n"
         with self.path.open("rb") as f:
             try:
                 for block in self._unpacked(f):
                     self.read_bytes = f.tell()
                     yield block
+                    number, end = number + block.count(b"\n"), block[-1:]
             except (EOFError, OSError, zlib.error) as e:
                 self.broken = str(e)
+        self.open_line = None if end == b"\n" else number
 
     def _unpacked(self, f: BinaryIO) -> Iterator[bytes]:
         if self.compression == "gzip":
@@ -134,9 +149,10 @@ class Source:
             yield number, _text(rest)
 
     def lines(self) -> Iterator[tuple[int, str]]:
-        """(line number from 1, line without its end), decoded as `pieces` does."""
-        for number, piece in self.pieces():
-            yield from enumerate(piece.split("\n"), number)
+        """(line number from 1, line without its end), decoded as `pieces` does; a last one without an end is marked."""
+        for first, piece in self.pieces():
+            for number, text in enumerate(piece.split("\n"), first):
+                yield number, OpenLine(text) if number == self.open_line else text
 
     def texts(self) -> Iterator[str]:
         """The text in blocks of about 4 MiB, cut anywhere."""
@@ -147,7 +163,7 @@ class Source:
     def byte_pieces(self, skip: int = 0) -> Iterator[Piece]:
         """The decompressed bytes in whole lines, about 32 MiB at a time, without the first `skip` lines.
 
-        A line that is longer by itself is cut.
+        A line that is longer by itself is cut. A last line without an end is a piece of its own.
         """
         first, waiting, size = 1, [], 0
         for block in self.blocks():
@@ -161,8 +177,12 @@ class Source:
             waiting, size, first = [data[end:]], size - end, first + piece.line_count
             yield piece.without(skip)
             skip = 0
-        if size:
-            yield Piece(first, b"".join(waiting)).without(skip)
+        data = b"".join(waiting)
+        end = data.rfind(b"\n") + 1
+        if end:
+            yield Piece(first, data[:end]).without(skip)
+        if data[end:]:
+            yield Piece(first + data.count(b"\n"), data[end:]).without(0 if end else skip)
 
     def text(self) -> str:
         """The whole file as text."""

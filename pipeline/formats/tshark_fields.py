@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
 from pipeline.formats.base import Finding, Reject
+from pipeline.formats.source import NO_END, OpenLine
 from pipeline.formats.tshark_cells import is_address, packet_row
 from pipeline.formats.tshark_layout import Layout, header, read_layout
+from pipeline.formats.tshark_names import ALL_FIELDS, DISPENSABLE
 from pipeline.formats.tshark_noise import Talk, is_noise, plain
 from pipeline.formats.tshark_summary import column_cells
 from pipeline.formats.tshark_times import Clock
@@ -71,6 +73,8 @@ class TsharkFields:
                 continue
             try:
                 cells = _cells(line, layout)
+                if isinstance(raw, OpenLine):
+                    _drop_last(cells, line, layout)
                 row = packet_row(cells, clock, _joint(cells))
             except ValueError as e:
                 yield Reject(number, str(e), line)
@@ -101,6 +105,19 @@ def _cells(line: str, layout: Layout) -> dict[str, str]:
     if layout.has_twins:
         named |= {name: cell for name, cell in zip(layout.fields, cells, strict=True) if cell}
     return named | column_cells(named) if layout.has_columns else named
+
+
+def _drop_last(cells: dict[str, str], line: str, layout: Layout) -> None:
+    """Leave out the last cell of a line that may be cut in it.
+
+    Raises:
+        ValueError: a packet without it is another packet.
+    """
+    if layout.quote and line.endswith(layout.quote):
+        return
+    if (name := layout.fields[-1]) in ALL_FIELDS - DISPENSABLE or layout.has_columns:
+        raise ValueError(f"{NO_END} in its {name}")
+    cells[name] = ""
 
 
 def _joint(cells: dict[str, str]) -> str:

@@ -63,6 +63,9 @@ TCP = ("tcp.flags", "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "tcp.options.timest
 NOT_QUOTED = ("tcp.stream", "tcp.seq_raw", "tcp.len")
 BITS = {"tcp.flags.fin": 1, "tcp.flags.syn": 2, "tcp.flags.reset": 4, "tcp.flags.push": 8, "tcp.flags.ack": 16}
 IN_HEADERS = [n for n in FIELD_TYPES if n.split(".")[0] in ("ip", "ipv6", "tcp", "udp", "sctp")]
+# What a packet can be without and still be the same packet.
+DISPENSABLE = {"ip.proto", "ipv6.nxt", "ip.id", "ip.ttl", "ipv6.hlim", "frame.len", "frame.protocols", "tcp.ack_raw",
+               "tcp.options.timestamp.tsval", "http.request.method"}  # fmt: skip
 # Every field that a row can be made of.
 ALL_FIELDS = {*FIELD_TYPES, "frame.protocols", *(w for words in OTHER_WORDS.values() for w in words)}
 

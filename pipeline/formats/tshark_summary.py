@@ -10,7 +10,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from pipeline.formats.source import Reject, Source
+from pipeline.formats.source import OpenLine, Reject, Source
 from pipeline.formats.tshark_cells import packet_row
 from pipeline.formats.tshark_noise import is_noise, plain
 from pipeline.formats.tshark_times import Clock
@@ -63,6 +63,8 @@ class TsharkSummary:
             if is_noise(line):
                 continue
             try:
+                if isinstance(raw, OpenLine):
+                    line = line.rpartition(" ")[0]  # its last word may be cut
                 if not (m := _LINE.fullmatch(line)):
                     raise ValueError("is no line of number, time, source, destination, protocol and length")
                 yield number, packet_row(_cells({k: v or "" for k, v in m.groupdict().items()}), clock)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject, clip, frame
 from pipeline.formats.kube_rows import address
+from pipeline.formats.source import NO_END, OpenLine
 from pipeline.schema import Row
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class XtRecent:
             if not line.strip(" \t:"):  # `more` draws lines of colons
                 continue
             parsed.row_count += 1
+            if isinstance(line, OpenLine):
+                parsed.rejects.append(Reject(number, NO_END, clip(line)))
+                continue
             if found := _TITLE.match(line):
                 current = found[1] or found[2]
                 if current != "*":  # a shell's answer where there is no list

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _FROM_IPTABLES = r"^(KUBE-|PREROUTING$|POSTROUTING$)"
 _NEEDS_CHAIN = r"^KUBE-(SVC|SEP|EXT|FW|XLB|SVL)-|^KUBE-(MARK-MASQ|NODEPORTS|SERVICES)$"
 LOST_MATCHES = "the tool that printed these rules left matches out of them (ports, marks)"
+CUT_SHORT = "(cut short)"  # the chain of a row that stands for rules which may be missing
 LOSSY_VIEW = "nft shows rules that iptables-nft wrote and leaves parts of them out"
 
 
@@ -43,7 +44,8 @@ def faults(rows: pl.DataFrame) -> list[Fault]:
         Fault("open-shares", f"the shares of chain {chain} do not sum to 1: rules are missing at its end", _WHOLE, row)
         for row, chain in _open_shares(rules)
     ]
-    return sorted(lost + missing, key=lambda fault: fault.row or 0) + shares
+    cut = [Fault("truncated-file", *_CUT, row, blurs=True) for row in (rows["chain"] == CUT_SHORT).arg_true()]
+    return sorted(lost + missing, key=lambda fault: fault.row or 0) + shares + cut
 
 
 def _blurring(rules: pl.DataFrame) -> Iterable[tuple[int, str]]:
@@ -87,6 +89,10 @@ def _open_shares(rules: pl.DataFrame) -> Iterable[tuple[int, str]]:
     return endings.filter(pl.col("spec").str.contains("--probability", literal=True)).select("row", "chain").iter_rows()
 
 
+_CUT = (
+    "the dump ends early: rules may be missing at its end",
+    "dump again, and copy the whole file; where it is whole, end its last line",
+)
 _WHOLE_TABLE, _WHOLE = "dump the whole table: iptables-save", "dump the whole chain"
 _LOST = {"[unsupported revision]": "unsupported-revision", "--to-destination :0 --persistent": "lost-destination"}
 _LOSSES = {

@@ -52,7 +52,7 @@ rules-outdated | warning | Connections reached endpoints that the rules dumped d
 same-packets | warning | Two exports of a node hold the same packets; of each conversation the one that tells more is used. | Nothing, or keep one of the two.
 stale-dump | warning | Rules, addresses or objects were taken more than an hour before or after the packets (15 hours where only iptables-save tells, without its zone). | Take them right before and after the load; `hopscope capture-kit` does.
 talk-in-export | note | Lines of an export are what tshark or a shell says; they are counted as no rows. | Keep stderr apart: `2> messages.txt`.
-truncated-file | warning | Compressed data or an archive ends early; what came before is read. | Copy the file again, or capture again.
+truncated-file | warning | Compressed data, an archive or a dump of rules ends early; what came before is read, and no decision of such a dump is certain. | Copy the file again, or take it again.
 tunnel-not-decoded | warning | Packets of a tunnel that tshark did not look into. | Export with `-d udp.port==PORT,vxlan -E occurrence=a`.
 unclear-times | warning | Times without a date, or in a zone whose name can mean several: such packets have no time. | Export `frame.time_epoch`, or set `TZ=UTC` for tshark.
 unreadable-file | error | A file cannot be read at all. | The finding says what is in the way.

@@ -140,7 +140,7 @@ upper_ttl INTEGER Highest time to live of the upper socket's packets, outside of
 node VARCHAR Node the dump is from.
 family VARCHAR ip, ip6 or inet.
 table_name VARCHAR nat, filter, mangle, raw, ipset, or the nftables table.
-chain VARCHAR Chain the rule stands in; `@name` for elements of an nft set or map, or of an ipset.
+chain VARCHAR Chain the rule stands in; `@name` for elements of an nft set or map, or of an ipset; `(cut short)` for what a dump that ends early may lack.
 rule_number INTEGER Place in its chain, from 1; 0 is the line that declares the chain, its target the policy (`-` for none).
 protocol VARCHAR Protocol it matches; NULL for any.
 source VARCHAR Source it matches, `!` in front for not; NULL for any.

@@ -93,6 +93,25 @@ def test_a_sample_whose_gzip_is_cut_short_gives_what_came_before(path, tmp_path)
     assert taken.captures[0]["row_count"] > 0
 
 
+def rows(path: Path) -> set[tuple[str, str]]:
+    """All that a text gives, without the words it was said in, and without how new its listing is."""
+    tables = FORMS[path.parent.name].parse(Source(path, path.name, "node-a")).tables
+    plain = {name: table.drop("text", "listing_version", strict=False).to_dicts() for name, table in tables.items()}
+    return {(n, str({k: v for k, v in sorted(r.items()) if v is not None})) for n, t in plain.items() for r in t}
+
+
+@pytest.mark.parametrize("path", [p for p in GOOD if hasattr(FORMS[p.parent.name], "parse")], ids=sample_id)
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kept=st.floats(0.02, 1))
+def test_what_is_cut_inside_a_line_gives_no_other_row_or_rules_that_say_so(path, tmp_path, kept):
+    whole = path.read_bytes()
+    cut = tmp_path / path.parent.name / path.name
+    cut.parent.mkdir(exist_ok=True)
+    cut.write_bytes(whole[: int(kept * len(whole))].rstrip(b"\n"))
+    found = rows(cut)
+    assert found <= rows(path) or any("(cut short)" in text for _, text in found)
+
+
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("head", ["", "\n\n", "hello, world\n", "\x00\x01\x02", "{}", "[]", "\ufffd" * 100])
 def test_text_that_is_nothing_is_no_form(name, head):
