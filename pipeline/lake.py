@@ -15,25 +15,35 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from pipeline.diagnostics import note
+from pipeline.diagnostics import note, warn
 from pipeline.errors import InputError, UsageError
-from pipeline.schema import INPUT_TABLES, TABLES
+from pipeline.schema import INPUT_TABLES, SHAPES, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_OUTDATED = "was made by a version of hopscope whose tables had other columns"
 _MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a run was made from: hash by input file, the options that shape rows, the version that made it."""
+    """What a run was made from: hash by input file, the options that shape rows, the version that made it.
+
+    `shapes` are those of its tables.
+    """
 
     run: str
     inputs: dict[str, str]
     options: dict[str, object] = field(default_factory=dict)
     version: str = ""
+    shapes: dict[str, str] = field(default_factory=lambda: dict(SHAPES))
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """From the file that it was written to."""
+        return cls(**{"shapes": {}} | json.loads(path.read_text()))
 
     @property
     def read_as(self) -> dict[str, object]:
@@ -52,7 +62,7 @@ class Lake:
         """Every run, by name."""
         self._finish_commits()
         found = sorted((self.root / "_runs").glob("*.json"))
-        return sorted((Manifest(**json.loads(p.read_text())) for p in found), key=lambda m: m.run)
+        return sorted(map(Manifest.read, found), key=lambda m: m.run)
 
     def run(self, name: str | None) -> Manifest:
         """The run of that name; without a name the only or the newest.
@@ -76,12 +86,33 @@ class Lake:
         return next((r for r in self.runs() if r.run == name), None)
 
     def link_inputs(self, run: str, folder: Path) -> None:
-        """Give `folder` the input tables of a run, without copying them."""
+        """Give `folder` the input tables of a run, without copying them.
+
+        Raises:
+            InputError: they were written with other columns.
+        """
+        if self.run(run).shapes.get("inputs") != SHAPES["inputs"]:
+            raise _outdated(run, "run the capture again: `hopscope run CAPTURE`")
         files = self.files(run)
         for table in INPUT_TABLES:
             for path in files[table]:
                 inside = path.relative_to(self.root / table / _folder(run))
                 link(path, folder / table / inside)
+
+    def readable(self, run: str | None = None) -> dict[str, list[Path]]:
+        """Parquet files by table of one run, or of all that have today's columns.
+
+        Raises:
+            InputError: the run was written with other columns.
+        """
+        outdated = [m.run for m in self.runs() if run in (None, m.run) and m.shapes != SHAPES]
+        again = "run the capture again, or `hopscope label --run {}` if only the labels' tables have changed"
+        if run in outdated:
+            raise _outdated(run, again.format(run))
+        for name in outdated:
+            warn(f"run {name!r} {_OUTDATED}; it is left out", hint=again.format(name))
+        files = [self.files(m.run) for m in self.runs() if run in (None, m.run) and m.run not in outdated]
+        return {table: [p for one in files for p in one[table]] for table in TABLES}
 
     def files(self, run: str | None = None) -> dict[str, list[Path]]:
         """Parquet files by table, of one run or of all."""
@@ -128,7 +159,7 @@ class Lake:
     def _move_into_place(self) -> None:
         for commit in sorted(self.root.glob(".commit-*")):
             run = commit.name.removeprefix(".commit-")
-            manifest = Manifest(**json.loads((commit / _MANIFEST).read_text()))
+            manifest = Manifest.read(commit / _MANIFEST)
             for table in sorted(p for p in commit.iterdir() if p.is_dir()):
                 place = self.root / table.name / run
                 shutil.rmtree(place, ignore_errors=True)
@@ -162,6 +193,10 @@ def link(path: Path, place: Path) -> None:
         os.link(path, place)
     except OSError:
         shutil.copyfile(path, place)
+
+
+def _outdated(run: str, hint: str) -> InputError:
+    return InputError(f"run {run!r} {_OUTDATED}", hint=hint)
 
 
 def _folder(run: str) -> str:

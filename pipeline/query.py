@@ -33,7 +33,7 @@ _NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|FLOAT|DOUBLE|DECIM
 def open_lake(lake: Lake, limits: Limits, run: str | None = None) -> Connection:
     """A database with a view for every table, over one run or over all."""
     con = connect(limits)
-    lake_views(con, lake.files(run))
+    lake_views(con, lake.readable(run))
     return con
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from pipeline import resources
 from pipeline.config import Limits, Window
+from pipeline.errors import InputError
 from pipeline.lake import Lake
 from pipeline.query import open_lake
 from pipeline.run import Job, run_whole
@@ -167,6 +169,28 @@ def test_a_second_writer_says_that_it_waits_and_then_does_its_work(whole, tmp_pa
     process.communicate()
     assert process.returncode == 0
     assert {m.run for m in Lake(lake).runs()} == {FRESH, "second"}
+
+
+def test_a_lake_whose_tables_had_other_columns_says_what_to_do(whole, tmp_path, capsys):
+    lake = tmp_path / "lake"
+    shutil.copytree(whole, lake)
+    path = lake / "_runs" / f"{FRESH}.json"
+    path.with_stem("good").write_text(path.read_text().replace(f'"run": "{FRESH}"', '"run": "good"'))
+    known = json.loads(path.read_text())
+
+    path.write_text(json.dumps(known | {"shapes": known["shapes"] | {"results": "other"}}))
+    with pytest.raises(InputError, match="other columns") as told:
+        open_lake(Lake(lake), Limits(), FRESH)
+    assert f"hopscope label --run {FRESH}" in told.value.hint
+    open_lake(Lake(lake), Limits())
+    assert "left out" in capsys.readouterr().err
+    Lake(lake).link_inputs(FRESH, tmp_path / "inputs")
+
+    del known["shapes"]
+    path.write_text(json.dumps(known))
+    with pytest.raises(InputError, match="other columns") as told:
+        Lake(lake).link_inputs(FRESH, tmp_path / "again")
+    assert "hopscope run CAPTURE" in told.value.hint
 
 
 def test_a_lake_on_a_file_system_without_links_is_copied(whole, tmp_path, monkeypatch):

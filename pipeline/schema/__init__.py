@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from hashlib import sha1
+from typing import TYPE_CHECKING
+
 from pipeline.schema import decisions, inputs, marts, objects, results, verdicts
 from pipeline.schema.declare import Column, Row, Table
 from pipeline.schema.words import DOUBTS, EVIDENCE, LABELS, PARTS, REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 INPUT_TABLES: tuple[str, ...] = tuple(t.name for t in (*inputs.TABLES, *objects.TABLES))
 TABLES: dict[str, Table] = {
@@ -18,12 +24,26 @@ __all__ = [
     "LABELS",
     "PARTS",
     "REASONS",
+    "SHAPES",
     "TABLES",
     "Column",
     "Row",
     "Table",
     "schema_text",
 ]
+
+
+def _shape(tables: Iterable[Table]) -> str:
+    """8 hex digits that tell tables with other columns apart."""
+    columns = [(t.name, t.partitions, [(c.name, c.type) for c in t.columns]) for t in tables]
+    return sha1(repr(columns).encode(), usedforsecurity=False).hexdigest()[:8]
+
+
+# What a lake's files must have been written by to be read: of what was read in, and of what was made of it.
+SHAPES: dict[str, str] = {
+    "inputs": _shape(TABLES[name] for name in INPUT_TABLES),
+    "results": _shape(t for name, t in TABLES.items() if name not in INPUT_TABLES),
+}
 
 
 def schema_text() -> str:
