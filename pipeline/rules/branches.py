@@ -50,14 +50,14 @@ def _merged(one: State, other: State) -> bool:
 def apart_from_answers(s: State, *, whole: bool = True) -> tuple[object, ...]:
     """All that tells branches apart but their open questions; not `whole`: but where they go, too."""
     rest = (s.sources, s.mark, s.ct_mark, s.translated, s.source_nat, s.untracked, s.doubts)
-    return (*rest, s.share, s.dst, s.port, s.affinity_s) if whole else rest
+    return (*rest, s.share, s.dst, s.port, id(s.picks), s.affinity_s) if whole else rest
 
 
 def continued(state: State, end: State) -> State:
     """`end` is how a branch like `state` went on; here for `state` itself."""
     branch = end.copy()
     branch.share, branch.dst, branch.port = state.share * end.share, state.dst, state.port
-    branch.affinity_s = state.affinity_s
+    branch.affinity_s, branch.picks = state.affinity_s, state.picks
     branch.trail = (end.trail[0], state.trail) if end.trail else state.trail
     return branch
 

@@ -11,6 +11,8 @@ from pipeline.rules import ipsets, iptables, nft
 from pipeline.rules.addresses import written
 from pipeline.rules.chains import Chain
 from pipeline.rules.disputes import Dispute, asked, effect, element_place, lasting
+from pipeline.rules.ends import PlainEnds, end_of
+from pipeline.rules.fans import fan_of
 from pipeline.rules.faults import faults
 from pipeline.rules.front import Front, Frontend, exact, protocol_of
 from pipeline.rules.hooks import BUILTIN_CHAINS, BaseChain, assumed, builtin, declared
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipeline.rules.disputes import Place
+    from pipeline.rules.ends import End
+    from pipeline.rules.fans import Fan
     from pipeline.rules.outcomes import Rule
 
 _PLACE = ("family", "table_name", "chain", "rule_number", "file", "line_number", "text")
@@ -43,6 +47,7 @@ class RuleSet:
         self.columns = dict(zip(COLUMNS, self.rows.get_columns(), strict=True))
         self._specs = self.columns["spec"].fill_null("")
         self._compiled: dict[tuple[str, str, str], Chain] = {}
+        self._fans: dict[tuple[str, str, str], Fan | None] = {}
         self._sights: dict[str, Sight] = {}
         self._again: dict[str, Index] = {}
         self._index = self._followed()
@@ -57,7 +62,7 @@ class RuleSet:
         same = self.rows.drop(_WRITTEN).equals(other.drop(_WRITTEN))
         if not same or any(dumps["file"].n_unique() > 1 for dumps in (self.rows, other)):
             return None
-        self.front, self.pod_ranges, self.blurs  # noqa: B018 (found out once, before the copy)
+        self.front, self.pod_ranges, self.blurs, self._plain_ends  # noqa: B018 (found out once, before the copy)
         twin = copy(self)
         twin.rows = self.rows.with_columns(other[c] for c in _WRITTEN if not other[c].equals(self.rows[c]))
         twin.columns = dict(zip(COLUMNS, twin.rows.get_columns(), strict=True))
@@ -110,10 +115,29 @@ class RuleSet:
                 return self._compiled[key]
             rows = self._index.rules(known, table, name)
             if rows is not None:
-                chain = Chain(name, [self._compile(i, known, table) for i in rows])
+                chain = Chain(name, self._compiled_rules(rows, known, table))
                 chain.disputes = tuple(self._disputes(known, table, name, rows)) if self._again else ()
                 return self._compiled.setdefault(key, chain)
         return None
+
+    def fan(self, family: str, table: str, chain: Chain) -> Fan | None:
+        """How a chain ends, if it ends in a choice among endpoints on which all dumps of the node agree."""
+        key = (family, table, chain.name)
+        if key not in self._fans:
+            self._fans[key] = None if self._again else fan_of(chain.rules, lambda name: self._end(family, table, name))
+        return self._fans[key]
+
+    def _end(self, family: str, table: str, name: str) -> End | None:
+        """Where a chain translates to, if that is all it does."""
+        for known in (family, "inet"):
+            rows = self._index.rules(known, table, name)
+            if rows is not None:
+                return self._plain_ends.of(rows) or end_of(self._compiled_rules(rows, known, table))
+        return None
+
+    @cached_property
+    def _plain_ends(self) -> PlainEnds:
+        return PlainEnds(self.rows)
 
     def _disputes(self, family: str, table: str, name: str, rows: Sequence[int]) -> Iterable[Dispute]:
         """How other dumps of the node differ on a chain, apart from the order of rules, and on the sets it asks."""
@@ -152,11 +176,14 @@ class RuleSet:
             first = self.columns["file"][rows[0]] if rows else "another dump"
             yield Dispute(f"{what} differs between {first} and {file}", found)
 
+    def _compiled_rules(self, rows: Sequence[int], family: str, table: str) -> list[Rule]:
+        specs = self._specs[rows.start : rows.stop] if isinstance(rows, range) else self._specs.gather(list(rows))
+        found = zip(rows, specs.to_list(), strict=True)
+        return [iptables.plain_rule(row, spec) or self._compile(row, family, table) for row, spec in found]
+
     def _compile(self, row: int, family: str, table: str) -> Rule:
         """A rule in the grammar it is written in: iptables' options start with a dash."""
         spec = self._specs[row]
-        if plain := iptables.plain_rule(row, spec):
-            return plain
         if not spec or spec[0] in "-!":
             return self._named(iptables.compile_rule(row, spec, self._ip_set))
         return self._named(nft.compile_rule(row, spec, lambda name: self._elements(family, table, name)))

@@ -5,10 +5,11 @@ Packets that those rules see alike share the rest of their way.
 
 from __future__ import annotations
 
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from pipeline.rules.outcomes import Lookup, targets
-from pipeline.rules.steps import Destination, Listed, Port, bare, key
+from pipeline.rules.steps import Destination, Listed, Port, bare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from pipeline.rules.addresses import Range
     from pipeline.rules.outcomes import Rule
     from pipeline.rules.ruleset import RuleSet
-    from pipeline.rules.state import Scene, State
 
+_FIRST_HOOKS = ("prerouting", "output")  # of these, what comes after the translation
 _HOOKS = ("input", "forward", "postrouting")
 _FEW = 64
 
@@ -38,14 +39,19 @@ class Sight:
         for hook in _HOOKS:
             for base in rules.hooks[family].get(hook, ()):
                 self._walk(base.table, base.chain)
+        for hook in _FIRST_HOOKS:
+            for base in dropwhile(lambda base: not base.nat, rules.hooks[family].get(hook, ())):
+                if not base.nat:
+                    self._walk(base.table, base.chain)
         self.blind = max(len(self.ranges), len(self.port_ranges), len(self.tables)) <= _FEW
 
-    def of(self, state: State, scene: Scene) -> tuple[object, ...]:
+    def of(self, dst: int, port: int, protocol: str) -> tuple[object, ...]:
         """What can be seen of a destination: equal for destinations that fare alike."""
-        dst, port = state.dst, state.port
         if not self.blind:
             return dst, port
-        listed = tuple([k if (k := key(fields, state, scene)) in table else None for fields, table in self.tables])
+        now = {"dst": dst, "protocol": protocol, "port": port}
+        keys = [(tuple([now[name] for name in fields]), table) for fields, table in self.tables]
+        listed = tuple([key if key in table else None for key, table in keys])
         inside = tuple([first <= dst <= last for first, last in self.ranges])
         ports = tuple([first <= port <= last for first, last in self.port_ranges])
         return dst if dst in self.addresses else None, port if port in self.ports else None, inside, ports, listed
@@ -55,6 +61,9 @@ class Sight:
             return
         self._seen.add((table, name))
         chain = self.rules.chain(self.family, table, name)
+        for address, port in (place for dispute in chain.disputes for place in dispute.places) if chain else ():
+            self.addresses.update([] if address is None else [address])
+            self.ports.update([] if port is None else [port])
         for rule in chain.rules if chain else ():
             self._note(rule)
             for onward in targets(rule.outcome):

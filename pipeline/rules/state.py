@@ -11,6 +11,8 @@ from pipeline.rules.addresses import Range, is_loopback, range_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline.rules.fans import Pick
+
 Trail = tuple[tuple[int, ...], "Trail"] | None  # the rules followed, last ones first
 Assumption = tuple[str, bool]
 
@@ -29,6 +31,8 @@ class State:
     """Packets on their way. `sources` is a bit set over the scene's sources, `share` the part of their connections.
 
     `assumed` are answers that the dump does not give and that this branch took as yes or no.
+    A branch may stand for several endpoints that no later rule tells apart: `picks`, each with its part of `share`; it
+    has the address and port of the first.
     """
 
     sources: int
@@ -44,6 +48,7 @@ class State:
     assumed: tuple[Assumption, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     trail: Trail = None
+    picks: Sequence[Pick] = ()
 
     def copy(self) -> State:
         """A branch of its own."""
@@ -61,6 +66,7 @@ class State:
             self.assumed,
             self.doubts,
             self.trail,
+            self.picks,
         )
 
     def only(self, sources: int) -> State | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.rules.branches import End
 from pipeline.rules.tracer import TooManyBranchesError, Walk
@@ -25,8 +25,7 @@ Result = tuple[str, int | None, int | None, bool]  # verdict, endpoint address a
 World = dict[Result, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """One endpoint the rules may choose; `probability` is None where the dump does not tell."""
 
     address: int
@@ -140,8 +139,13 @@ def _world(ends: Iterable[End]) -> World:
     world: World = defaultdict(float)
     for end in ends:
         state = end.state
-        here = (state.dst, state.port) if end.verdict == "dnat" else (None, None)
-        world[end.verdict, *here, state.source_nat and end.verdict == "dnat"] += state.share
+        if end.verdict != "dnat":
+            world[end.verdict, None, None, False] += state.share * (sum(p.share for p in state.picks) or 1)
+        elif state.picks:
+            for pick in state.picks:
+                world["dnat", pick.address, pick.port, state.source_nat] += state.share * pick.share
+        else:
+            world["dnat", state.dst, state.port, state.source_nat] += state.share
     return {result: round(share, 9) for result, share in world.items()}
 
 
@@ -155,6 +159,13 @@ def _equal(yes: list[World], no: list[World]) -> bool:
 
 def _endpoints(worlds: list[World], *, known_shares: bool, known_nat: bool) -> tuple[Endpoint, ...]:
     """Every endpoint of any world, with what all worlds agree on."""
+    found = [result for result in worlds[0] if result[0] == "dnat"] if len(worlds) == 1 else []
+    if known_shares and known_nat and found and len(found) == len({place[1:3] for place in found}):
+        return tuple([Endpoint(place[1] or 0, place[2] or 0, worlds[0][place], place[3]) for place in found])
+    return _agreed(worlds, known_shares=known_shares, known_nat=known_nat)
+
+
+def _agreed(worlds: list[World], *, known_shares: bool, known_nat: bool) -> tuple[Endpoint, ...]:
     shares: dict[tuple[int | None, int | None], list[float]] = {}
     nats: dict[tuple[int | None, int | None], set[bool]] = {}
     for i, world in enumerate(worlds):
@@ -162,7 +173,7 @@ def _endpoints(worlds: list[World], *, known_shares: bool, known_nat: bool) -> t
             if verdict == "dnat":
                 shares.setdefault((address, port), [0.0] * len(worlds))[i] += share
                 nats.setdefault((address, port), set()).add(nat)
-    found = []
+    found: list[Endpoint] = []
     for place, by_world in shares.items():
         share_ = by_world[0] if known_shares and len(set(by_world)) == 1 else None
         nat_ = next(iter(nats[place])) if known_nat and len(nats[place]) == 1 else None

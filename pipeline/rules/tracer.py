@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 from pipeline.rules import outcomes as o
 from pipeline.rules.branches import End, apart_from_answers, continued, doubting, joined, rows
 from pipeline.rules.front import POLICY_CHAINS
+from pipeline.rules.spread import Spread
 from pipeline.rules.state import Doubt, State, loopback, unclear
 from pipeline.rules.steps import key, unknown_owner
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from pipeline.rules.hooks import BaseChain
     from pipeline.rules.ruleset import RuleSet
     from pipeline.rules.state import Scene
@@ -52,6 +55,7 @@ class Walk:
         self.calls: list[str] = []
         self.budget = BRANCH_LIMIT
         self.onward: dict[object, list[End]] = {}
+        self.spread = Spread(rules, scene)
         self.policies_skipped = False
 
     def ends(self, dst: int, port: int) -> list[End]:
@@ -66,8 +70,7 @@ class Walk:
 
     def _onward(self, state: State) -> list[End]:
         """The rest of the way, walked once for all packets that the rules cannot tell apart any more."""
-        local = self.scene.is_local(state.dst)
-        seen = self.rules.sight(self.scene.family).of(state, self.scene), local, apart_from_answers(state, whole=False)
+        seen = self.spread.seen(state.dst, state.port), apart_from_answers(state, whole=False)
         known = self.onward.get((seen, state.assumed))
         if known is None:
             walker = state.copy()
@@ -161,16 +164,25 @@ class Walk:
             if dispute.touches(states[0].dst, states[0].port):
                 states = [doubting(s, Doubt(dispute.reason, shares=True, source_nat=True)) for s in states]
         self.calls.append(name)
-        live = states
-        for rule in chain.candidates(states[0].dst, states[0].port):
+        if fan := self.rules.fan(self.scene.family, self.table, chain):
+            live = self._through(chain.rules[: fan.start], states, left, back)
+            states = self.spread.through(fan, live, left)
+            rules: Sequence[o.Rule] = chain.rules[fan.start :]
+        else:
+            rules = chain.candidates(states[0].dst, states[0].port)
+        back += self._through(rules, states, left, back)
+        self.calls.pop()
+
+    def _through(self, rules: Iterable[o.Rule], live: list[State], left: list[End], back: list[State]) -> list[State]:
+        """The branches that no rule sends elsewhere."""
+        for rule in rules:
+            if not live:
+                break
             going: list[State] = []
             if on := self._matching(rule, live, going):
                 self._act(rule.outcome, on, _Flow(left, going, back))
             live = joined(going)
-            if not live:
-                break
-        self.calls.pop()
-        back += live
+        return live
 
     def _matching(self, rule: o.Rule, states: list[State], going: list[State]) -> list[State]:
         """The branches that a rule's outcome is for; the others are added to `going`."""

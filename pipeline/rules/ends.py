@@ -1,0 +1,108 @@
+"""Chains that translate to one endpoint: most of a large dump, so kube-proxy's own are read by the column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.rules.outcomes import Continue, Dnat
+from pipeline.rules.steps import ProtocolIs, SetMark, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import polars as pl
+
+    from pipeline.rules.addresses import Range
+    from pipeline.rules.outcomes import Rule
+
+_COMMENT = r'(?:-m comment --comment (?:"[^"\\]*"|[^\s"]+) )?'
+_OWN = rf"^-s (\d+)\.(\d+)\.(\d+)\.(\d+)/32 {_COMMENT}-j KUBE-MARK-MASQ$"
+_RECENT = r"(?:-m recent --set --name [\w-]+ --mask [\d.]+ --rsource )?"
+_TO = rf"^-p (?P<protocol>tcp|udp|sctp) {_COMMENT}{_RECENT}-m (?:tcp|udp|sctp) -j DNAT --to-destination "
+_TO += r"(\d+)\.(\d+)\.(\d+)\.(\d+):(?P<port>\d{1,5})$"
+_PROTOCOLS = {name: frozenset({name}) for name in ("tcp", "udp", "sctp")}
+
+
+@dataclass(slots=True)
+class End:
+    """Where a chain translates to: all packets of `protocols` (None: any) that do not come from `sources`."""
+
+    address: int
+    port: int
+    rows: tuple[int, ...] = ()
+    sources: Sequence[Range] = ()
+    protocols: frozenset[str] | None = None
+
+
+def end_of(rules: Iterable[Rule]) -> End | None:
+    """Where a chain translates to; None if more than a packet's source and protocol can keep it from that."""
+    rows: list[int] = []
+    sources: list[Range] = []
+    protocols: list[frozenset[str]] = []
+    for rule in rules:
+        first = rule.steps[0] if rule.steps else None
+        if isinstance(first, Source) and all(isinstance(step, Source | ProtocolIs | SetMark) for step in rule.steps):
+            sources += first.ranges
+            continue
+        rows.append(rule.row)
+        for step in rule.steps:
+            if not isinstance(step, ProtocolIs):
+                return None
+            protocols.append(step.names)
+        if isinstance(rule.outcome, Dnat):
+            end = direct(rule.outcome)
+            return end and End(end.address, end.port, tuple(rows), sources, common(protocols))
+        if not isinstance(rule.outcome, Continue):
+            return None
+    return None
+
+
+def direct(to: Dnat) -> End | None:
+    """Where a translation goes; None if the dump does not tell the whole of it."""
+    return None if to.address is None or to.port is None or to.doubt else End(to.address, to.port)
+
+
+def common(protocols: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+    """The protocols that all name; None, which stands for any, if none names one."""
+    named = {names for names in protocols if names is not None}
+    return frozenset.intersection(*named) if named else None
+
+
+class PlainEnds:
+    """The chains of one or two rules in kube-proxy's words, by the row of their last rule."""
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        """Of the columns `target` and `spec`."""
+        import polars as pl
+
+        spec, numbered = pl.col("spec"), rows.select("target", "spec").with_row_index("row")
+        found = numbered.filter(pl.col("target") == "DNAT").select("row", spec.str.extract_groups(_TO).struct.unnest())
+        own = numbered.filter(pl.col("target") == "KUBE-MARK-MASQ")
+        own = own.select(pl.col("row") + 1, spec.str.extract_groups(_OWN).struct.unnest())
+        found = found.select("row", "protocol", pl.col("port").cast(pl.Int32), to=_address(found, 2)).drop_nulls()
+        found = found.join(own.select("row", own=_address(own, 1)), on="row", how="left")
+        self._known: Mapping[int, tuple[str, int, int, int | None]] = dict(
+            zip(found["row"], found[:, 1:].iter_rows(), strict=True)
+        )
+
+    def of(self, rows: Sequence[int]) -> End | None:
+        """Where the chain of these rows translates to; None if it is not written in just these words."""
+        known = self._known.get(rows[-1]) if 1 <= len(rows) <= 2 else None
+        if known is None:
+            return None
+        protocol, port, to, own = known
+        if len(rows) == 1:
+            return End(to, port, (rows[0],), (), _PROTOCOLS[protocol])
+        if own is None or rows[0] != rows[1] - 1:
+            return None
+        return End(to, port, (rows[1],), ((own, own),), _PROTOCOLS[protocol])
+
+
+def _address(found: pl.DataFrame, at: int) -> pl.Expr:
+    """Four columns of digits as an address; NULL where they are none."""
+    import polars as pl
+
+    parts = [pl.col(name).cast(pl.Int64) for name in found.columns[at : at + 4]]
+    whole = parts[0] * 2**24 + parts[1] * 2**16 + parts[2] * 2**8 + parts[3]
+    return pl.when(pl.max_horizontal(parts) < 256).then(whole)

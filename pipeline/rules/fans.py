@@ -1,0 +1,101 @@
+"""Chains that end in a choice among endpoints: read once, and followed as one step instead of endpoint by endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.rules.ends import common, direct
+from pipeline.rules.outcomes import Choose, Dnat, Jump
+from pipeline.rules.steps import Chance, ProtocolIs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipeline.rules.addresses import Range
+    from pipeline.rules.ends import End
+    from pipeline.rules.outcomes import Outcome, Rule
+
+    EndOf = Callable[[str], End | None]  # where the chain of this name translates to
+
+
+@dataclass(slots=True, eq=False)
+class Pick:
+    """An endpoint, its share of what comes to the choice, and the rules that lead to it."""
+
+    share: float
+    address: int
+    port: int
+    rows: tuple[int, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Fan:
+    """From the rule at `start` on a chain only chooses among `picks`.
+
+    That is so for packets of `protocols` (None: any) that do not come from `sources`: what an endpoint's chain does
+    with those, its own packets mostly, is for the rules themselves to say.
+    """
+
+    start: int
+    picks: list[Pick] = field(default_factory=list)
+    sources: list[Range] = field(default_factory=list)
+    protocols: frozenset[str] | None = None
+
+    def chooses_for(self, protocol: str) -> bool:
+        """Whether packets of a protocol are chosen for by all of its rules."""
+        return self.protocols is None or protocol in self.protocols
+
+
+def fan_of(rules: Sequence[Rule], end_of: EndOf) -> Fan | None:
+    """How a chain ends, if it ends in a choice; None if it does not, or leaves some packets unchosen."""
+    found = list[_Choice]()
+    for rule in reversed(rules):
+        if (choice := _choice(rule, end_of)) is None:
+            break
+        found.append(choice)
+    fan, rest = Fan(len(rules) - len(found)), 1.0
+    for choice in reversed(found):
+        for part, end in choice.ends if choice.share else ():
+            rows = (choice.rule.row, *end.rows)
+            fan.picks.append(Pick(rest * choice.share * part, end.address, end.port, rows))
+            fan.sources += end.sources
+        rest *= 1 - choice.share
+        if not rest:
+            fan.protocols = common(p for c in found for p in c.protocols)
+            return fan
+    return None
+
+
+@dataclass(slots=True)
+class _Choice:
+    """A rule that sends a share of all packets to endpoints."""
+
+    rule: Rule
+    share: float
+    protocols: list[frozenset[str] | None]
+    ends: list[tuple[float, End]]
+
+
+def _choice(rule: Rule, end_of: EndOf) -> _Choice | None:
+    choice = _Choice(rule, 1.0, [], [])
+    for step in rule.steps:
+        if isinstance(step, Chance) and choice.share == 1:
+            choice.share = min(max(step.share, 0.0), 1.0)
+        elif isinstance(step, ProtocolIs):
+            choice.protocols.append(step.names)
+        else:
+            return None
+    options = rule.outcome.options if isinstance(rule.outcome, Choose) else ((1.0, rule.outcome),)
+    for part, outcome in options:
+        if (end := _end(outcome, end_of)) is None:
+            return None
+        choice.ends.append((part, end))
+        choice.protocols.append(end.protocols)
+    return choice if abs(sum(part for part, _ in options) - 1) < 1e-9 else None
+
+
+def _end(outcome: Outcome, end_of: EndOf) -> End | None:
+    if isinstance(outcome, Jump):
+        return end_of(outcome.chain)
+    return direct(outcome) if isinstance(outcome, Dnat) else None
