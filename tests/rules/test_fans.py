@@ -51,7 +51,7 @@ TO = st.sampled_from(
 )
 USUAL = st.just(("-s {a}/32", "-p tcp -m tcp -j DNAT --to-destination {a}:8080"))
 ENDS = st.tuples(
-    st.sampled_from(ADDRESSES), USUAL | st.tuples(OWN, TO), st.sampled_from(["", "-j LOG", "-p tcp -j LOG"])
+    st.sampled_from(ADDRESSES), USUAL | USUAL | st.tuples(OWN, TO), st.sampled_from(["", "-j LOG", "-p tcp -j LOG"])
 )
 SHARES = st.sampled_from(
     ["-m statistic --mode random --probability 0.5", "", "-p tcp", "-m statistic --mode random --probability 1"]
@@ -117,7 +117,7 @@ def test_a_choice_in_one_step_is_the_choice_rule_by_rule(dump, monkeypatch):
         assert all(some <= more for some, more in zip(rows, steps, strict=True))  # branches that are alike are joined
 
     hold()
-    assert met[True] > 10 < met[False]
+    assert met[True] > 3 < met[False]
 
 
 @settings(max_examples=40, deadline=None)
