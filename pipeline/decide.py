@@ -15,7 +15,9 @@ from pipeline.rules.state import NodeFacts, Scene
 from pipeline.rules.trace import NO_FILTER, NO_NAT, Trace, Tracer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    import polars as pl
 
     from pipeline.rules import RuleSet
     from pipeline.rules.sources import Atom
@@ -30,7 +32,7 @@ class Decided:
     """Rows, as schema.py has them, without `run`."""
 
     decisions: list[Row] = field(default_factory=list)
-    trace_steps: list[Row] = field(default_factory=list)
+    trace_steps: list[pl.DataFrame] = field(default_factory=list)
     source_classes: list[Row] = field(default_factory=list)
     pod_ranges: tuple[str, ...] = ()
 
@@ -122,14 +124,15 @@ class _Node:
         alike: dict[tuple[int, ...], list[Atom]] = defaultdict(list)
         for i, atom in enumerate(found):
             alike[tuple(id(traces[i]) for _, traces in traced)].append(atom)
-        written_traces: set[str] = set()
+        steps: dict[str, tuple[int, ...]] = {}
         for offset, members in enumerate(alike.values()):
             number_ = first + offset
             for atom in members:
                 decided.source_classes += [self._source(ip, number_) for ip in atom.members]
             representative = found.index(members[0])
             for frontend, traces in traced:
-                self._write(frontend, traces[representative], number_, class_words(members), decided, written_traces)
+                self._write(frontend, traces[representative], number_, class_words(members), decided, steps)
+        decided.trace_steps.append(_steps(self.rules, steps))
         return first + len(alike)
 
     def _source(self, ip: str, number_: int) -> Row:
@@ -164,13 +167,21 @@ class _Node:
         return Scene(family, protocol, addresses, origin, self.own[family], pods)
 
     def _write(
-        self, frontend: Frontend, one: Trace, number_: int, words: str, decided: Decided, written_traces: set[str]
+        self,
+        frontend: Frontend,
+        one: Trace,
+        number_: int,
+        words: str,
+        decided: Decided,
+        steps: dict[str, tuple[int, ...]],
     ) -> None:
         if not _decides(one):
             return
-        trace_id = self._trace_id(frontend, one)
-        chain = self._chain(one)
-        service, service_port = self._service(frontend, one, chain)
+        said = self.rules.said(one.rows)
+        trace_id = self._trace_id(frontend, one, [text for _, _, text in said])
+        steps[trace_id] = one.rows
+        chain = next((chain for chain, _, _ in said if is_service_chain(chain)), None)
+        service, service_port = self._service(frontend, chain, [comment for _, comment, _ in said])
         base: Row = {
             "node": self.name,
             "trace_id": trace_id,
@@ -188,9 +199,6 @@ class _Node:
             "uncertain_because": "; ".join(one.uncertain_because) or None,
         }
         decided.decisions += [base | place for place in self._endpoints(frontend, one)]
-        if trace_id not in written_traces:
-            written_traces.add(trace_id)
-            decided.trace_steps += self._steps(trace_id, one)
 
     def _endpoints(self, frontend: Frontend, one: Trace) -> list[Row]:
         family = family_of(frontend[1])
@@ -210,36 +218,28 @@ class _Node:
             for e in one.endpoints
         ] or [none]
 
-    def _steps(self, trace_id: str, one: Trace) -> list[Row]:
-        columns = self.rules.columns
-        return [
-            {
-                "trace_id": trace_id,
-                "step": step,
-                "table_name": columns["table_name"][row],
-                "chain": columns["chain"][row],
-                "file": columns["file"][row],
-                "line_number": columns["line_number"][row],
-                "text": columns["text"][row],
-            }
-            for step, row in enumerate(one.rows, 1)
-        ]
-
-    def _trace_id(self, frontend: Frontend, one: Trace) -> str:
-        texts = [str(self.rules.columns["text"][row]) for row in one.rows]
-        key = repr((self.name, frontend, one.verdict, one.endpoints, one.uncertain_because, texts))
+    def _trace_id(self, frontend: Frontend, one: Trace, texts: list[str]) -> str:
+        endpoints = tuple(map(tuple, one.endpoints))
+        key = repr((self.name, frontend, one.verdict, endpoints, one.uncertain_because, texts))
         return sha1(key.encode(), usedforsecurity=False).hexdigest()[:16]
 
-    def _chain(self, one: Trace) -> str | None:
-        chains = (str(self.rules.columns["chain"][row]) for row in one.rows)
-        return next((c for c in chains if is_service_chain(c)), None)
-
-    def _service(self, frontend: Frontend, one: Trace, chain: str | None) -> tuple[str | None, object]:
-        comments = (str(self.rules.columns["comment"][row] or "") for row in one.rows)
+    def _service(self, frontend: Frontend, chain: str | None, comments: Iterable[str]) -> tuple[str | None, object]:
         comment = next((c for c in comments if service_in_comment(c)), "")
         own = self.own[family_of(frontend[1])]
         local = own is None or number(frontend[1]) in own
         return self.names.of(frontend, chain, comment, local=local)
+
+
+def _steps(rules: RuleSet, traces: Mapping[str, Sequence[int]]) -> pl.DataFrame:
+    """Rows of `trace_steps`, from the rules that each trace followed, by its id."""
+    import polars as pl
+
+    followed = [row for rows in traces.values() for row in rows]
+    ids = [trace_id for trace_id, rows in traces.items() for _ in rows]
+    numbers = [number for rows in traces.values() for number in range(1, len(rows) + 1)]
+    known = [rules.columns[name].gather(followed) for name in ("table_name", "chain", "file", "line_number", "text")]
+    columns = [pl.Series("trace_id", ids, dtype=pl.String), pl.Series("step", numbers, dtype=pl.Int32), *known]
+    return pl.DataFrame(columns)
 
 
 def _decides(one: Trace) -> bool:

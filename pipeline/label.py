@@ -36,7 +36,8 @@ def label(con: Connection, folder: Path, window: Window) -> None:
     book = AddressBook(con.sql("SELECT node, cidr, kind FROM node_addresses").to_dicts(), pod_ranges)
     decided = _decide(con, rules, book)
     _write(con, folder, "decisions", decided.decisions)
-    _write(con, folder, "trace_steps", decided.trace_steps)
+    write_frames(folder, "trace_steps", decided.trace_steps)
+    _view(con, folder, "trace_steps")
     _write(con, folder, "source_classes", decided.source_classes)
     _write(con, folder, "addresses", _addresses(con, book))
     models.build(con, ["connections", "flows"])
@@ -84,13 +85,23 @@ def _rule_servers(con: Connection, rules: Mapping[str, RuleSet]) -> None:
 
 def _decide(con: Connection, rules: Mapping[str, RuleSet], book: AddressBook) -> Decided:
     """Trace each class of packets that occurs through the rules of its node."""
+    import polars as pl
+
     wanted: dict[str, set[tuple[str, str, int]]] = {node: set() for node in rules}
     sources: dict[str, set[str]] = {node: set() for node in rules}
-    query = "SELECT DISTINCT node, src_ip, protocol, dst_ip, dst_port FROM sightings"
-    for node, src_ip, protocol, dst_ip, dst_port in con.sql(query).fetchall():
-        for place in {node, book.owner(dst_ip)} & rules.keys():  # a node port is translated where its address lives
-            wanted[place].add((protocol, dst_ip, dst_port))
-            sources[place].add(src_ip)
+    owners = [(ip, node) for node in rules for ip in book.own_addresses(node) if book.owner(ip) == node]
+    con.register("owners", pl.DataFrame(owners, schema={"ip": pl.String, "node": pl.String}, orient="row"))
+    con.execute(
+        "CREATE TEMP TABLE met AS SELECT DISTINCT node, src_ip, protocol, dst_ip, dst_port FROM sightings "
+        "UNION SELECT o.node, s.src_ip, s.protocol, s.dst_ip, s.dst_port FROM sightings AS s "
+        "JOIN owners AS o ON o.ip = s.dst_ip"  # a node port is translated where its address lives
+    )
+    for node, *frontend in con.sql("SELECT DISTINCT node, protocol, dst_ip, dst_port FROM met").fetchall():
+        if node in rules:
+            wanted[str(node)].add((frontend[0], frontend[1], frontend[2]))
+    for node, source in con.sql("SELECT DISTINCT node, src_ip FROM met").fetchall():
+        if node in rules:
+            sources[node].add(source)
     facts = {node: NodeFacts(frozenset(book.own_addresses(node)), tuple(book.pod_ranges(node))) for node in rules}
     return decide(rules, facts, wanted, sources, con.sql("SELECT * FROM service_ports ORDER BY ALL").to_dicts())
 

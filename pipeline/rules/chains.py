@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.rules.disputes import Dispute
     from pipeline.rules.outcomes import Rule
 
-_SMALL = 64
+_SMALL = 8
 
 
 @dataclass(slots=True)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pipeline.rules.outcomes import Rule
 
 _PLACE = ("family", "table_name", "chain", "rule_number", "file", "line_number", "text")
+_BLOCK = 256  # rules whose words are taken out of the columns at once
 _WRITTEN = ("file", "line_number", "text")
 COLUMNS = (*_PLACE, "source", "target", "comment", "spec")
 _POD_RANGE = r"(?:! -s|saddr !=) (\S+/\d+)"
@@ -49,6 +50,7 @@ class RuleSet:
         self._compiled: dict[tuple[str, str, str], Chain] = {}
         self._fans: dict[tuple[str, str, str], Fan | None] = {}
         self._sights: dict[str, Sight] = {}
+        self._said: dict[int, list[tuple[str, str, str]]] = {}
         self._again: dict[str, Index] = {}
         self._index = self._followed()
         self.hooks = {family: self._hooks(family) for family in ("ip", "ip6")}
@@ -67,7 +69,15 @@ class RuleSet:
         twin.rows = self.rows.with_columns(other[c] for c in _WRITTEN if not other[c].equals(self.rows[c]))
         twin.columns = dict(zip(COLUMNS, twin.rows.get_columns(), strict=True))
         twin._compiled = {}
+        twin._said = self._said if twin.columns["text"] is self.columns["text"] else {}
         return twin
+
+    def said(self, rows: Collection[int]) -> list[tuple[str, str, str]]:
+        """Chain, comment and text of rules."""
+        for block in {row // _BLOCK for row in rows} - self._said.keys():
+            columns = (self.columns[name].slice(block * _BLOCK, _BLOCK) for name in ("chain", "comment", "text"))
+            self._said[block] = list(zip(*(c.fill_null("").to_list() for c in columns), strict=True))
+        return [self._said[row // _BLOCK][row % _BLOCK] for row in rows]
 
     def _followed(self) -> Index:
         """Where the rules are; where two files show one chain, the first file is followed."""
