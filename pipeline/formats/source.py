@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 HEAD_BYTES = 64 * 1024
+LONGEST_LINE = 8 * 1024 * 1024
 PIECE_BYTES = 32 * 1024 * 1024
 _BLOCK = 4 * 1024 * 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -138,6 +139,7 @@ class Source:
         """(number of the first line from 1, whole lines without the last one's end), about 4 MiB at a time.
 
         Bytes that are no UTF-8 become U+FFFD; a line's end is one newline, with or without a carriage return.
+        Of a line longer than LONGEST_LINE, which no form has, the middle is left out.
         """
         number, rest = 1, b""
         for block in self.blocks():
@@ -145,6 +147,7 @@ class Source:
             if newline:
                 yield number, _text(whole)
                 number += whole.count(b"\n") + 1
+            rest = rest[:LONGEST_LINE]
         if rest:
             yield number, _text(rest)
 

@@ -237,7 +237,7 @@ def _recent_check(c: _Compiler) -> None:
 
 def _match_set(c: _Compiler) -> None:
     name, sides = c.value(), c.next().split(",")
-    c.add(membership(name, c.ip_set(name), sides))
+    c.add(membership(name, c.ip_set, sides))
 
 
 def _hidden(c: _Compiler) -> None:

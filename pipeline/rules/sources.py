@@ -83,6 +83,12 @@ class Pieces:
         """The narrowest range that holds the address."""
         return self._owners[bisect_right(self.starts, address) - 1]
 
+    @property
+    def cut(self) -> Iterable[tuple[Range, Range | None]]:
+        """Each piece but the last, which no range holds, and the narrowest range around it."""
+        ends = (start - 1 for start in self.starts[1:])
+        return zip(zip(self.starts, ends, strict=False), self._owners, strict=False)
+
     def _close(self, open_ranges: list[Range], before: int | None) -> None:
         """Close the ranges that end before an address."""
         while open_ranges and (before is None or open_ranges[-1][1] < before):
@@ -99,8 +105,11 @@ class Pieces:
 
 def mentioned(rules: RuleSet, family: str) -> list[Range]:
     """The source ranges that a node's rules mention, as CIDRs."""
+    import polars as pl
+
     found = set[Range]()
-    for text in rules.columns["source"].drop_nulls().unique():
+    beside = rules.columns["spec"].str.extract(r"--src-range (\S+)")  # `source` has the first of two
+    for text in pl.concat([rules.columns["source"], beside]).drop_nulls().unique():
         for part in text.removeprefix("!").split(","):
             if family_of(part) == family and (span := _readable(part)) and not is_everything(span, family):
                 found.update([span] if "-" not in part else (range_of(c) for c in cidrs(span, family)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 from importlib import import_module
 
@@ -78,3 +79,18 @@ def test_a_line_that_is_longer_than_any_rule_is_a_reject_in_bounded_memory(name,
     assert parsed.rejects[0].line_number == HEADS[name].count("\n") + 1
     assert len(parsed.rejects[0].text) <= 600
     assert peak < 12 * size
+
+
+@pytest.mark.parametrize("end", ["", "\n-A A -j B\n"])
+def test_a_hundred_megabytes_without_a_line_end_take_bounded_time_and_memory(tmp_path, end):
+    path = tmp_path / "rules.txt"
+    path.write_text(f"{HEADS['iptables_save']}-A KUBE-SERVICES {'1' * 100_000_000}{end}")
+    start = time.process_time()
+    tracemalloc.start()
+    parsed = FORMS["iptables_save"].parse(Source(path, path.name))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [(r.line_number, r.reason) for r in parsed.rejects] == [(3, "too long for a rule")]
+    assert len(parsed.tables["rules"]) == 1 + bool(end)
+    assert peak < 100_000_000
+    assert time.process_time() - start < 10

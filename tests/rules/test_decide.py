@@ -13,6 +13,7 @@ from pipeline.formats.iptables_save import FORMAT
 from pipeline.formats.source import Source
 from pipeline.rules import NodeFacts, RuleSet
 from pipeline.schema import TABLES
+from pipeline.trace import read_rules
 
 CLIENT = "203.0.113.9"
 STRANGER = "198.18.0.1"
@@ -99,3 +100,18 @@ def test_one_services_frontends_are_found_from_its_endpoint(cluster):
         found = rule_set.frontends_of({("10.100.0.11", 80)})
         assert ("tcp", "20.185.96.169", 80) in found
         assert found <= set(rule_set.frontends)
+
+
+def test_a_rule_with_a_source_and_a_range_of_sources_tells_all_of_them_apart(tmp_path):
+    path = tmp_path / "rules.txt"
+    path.write_text(
+        "*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+        "-A PREROUTING -s 203.0.113.0/24 -d 10.200.0.1/32 -p tcp -m tcp --dport 80 -m iprange "
+        "--src-range 203.0.113.8-203.0.114.9 -j DNAT --to-destination 10.100.0.1:80\nCOMMIT\n"
+    )
+    rules = read_rules(path)
+    sources = ("203.0.113.7", "203.0.113.8", "203.0.114.9", "203.0.114.10")
+    found = decide({"a": rules}, {}, {"a": {("tcp", "10.200.0.1", 80)}}, {"a": set(sources)})
+    classes = {r["src_ip"]: r["source_class"] for r in found.source_classes}
+    translated = {r["source_class"] for r in found.decisions if r["verdict"] == "dnat"}
+    assert [classes[source] in translated for source in sources] == [False, True, False, False]

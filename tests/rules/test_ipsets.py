@@ -18,6 +18,7 @@ COMMIT
 """
 CLIENT, SERVICE, PORT = "203.0.113.9", "10.200.0.1", 80
 YES, NO = "dnat", "none"
+PARTS = f"create A hash:ip family inet\nadd A {SERVICE}\ncreate P hash:ip,port family inet\nadd P {SERVICE},tcp:80\n"
 WHOLE = "Name: T\nType: hash:ip\nNumber of entries: 1\nMembers:\n10.200.0.1\n"
 
 
@@ -45,6 +46,10 @@ def ask(tmp_path):
         ("hash:net", ["203.0.112.0/23"], "src", YES),
         ("hash:net", ["10.200.0.0/16", "10.0.0.1"], "dst", YES),
         ("hash:net", ["10.201.0.0/16"], "dst", NO),
+        ("hash:net", ["10.0.0.0/8", "10.200.0.0/16 nomatch"], "dst", NO),
+        ("hash:net", ["10.0.0.0/8", "10.201.0.0/16 nomatch"], "dst", YES),
+        ("hash:net", ["10.200.0.0/16 nomatch", "10.0.0.0/8", "10.200.0.0/24"], "dst", YES),
+        ("hash:net", ["203.0.113.0/24 nomatch"], "src", NO),
         ("hash:ip,port", [f"{SERVICE},tcp:80"], "dst,dst", YES),
         ("hash:ip,port", [f"{SERVICE},udp:80"], "dst,dst", NO),
         ("hash:ip,port", [f"{CLIENT},tcp:80"], "src,dst", YES),
@@ -81,9 +86,10 @@ def written(form, kind, entries):
     [
         ("", "dst", "ipset S is not in the dump: does it hold dst?"),
         ("create S hash:mac hashsize 1024\n", "src", "not understood"),
-        ("create S list:set size 8\nadd S other\n", "dst", "not understood"),
-        ("create S hash:ip family inet timeout 300\nadd S 10.200.0.1 timeout 12\n", "dst", "timeout"),
-        ("create S hash:net family inet\nadd S 10.0.0.0/8\nadd S 10.200.0.0/16 nomatch\n", "dst", "nomatch"),
+        ("create S list:set size 8\nadd S other\n", "dst", "ipset other is not in the dump"),
+        (f"{PARTS}create S list:set size 8\nadd S A\nadd S P\n", "dst,dst", "several kinds"),
+        ("create S hash:ip family inet timeout 300\nadd S 10.200.0.1 timeout 12\n", "dst", "come and go"),
+        ("create S hash:net,port family inet\nadd S 203.0.113.0/24,tcp:80 nomatch\n", "src,dst", "nomatch"),
         ("create S hash:ip,port family inet\nadd S 10.200.0.1,tcp:80\n", "dst,src", "source port"),
         ("create S hash:net,port family inet\nadd S 10.200.0.0/16,tcp:80\n", "dst,dst", "ranges of destinations"),
         ("create S hash:ip,port family inet\nadd S 10.200.0.1\n", "dst,dst", "not a whole entry"),
@@ -106,3 +112,16 @@ def test_members_of_ipv6_sets_are_ipv6(ask):
     given = ask(sets, "--match-set S dst,dst", src="fd00:9::1", dst="fd00:200::10", rules=rules)
     assert given["certain"]
     assert [e["ip"] for e in given["endpoints"]] == ["fd00:100::1"]
+
+
+@pytest.mark.parametrize(
+    ("members", "verdict"), [("A", YES), ("B A", YES), ("B C", NO), ("E", NO), ("", NO), ("E A", YES)]
+)
+def test_a_list_of_sets_holds_what_any_of_them_holds(ask, members, verdict):
+    sets = f"{PARTS}create B hash:net family inet\nadd B 10.201.0.0/16\ncreate C hash:ip family inet\nadd C 10.9.9.9\n"
+    sets += "create E hash:ip family inet\ncreate S list:set size 8\n" + "".join(
+        f"add S {m}\n" for m in members.split()
+    )
+    given = ask(sets, "--match-set S dst")
+    assert given["certain"], given["uncertain_because"]
+    assert given["verdict"] == verdict
