@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 DEFAULT_LAKE = Path("lake")
+_SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT])(I?)B\s*", re.IGNORECASE)
+_BESIDE_BYTES = 320_000_000  # Python with its libraries, and lines on their way into columns
+_LEAST_PIECE, _BEST_PIECE = 4 * 1024 * 1024, 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,24 @@ class Limits:
     memory_limit: str | None = None
     threads: int | None = None
     temp_dir: Path | None = None
+
+    @property
+    def database_memory(self) -> str | None:
+        """What DuckDB may use of the memory."""
+        if (limit := self._bytes) is None:
+            return self.memory_limit
+        return f"{max(limit - _BESIDE_BYTES, limit * 2 // 5) // 1000}KB"
+
+    @property
+    def piece_bytes(self) -> int:
+        """How much of an export is read at once; it takes about ten times as much memory on its way."""
+        return _BEST_PIECE if self._bytes is None else max(_LEAST_PIECE, min(_BEST_PIECE, self._bytes // 64))
+
+    @property
+    def _bytes(self) -> int | None:
+        if not (found := _SIZE.fullmatch(self.memory_limit or "")):
+            return None
+        return int(float(found[1]) * (1024 if found[3] else 1000) ** ("KMGT".index(found[2].upper()) + 1))
 
 
 @dataclass(frozen=True, slots=True)

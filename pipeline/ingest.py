@@ -13,7 +13,7 @@ from urllib.parse import quote
 from pipeline import audit, repeats
 from pipeline.ahead import exported_ahead
 from pipeline.bundles import stamp_us
-from pipeline.config import Keep
+from pipeline.config import Keep, Limits
 from pipeline.conversations import Conversations
 from pipeline.diagnostics import detail, progress, warn
 from pipeline.earlier import Earlier
@@ -48,6 +48,7 @@ class Ingest:
     keep: Keep = Keep.ALL
     earlier: Earlier = field(default_factory=Earlier)
     silent: bool = False
+    piece_bytes: int = Limits().piece_bytes
     seen: Seen = field(default_factory=Seen)
     captures: list[Row] = field(default_factory=list)
     rejects: list[Row] = field(default_factory=list)
@@ -113,7 +114,9 @@ class Ingest:
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="spare-", dir=self.folder) as spare:
             rows = Conversations(self.con, one.capture_id, packets, conversations, Path(spare), self.keep)
-            tally = PacketFile(one.source, rows, self.folder / "rejects", self.seen).read(form, self.fields)
+            tally = PacketFile(one.source, rows, self.folder / "rejects", self.seen, self.piece_bytes).read(
+                form, self.fields
+            )
         one.findings += tally.findings
         if not tally.read_count:
             remedy = "tshark loses what it buffered when it is killed; capture again with -l"

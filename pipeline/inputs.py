@@ -51,7 +51,7 @@ def look_at(
     con = connect(limits)
     with tempfile.TemporaryDirectory(prefix="hopscope-", dir=limits.temp_dir) as name:
         folder = Path(name)
-        taken = Ingest(con, folder, fields, silent=True)
+        taken = Ingest(con, folder, fields, silent=True, piece_bytes=limits.piece_bytes)
         taken.take_all(discover(capture, nodes or {}, cluster, fields, limits.temp_dir, zeros))
         findings = [*taken.findings, *look_over(con, folder)]
         files = [_file(con, folder, c, findings) for c in taken.captures]

@@ -81,6 +81,7 @@ class PacketFile:
     conversations: Conversations
     rejects: Path
     seen: Seen
+    piece_bytes: int
 
     def read(self, form: Format, fields: Sequence[str]) -> Tally:
         """Read it by the road that its form allows."""
@@ -111,7 +112,7 @@ class PacketFile:
         """Take what can be read at once, count it, and give the lines that are left."""
         text = Delimited(_unique(layout.fields), TYPES, layout.delimiter, self.seen.loose)
         take = self.conversations.add if "tcp.stream" in layout.fields else self.conversations.defer
-        for piece in self.source.byte_pieces(layout.header_lines):
+        for piece in self.source.byte_pieces(self.piece_bytes, layout.header_lines):
             is_open = piece.first_line == self.source.open_line
             table = None if is_open else text.read(self.conversations.con, piece)
             if table is not None:
@@ -168,7 +169,7 @@ class PacketFile:
     def _prepared(self, path: Path, types: dict[str, str]) -> Iterator[pa.Table]:
         """The rows of a file of our own making."""
         text = Delimited(list(types), types, _UNIT)
-        for piece in Source(path, path.name).byte_pieces():
+        for piece in Source(path, path.name).byte_pieces(self.piece_bytes):
             table = text.read(self.conversations.con, piece)
             if table is not None:
                 yield table

@@ -115,7 +115,9 @@ def _is_news(lake: Lake, manifest: Manifest) -> bool:
 
 
 def _ingest(con: Connection, folder: Path, inputs: Sequence[Input], job: Job, manifest: Manifest) -> None:
-    Ingest(con, folder, job.fields, job.keep_packets, earlier(job.lake, manifest)).take_all(inputs)
+    before = earlier(job.lake, manifest)
+    reader = Ingest(con, folder, job.fields, job.keep_packets, before, piece_bytes=job.limits.piece_bytes)
+    reader.take_all(inputs)
 
 
 @contextmanager

@@ -24,7 +24,13 @@ _PANEL = "Everywhere"
 _COMMON = {
     "lake": (Path, DEFAULT_LAKE, ["--lake"], "Folder that keeps the runs.", "HOPSCOPE_LAKE"),
     "run": (str | None, None, ["--run"], "Run that is meant; default: the only or the newest.", None),
-    "memory_limit": (str | None, None, ["--memory-limit"], "Memory to use at most, e.g. 2GB.", "HOPSCOPE_MEMORY_LIMIT"),
+    "memory_limit": (
+        str | None,
+        None,
+        ["--memory-limit"],
+        "Memory to use at most, e.g. 2GB; from 512MB on.",
+        "HOPSCOPE_MEMORY_LIMIT",
+    ),
     "threads": (int | None, None, ["--threads"], "Threads to use; default: all cores.", "HOPSCOPE_THREADS"),
     "temp_dir": (Path | None, None, ["--temp-dir"], "Where to spill what memory cannot hold.", "HOPSCOPE_TEMP_DIR"),
     "quiet": (bool, False, ["-q", "--quiet"], "Say only what is wrong.", None),

@@ -23,7 +23,7 @@ def connect(limits: Limits) -> Connection:
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
     for setting, value in (
-        ("memory_limit", limits.memory_limit),
+        ("memory_limit", limits.database_memory),
         ("threads", limits.threads),
         ("temp_directory", limits.temp_dir),
     ):

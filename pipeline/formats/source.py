@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 HEAD_BYTES = 64 * 1024
 LONGEST_LINE = 8 * 1024 * 1024
-PIECE_BYTES = 32 * 1024 * 1024
 _BLOCK = 4 * 1024 * 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
@@ -163,8 +162,8 @@ class Source:
         yield from (decode(block) for block in self.blocks())
         yield decode(b"", final=True)
 
-    def byte_pieces(self, skip: int = 0) -> Iterator[Piece]:
-        """The decompressed bytes in whole lines, about 32 MiB at a time, without the first `skip` lines.
+    def byte_pieces(self, piece_bytes: int, skip: int = 0) -> Iterator[Piece]:
+        """The decompressed bytes in whole lines, about `piece_bytes` at a time, without the first `skip` lines.
 
         A line that is longer by itself is cut. A last line without an end is a piece of its own.
         """
@@ -172,7 +171,7 @@ class Source:
         for block in self.blocks():
             waiting.append(block)
             size += len(block)
-            if size < PIECE_BYTES:
+            if size < piece_bytes:
                 continue
             data = b"".join(waiting)
             end = data.rfind(b"\n") + 1 or size
