@@ -1,5 +1,6 @@
 -- about: How many packets a capture missed, told by TCP handshakes: a SYN-ACK had a SYN before it, and data after a SYN had a
--- about: SYN-ACK before it. A connection that was under way when the capture began counts for neither.
+-- about: SYN-ACK before it. A connection that was under way when the capture began counts for neither, nor does one of which
+-- about: one direction alone was seen: a bridge shows packets half rewritten.
 -- grain: input file
 -- key: capture_id
 -- store: no
@@ -12,7 +13,7 @@ WITH handshakes AS (
       AND COALESCE(lower_first_seq <> isn OR upper_first_seq <> isn, lower_first_seq <> isn, upper_first_seq <> isn, FALSE)
       AS was_answered
   FROM conversations
-  WHERE protocol = 'tcp' AND flagged_packets > 0
+  WHERE protocol = 'tcp' AND flagged_packets > 0 AND lower_packets > 0 AND upper_packets > 0
 )
 SELECT
   capture_id,

@@ -1,35 +1,49 @@
 -- about: Service addresses of which a node's rules are older or newer than the traffic: a joined leg reached an endpoint that
 -- about: they do not have (then so, likely, are the other nodes'); or they and the Service's EndpointSlices each have
--- about: endpoints that the other has not, as after a rollout (unless its policy keeps traffic on the node anyhow).
+-- about: endpoints that the other has not, as after a rollout. `is_local` where the policy keeps traffic on the node anyhow.
 -- grain: service address
 -- key: protocol, dst_ip, dst_port
 -- store: no
 WITH ruled AS (
-  SELECT DISTINCT service, protocol, dst_ip, dst_port, endpoint_ip FROM decisions
+  SELECT DISTINCT node, service, protocol, dst_ip, dst_port, endpoint_ip FROM decisions
   WHERE service IS NOT NULL AND endpoint_ip IS NOT NULL
 ),
 listed AS (
-  SELECT service, ip, BOOL_OR(COALESCE(ready, TRUE)) AS is_ready FROM endpoints WHERE ip IS NOT NULL GROUP BY service, ip
+  SELECT service, ip, MIN(node) AS node, BOOL_OR(COALESCE(ready, TRUE)) AS is_ready
+  FROM endpoints
+  WHERE ip IS NOT NULL
+  GROUP BY service, ip
 ),
 local_policies AS (
   SELECT DISTINCT service FROM services WHERE external_traffic_policy = 'Local'
 ),
+deciding AS (
+  SELECT DISTINCT node, service FROM ruled
+),
+cluster_ips AS (
+  SELECT DISTINCT ip FROM service_ports WHERE kind = 'cluster-ip' AND ip IS NOT NULL
+),
 renewed AS (
-  SELECT DISTINCT l.service
+  SELECT l.service, p.service IS NOT NULL AS is_local
   FROM listed AS l
   LEFT JOIN ruled AS r ON r.service = l.service AND r.endpoint_ip = l.ip
   LEFT JOIN local_policies AS p ON p.service = l.service
-  WHERE l.is_ready AND r.endpoint_ip IS NULL AND p.service IS NULL
+  LEFT JOIN deciding AS d ON d.service = l.service AND d.node = l.node
+  WHERE l.is_ready AND r.endpoint_ip IS NULL AND (p.service IS NULL OR d.node IS NOT NULL)
+),
+found AS (
+  SELECT j.protocol, j.dst_ip, j.dst_port, FALSE AS is_local
+  FROM joined AS j
+  LEFT JOIN decisions AS d
+    ON d.node = j.rules_node AND d.protocol = j.protocol AND d.dst_ip = j.dst_ip AND d.dst_port = j.dst_port
+    AND d.endpoint_ip = j.after_dst_ip AND d.endpoint_port = j.after_dst_port
+  WHERE j.trace_id IS NOT NULL AND j.after_dst_ip IS NOT NULL AND d.endpoint_ip IS NULL
+  UNION
+  SELECT r.protocol, r.dst_ip, r.dst_port, n.is_local AND c.ip IS NULL
+  FROM ruled AS r
+  INNER JOIN renewed AS n ON n.service = r.service
+  LEFT JOIN listed AS l ON l.service = r.service AND l.ip = r.endpoint_ip
+  LEFT JOIN cluster_ips AS c ON c.ip = r.dst_ip
+  WHERE l.ip IS NULL
 )
-SELECT DISTINCT j.protocol, j.dst_ip, j.dst_port
-FROM joined AS j
-LEFT JOIN decisions AS d
-  ON d.node = j.rules_node AND d.protocol = j.protocol AND d.dst_ip = j.dst_ip AND d.dst_port = j.dst_port
-  AND d.endpoint_ip = j.after_dst_ip AND d.endpoint_port = j.after_dst_port
-WHERE j.trace_id IS NOT NULL AND j.after_dst_ip IS NOT NULL AND d.endpoint_ip IS NULL
-UNION
-SELECT r.protocol, r.dst_ip, r.dst_port
-FROM ruled AS r
-INNER JOIN renewed AS n ON n.service = r.service
-LEFT JOIN listed AS l ON l.service = r.service AND l.ip = r.endpoint_ip
-WHERE l.ip IS NULL
+SELECT protocol, dst_ip, dst_port, BOOL_AND(is_local) AS is_local FROM found GROUP BY protocol, dst_ip, dst_port

@@ -1,7 +1,8 @@
 -- about: Legs put into groups that are one conversation before looking at time: by marks, exactly; without any mark
 -- about: (UDP, exports without sequence numbers), one 5-tuple in the same place of its series at each vantage.
 -- about: Two connections may share a SYN's number where it has no timestamp. Where one node shows two
--- about: clients or two endpoints, more than a second apart, it is such a chance, and the marks do not count.
+-- about: clients or two endpoints, more than a second apart, it is such a chance, and the marks do not count; nor where
+-- about: the SYNs of what they join have several numbers.
 -- grain: conversation at one vantage
 -- key: flow_id
 -- store: no
@@ -23,6 +24,8 @@ muddled AS (
   WHERE root IS NOT NULL AND side IS NOT NULL
   GROUP BY root, side, node
   HAVING MIN(sockets) <> MAX(sockets) AND COALESCE(MAX(start_us) - MIN(start_us) > 1000000, FALSE)
+  UNION
+  SELECT root FROM marked WHERE root IS NOT NULL GROUP BY root HAVING MIN(tcp_isn) <> MAX(tcp_isn)
 ),
 exact AS (
   SELECT m.*, m.root IS NOT NULL AND d.root IS NULL AS has_marks

@@ -1,6 +1,8 @@
 -- about: Ingress legs without a leg after translation, beside which a leg was seen that joined to nothing and could be
 -- about: theirs: from the same node, or with the same client socket, at the time, and not told apart by their SYNs.
 -- about: A leg seen on another node counts within half a second by the common clock, and at any time where there is none.
+-- about: Without marks, what a node sends at any time to an unknown socket elsewhere, of a port its rules translate to, may be
+-- about: theirs too: rules can be older than the pods.
 -- grain: connection
 -- key: stitch_key
 -- store: no
@@ -17,8 +19,13 @@ lone_afters AS (
   INNER JOIN whole AS w ON w.stitch_key = s.stitch_key AND NOT w.has_ingress
   WHERE s.is_after
 ),
+strays AS (
+  SELECT DISTINCT src_node, protocol, dst_port
+  FROM stitches
+  WHERE leg = 'unknown' AND NOT has_marks AND src_node IS NOT NULL AND dst_node IS DISTINCT FROM src_node
+),
 lone_ingresses AS (
-  SELECT s.stitch_key, s.node, s.rules_node, s.protocol, s.src_ip, s.src_port, s.dst_ip, s.dst_port, s.source_class,
+  SELECT s.stitch_key, s.has_marks, s.node, s.rules_node, s.protocol, s.src_ip, s.src_port, s.dst_ip, s.dst_port, s.source_class,
     s.tcp_isn, s.at_us, s.at_us + s.end_us - s.start_us AS until_us, s.has_clock
   FROM stitches AS s
   INNER JOIN whole AS w ON w.stitch_key = s.stitch_key AND NOT w.has_after
@@ -36,3 +43,11 @@ WHERE (a.src_node = i.rules_node OR (a.src_ip = i.src_ip AND a.src_port = i.src_
     WHEN a.node = i.node THEN a.at_us <= i.until_us + 100000 AND a.until_us >= i.at_us - 100000
     WHEN a.has_clock AND i.has_clock THEN a.at_us <= i.until_us + 500000 AND a.until_us >= i.at_us - 500000
   END, TRUE)
+UNION
+SELECT i.stitch_key
+FROM lone_ingresses AS i
+INNER JOIN decisions AS d
+  ON d.node = i.rules_node AND d.protocol = i.protocol AND d.dst_ip = i.dst_ip AND d.dst_port = i.dst_port
+  AND d.source_class = i.source_class
+INNER JOIN strays AS t ON t.src_node = i.rules_node AND t.protocol = i.protocol AND t.dst_port = d.endpoint_port
+WHERE NOT i.has_marks

@@ -24,7 +24,8 @@ situations AS (
     CASE
       WHEN j.is_contested THEN 'witnesses-disagree'
       WHEN j.leg = 'ingress' AND j.after_dst_ip IS NOT NULL THEN 'joined'
-      WHEN j.leg = 'ingress' AND f.protocol IS NOT NULL AND NOT COALESCE(j.local_count > 0 AND j.all_seen AND j.all_shown AND NOT j.may_be_lost, FALSE)
+      WHEN j.leg = 'ingress' AND f.is_local AND j.certain AND j.rules_hop = 'local' THEN 'ruled'
+      WHEN j.leg = 'ingress' AND f.protocol IS NOT NULL AND NOT COALESCE(j.has_marks AND j.local_count > 0 AND j.all_seen AND j.all_shown AND NOT j.may_be_lost, FALSE)
         THEN 'rules-drifted'
       WHEN j.leg = 'ingress' AND j.certain AND j.verdict IN ('drop', 'reject')
         THEN CASE WHEN j.is_served THEN 'rules-drifted' ELSE 'refused' END
@@ -94,7 +95,10 @@ SELECT
     ELSE 'unknown'
   END AS hop,
   CASE
+    WHEN situation = 'joined' AND after_src_ip = src_ip AND is_midway AND rules_source_nat
+      THEN CASE WHEN certain AND NOT has_drifted THEN TRUE END
     WHEN situation = 'joined' THEN after_src_ip <> src_ip
+    WHEN leg = 'ingress' AND has_drifted AND NOT rules_source_nat THEN NULL
     WHEN situation IN ('ruled', 'near', 'stayed') THEN rules_source_nat
     WHEN situation IN ('from-node', 'from-assumed-node') THEN TRUE
     WHEN situation IN ('pod-dialled', 'no-service') THEN FALSE

@@ -22,6 +22,8 @@ def answer(one):
                 time.sleep(30)
             body = b"x" * 40
             one.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 40\\r\\n\\r\\n" + body)
+            if words[1] == "/close":
+                return
 
 def tcp(port):
     server = socket.socket(family, socket.SOCK_STREAM)
@@ -51,7 +53,7 @@ while not threads:
 
 # Input: a list of dials. Output: for each what came back, or the error.
 CLIENT = """
-import json, socket, sys, threading, time
+import json, socket, struct, sys, threading, time
 
 begin, results = time.monotonic(), {}
 
@@ -63,6 +65,8 @@ def dial(number, d):
     one.settimeout(d.get("patience", 2))
     try:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if d.get("rude"):  # ends with a reset
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         one.bind(tuple(d["from"]))
         one.connect(tuple(d["to"]))
         for i in range(d.get("requests", 1)):

@@ -53,7 +53,7 @@ def _object(kind: str, name: str, since: float = -7200, **rest: object) -> Json:
 
 
 def _service(s: Service) -> Json:
-    port = {"protocol": "TCP", "port": s.port, "targetPort": s.target_port}
+    port = {"protocol": s.protocol.upper(), "port": s.port, "targetPort": s.target_port}
     kind = "LoadBalancer" if s.load_balancer else "NodePort" if s.node_port else "ClusterIP"
     spec: Json = {"type": kind, "clusterIP": s.ip, "clusterIPs": [s.ip], "sessionAffinity": "None"}
     spec["ports"] = [port | ({"nodePort": s.node_port} if s.node_port else {})]

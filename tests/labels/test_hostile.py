@@ -70,7 +70,7 @@ def leg(flow: str, leg: str, port: int, second: float, node: str = "a") -> Row:
     return {
         "flow_id": flow, "leg": leg, "node": node, "interface": None, "protocol": "tcp", "src_ip": "c",
         "src_port": port, "dst_ip": "s" if leg == "ingress" else "p", "dst_port": 80,
-        "start_us": int(second * S), "synack_count": 1, "payload_bytes": 9,
+        "start_us": int(second * S), "synack_count": 1, "payload_bytes": 9, "tcp_isn": None,
     }  # fmt: skip
 
 

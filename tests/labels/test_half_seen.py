@@ -1,0 +1,150 @@
+"""Packets half rewritten on a bridge, connections from before, another node's view: nothing is claimed beyond them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.labels.database import Row, built
+from tests.labels.synthetic import Traffic, Truth, View
+from tests.labels.synthetic_check import hold
+from tests.labels.synthetic_cluster import Cluster, Service, nodes, pod
+
+S = 1_000_000
+A, B, C = pod("web-a", 0), pod("web-b", 1), pod("web-c", 2)
+N0, N1, N2 = nodes()
+WEB = Service("web", "10.200.0.80", (A, B, C), load_balancer="20.185.96.80", node_port=30080)
+LB = ("20.185.96.80", 80)
+TO_B = (B.ip, WEB.target_port)
+
+
+@pytest.mark.parametrize("seen", [{"cbr0", "eth0"}, {"cbr0"}])
+def test_a_bridge_shows_the_endpoint_before_it_shows_the_new_source(seen, tmp_path):
+    client = (A.ip, 40000)
+    traffic = Traffic(Cluster((WEB,)), all_interfaces=True)
+    traffic.connect(2, client, WEB, B, LB, N0)
+    for at, view, back, packet in list(traffic._seen):
+        if view.node == N0 and view.target == TO_B:
+            traffic._seen.append((at - 1e-5, View(N0, "cbr0", client, TO_B), back, packet))
+    kept = [s for s in traffic._seen if s[1].node == N0 and (s[1].target == LB or s[1].interface in seen)]
+    traffic._seen = kept
+    [row] = hold(traffic, tmp_path)
+    assert row["source_nat"] is True
+    assert (row["snat_ip"] == N0.ip) == ("eth0" in seen)
+
+
+def test_that_it_stayed_is_not_told_by_another_node(tmp_path):
+    client, dialled = (C.ip, 40000), (N0.ip, WEB.node_port)
+    traffic = Traffic(Cluster((WEB,)))
+    traffic.spread(WEB)
+    traffic._exchange(2, [View(N2, "eth0", client, dialled)], 77, 1, 0.02)
+    facts = {"hop": "local", "source_nat": True, "service": WEB.full_name, "ingress_node": N0.name, "pod_ip": A.ip}
+    traffic.truths.append(Truth(2, client, dialled, None, facts, "unlabelled", "capture-incomplete"))
+    hold(traffic, tmp_path)
+
+
+def sighting(flow: str, isn: int | None, synacks: int) -> Row:
+    seqs = {
+        f"{side}_{end}_{kind}": 7 for side in ("lower", "upper") for end in ("first", "last") for kind in ("seq", "ack")
+    }
+    tsvals = None if isn is None else "5"
+    more = {"tcp_isn": isn, "syn_tsvals": tsvals, "synack_seq": 9, "synack_ack": 8, "synack_count": synacks}
+    return {"flow_id": flow, "protocol": "tcp"} | seqs | more | {"lower_last_seq": 100, "upper_last_seq": 200}
+
+
+@pytest.mark.parametrize(("isn", "synacks", "expected"), [(1, 1, 5), (1, 0, 5), (None, 0, 4), (None, 2, 2)])
+def test_where_only_answers_were_seen_the_last_may_be_of_another_connection(isn, synacks, expected):
+    whole = sighting("w", 1, 1)  # so that no column is of unknown type
+    marks = [m for m in built("marks", {"sightings": [sighting("f", isn, synacks), whole]}) if m["flow_id"] == "f"]
+    assert len(marks) == expected
+
+
+def leg(flow: str, isn: int | None) -> Row:
+    return {
+        "flow_id": flow, "leg": "ingress", "node": "a", "interface": None, "protocol": "tcp", "src_ip": "c",
+        "src_port": 1, "dst_ip": "s", "dst_port": 80, "start_us": 0, "synack_count": 1, "payload_bytes": 9,
+        "tcp_isn": isn,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("isns", "exact"), [((5, 5), True), ((5, None), True), ((5, 6), False)])
+def test_what_joins_two_syns_joins_nothing(isns, exact):
+    legs = [leg(str(i), isn) for i, isn in enumerate(isns)]
+    roots = [{"flow_id": one["flow_id"], "root": "r"} for one in legs]
+    assert {r["has_marks"] for r in built("groups", {"legs": legs, "roots": roots})} == {exact}
+
+
+def socket(spec: str, protocol: str | None = "tcp") -> set[tuple[object, ...]]:
+    rows = built("servers", {"followed_rules": [{"spec": spec, "protocol": protocol}], "rule_servers": NOBODY})
+    return {(r["protocol"], r["ip"], r["port"]) for r in rows if r["ip"] != "0"}
+
+
+NOBODY = [{"protocol": "tcp", "ip": "0", "port": 0}]
+
+
+def test_an_endpoint_of_the_rules_is_a_server():
+    assert socket("-p tcp -m tcp -j DNAT --to-destination 10.1.0.5:8080") == {("tcp", "10.1.0.5", 8080)}
+    assert socket("-p udp -j DNAT --to-destination [fd00::5]:53", "udp") == {("udp", "fd00::5", 53)}
+    assert socket("meta l4proto tcp dnat to 10.1.0.5:8080") == {("tcp", "10.1.0.5", 8080)}
+    assert len(socket("-j DNAT --to-destination 10.1.0.5:8080", None)) == 3
+    assert socket("-j DNAT --to-destination 10.1.0.5") == socket("-s 10.0.0.0/8 -j KUBE-MARK-MASQ") == set()
+
+
+@pytest.mark.parametrize(("answers", "missing"), [(3, 1), (0, 0)])
+def test_a_direction_that_was_never_seen_was_not_lost(answers, missing):
+    one = {
+        "capture_id": "f", "protocol": "tcp", "flagged_packets": 4, "lower_packets": 4, "upper_packets": answers,
+        "lower_syns": 1, "upper_syns": 0, "lower_synacks": 0, "upper_synacks": 0, "isn": 5, "lower_first_seq": 6,
+    }  # fmt: skip
+    assert [r["missing_count"] for r in built("capture_losses", {"conversations": [one]})] == (
+        [missing] if missing else []
+    )
+
+
+def stitch(key: str, leg: str, **more: object) -> Row:
+    return {
+        "stitch_key": key, "protocol": "udp", "leg": leg, "node": "a", "rules_node": "a", "src_ip": "c", "src_port": 5,
+        "dst_ip": "s", "dst_port": 53, "src_node": None, "dst_node": None, "source_class": 1, "tcp_isn": None,
+        "at_us": 50 * S, "start_us": 50 * S, "end_us": 50 * S, "has_clock": True, "is_after": False, "has_marks": False,
+    } | more  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stray", "expected"),
+    [
+        ({}, ["i"]),
+        ({"dst_node": "b"}, ["i"]),
+        ({"dst_node": "a"}, []),  # a kubelet asks its own node's pods
+        ({"src_node": "b"}, []),
+        ({"dst_port": 80}, []),
+        ({"has_marks": True}, []),
+    ],
+)
+def test_rules_may_be_older_than_the_pods_that_a_node_sends_to(stray, expected):
+    other = stitch("x", "unknown", src_ip="a", src_node="a", dst_ip="new", dst_port=8053) | stray
+    rule = {"node": "a", "protocol": "udp", "dst_ip": "s", "dst_port": 53, "source_class": 1}
+    decisions = [rule | {"endpoint_ip": "old", "endpoint_port": 8053}]
+    found = built(
+        "orphans", {"stitches": [stitch("i", "ingress", dst_node="a", src_node="z"), other], "decisions": decisions}
+    )
+    assert [r["stitch_key"] for r in found] == expected
+
+
+JOINED = ("protocol", "dst_ip", "dst_port", "rules_node", "trace_id", "after_dst_ip", "after_dst_port")
+
+
+def drifted(policy: str) -> list[tuple[object, object]]:
+    """What of one Service has drifted: its rules have an endpoint that is gone, its slices one that is new."""
+    base = {"node": "a", "service": "n/s", "protocol": "tcp", "endpoint_ip": "old", "endpoint_port": 80}
+    given = {
+        "joined": [dict.fromkeys(JOINED)],
+        "decisions": [base | {"dst_ip": ip, "dst_port": 80} for ip in ("cluster", "balancer")],
+        "endpoints": [{"service": "n/s", "ip": "new", "node": "a", "protocol": "tcp", "port": 80}],
+        "services": [{"service": "n/s", "external_traffic_policy": policy}],
+        "service_ports": [{"service": "n/s", "kind": "cluster-ip", "ip": "cluster", "port": 80, "protocol": "tcp"}],
+    }
+    return sorted((r["dst_ip"], r["is_local"]) for r in built("drifts", given))
+
+
+def test_local_policy_keeps_its_node_though_its_rules_are_old():
+    assert drifted("Cluster") == [("balancer", False), ("cluster", False)]
+    assert drifted("Local") == [("balancer", True), ("cluster", False)]
