@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.config import Keep
 from pipeline.discover import discover
 from pipeline.engines.duckdb import connect, literal
 from pipeline.formats import all_formats
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.config import Limits
+    from pipeline.discover import Input
     from pipeline.engines.duckdb import Connection
     from pipeline.schema import Row
 
@@ -51,12 +54,19 @@ def look_at(
     con = connect(limits)
     with tempfile.TemporaryDirectory(prefix="hopscope-", dir=limits.temp_dir) as name:
         folder = Path(name)
-        taken = Ingest(con, folder, fields, silent=True, piece_bytes=limits.piece_bytes)
-        taken.take_all(discover(capture, nodes or {}, cluster, fields, limits.temp_dir, zeros))
+        inputs = discover(capture, nodes or {}, cluster, fields, limits.temp_dir, zeros)
+        taken = Ingest(con, folder, fields, _keep(inputs), silent=True, piece_bytes=limits.piece_bytes)
+        taken.take_all(inputs)
         findings = [*taken.findings, *look_over(con, folder)]
         files = [_file(con, folder, c, findings) for c in taken.captures]
         con.close()
     return Inputs(files, [_told(f) for f in findings if not f["file"]])
+
+
+def _keep(inputs: Sequence[Input]) -> Keep:
+    """How much of the packets is needed: none, unless two exports of a node may hold the same."""
+    exports = Counter(one.source.node for one in inputs if one.form and one.form.kind == "packets")
+    return Keep.SLIM if max(exports.values(), default=0) > 1 else Keep.NONE
 
 
 def _file(con: Connection, folder: Path, capture: Row, findings: Sequence[Row]) -> Row:
@@ -65,7 +75,7 @@ def _file(con: Connection, folder: Path, capture: Row, findings: Sequence[Row]) 
     return {
         **{name: capture.get(name) for name in _ABOUT},
         "sign": signs.get(str(capture["format"])),
-        "interfaces": _interfaces(con, files_of(folder, "packets", capture["capture_id"])),
+        "interfaces": _interfaces(con, files_of(folder, "conversations", capture["capture_id"])),
         "findings": own,
     }
 
