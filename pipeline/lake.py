@@ -134,6 +134,8 @@ class Lake:
             staging.mkdir()
             try:
                 yield staging
+                for table in TABLES:  # one without rows takes the place of an earlier run's, too
+                    (staging / table).mkdir(exist_ok=True)
                 (staging / _MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n")
                 staging.rename(self.root / f".commit-{_folder(manifest.run)}")
             finally:
@@ -158,17 +160,21 @@ class Lake:
 
     def _move_into_place(self) -> None:
         for commit in sorted(self.root.glob(".commit-*")):
-            run = commit.name.removeprefix(".commit-")
-            manifest = Manifest.read(commit / _MANIFEST)
-            for table in sorted(p for p in commit.iterdir() if p.is_dir()):
-                place = self.root / table.name / run
-                shutil.rmtree(place, ignore_errors=True)
-                place.parent.mkdir(exist_ok=True)
-                table.rename(place)
-            path = self._manifest_path(manifest.run)
-            path.parent.mkdir(exist_ok=True)
-            (commit / _MANIFEST).replace(path)
+            if (commit / _MANIFEST).exists():  # else all was moved, and only the empty folder is left
+                self._move(commit)
             commit.rmdir()
+
+    def _move(self, commit: Path) -> None:
+        """Move what is staged into place, its manifest last."""
+        run = commit.name.removeprefix(".commit-")
+        for table in sorted(p for p in commit.iterdir() if p.is_dir()):
+            place = self.root / table.name / run
+            shutil.rmtree(place, ignore_errors=True)
+            place.parent.mkdir(exist_ok=True)
+            table.rename(place)
+        path = self._manifest_path(Manifest.read(commit / _MANIFEST).run)
+        path.parent.mkdir(exist_ok=True)
+        (commit / _MANIFEST).replace(path)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline import resources
-from pipeline.config import Limits, Window
+from pipeline.config import Keep, Limits, Window
 from pipeline.errors import InputError
 from pipeline.lake import Lake
 from pipeline.query import open_lake
@@ -34,13 +34,13 @@ def job(lake: Path, capture: Path, run: str) -> Job:
 
 
 def start(lake: Path, run: str) -> subprocess.Popen[str]:
-    """A process of its own that runs the sample."""
+    """A process of its own that runs a small sample."""
     command = [
         sys.executable,
         "-m",
         "pipeline",
         "run",
-        SAMPLE,
+        SAMPLE.with_name("origin"),
         "--lake",
         lake,
         "--run",
@@ -112,23 +112,17 @@ def test_other_options_read_all_again(capture, tmp_path, monkeypatch):
     run_whole(job(lake, folder, "o"), Window())
     read = []
     monkeypatch.setattr("pipeline.ingest.detail", read.append)
-    run_whole(Job(folder, Lake(lake), "o", keep_packets="all"), Window())
+    run_whole(Job(folder, Lake(lake), "o", keep_packets=Keep.NONE), Window())
     assert sum("eth0" in line and line.startswith("reading") for line in read) == 2
+    assert not Lake(lake).files("o")["packets"]
 
 
-def test_a_writer_killed_at_any_moment_leaves_what_was_there_and_the_next_one_finishes(whole, tmp_path):
-    lake = tmp_path / "lake"
-    shutil.copytree(whole, lake)
-    before, took = content(lake, FRESH), None
-    moments = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95]
-    for share in (None, *moments):
-        began = time.monotonic()
+def test_a_process_killed_at_any_moment_leaves_what_was_there_and_the_next_one_finishes(tmp_path):
+    lake, began = tmp_path / "lake", time.monotonic()
+    start(lake, FRESH).communicate()
+    took, before = time.monotonic() - began, content(lake, FRESH)
+    for share in (0.6, 0.8, 0.95):
         process = start(lake, "killed")
-        if share is None:
-            process.communicate()
-            took = time.monotonic() - began
-            Lake(lake).delete("killed")
-            continue
         try:
             process.communicate(timeout=share * took)
         except subprocess.TimeoutExpired:
@@ -137,10 +131,63 @@ def test_a_writer_killed_at_any_moment_leaves_what_was_there_and_the_next_one_fi
         assert {m.run for m in Lake(lake).runs()} in ({FRESH}, {FRESH, "killed"})
         assert content(lake, FRESH) == before
     last = start(lake, "killed")
-    assert last.wait() == 0, last.stderr.read()
-    last.stderr.close()
+    last.communicate()
+    assert last.returncode == 0
     assert content(lake, "killed") == before
     assert not list(lake.glob(".staging-*"))
+
+
+# Writes a run of two tables, and is killed at the nth thing that it does to the file system.
+WRITER = """
+import os, shutil, signal, sys
+from pathlib import Path
+from pipeline.lake import Lake, Manifest
+
+def counted(act):
+    def step(*args, **kwargs):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return act(*args, **kwargs)
+    return step
+
+left = int(sys.argv[2])
+for name in ("rename", "replace", "mkdir", "rmdir", "write_text"):
+    setattr(Path, name, counted(getattr(Path, name)))
+shutil.rmtree = counted(shutil.rmtree)
+with Lake(Path(sys.argv[1])).stage(Manifest("r", {"file": sys.argv[3]})) as folder:
+    for table in ("flows", "packets"):
+        (folder / table).mkdir()
+        (folder / table / "part.parquet").write_text(sys.argv[3])
+print(left)
+"""
+
+
+def written(lake: Path) -> set[str]:
+    """What the files of the run `r` hold, by those who read it; with the hash that its manifest names."""
+    found = [m.inputs["file"] for m in Lake(lake).runs()]
+    return {*found, *(p.read_text() for paths in Lake(lake).files().values() for p in paths)}
+
+
+def test_a_writer_killed_at_any_step_leaves_one_whole_run(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(resources.folder("sql").parent)}
+
+    def write(steps: int, text: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", WRITER, str(lake), str(steps), text]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    lake = tmp_path / "lake"
+    total = 1000 - int(write(1000, "old").stdout)
+    before = {"old"}
+    for steps in (*range(6), *range(6, total - 6, 37), *range(total - 6, total + 1)):
+        code = write(steps, f"new {steps}").returncode
+        assert code == (-signal.SIGKILL if steps < total else 0)
+        after = written(lake)
+        assert after in (before, {f"new {steps}"})
+        before = after
+    assert after == {f"new {total}"}
+    assert {p.name for p in lake.iterdir()} == {"_runs", ".lock", *TABLES}
 
 
 def test_a_commit_cut_in_the_middle_is_finished_by_the_next_reader(whole, tmp_path):
