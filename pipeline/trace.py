@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipeline.diagnostics import warn
 from pipeline.errors import InputError, UsageError
 from pipeline.formats import recognise
 from pipeline.formats.source import Source
 from pipeline.rules import RuleSet
 from pipeline.rules.addresses import family_of, number, written
+from pipeline.rules.index import KEY
 from pipeline.rules.state import Scene
-from pipeline.rules.trace import Tracer
+from pipeline.rules.trace import NO_FILTER, Tracer
 from pipeline.rules.values import PROTOCOLS
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ def render_text(answer: Mapping[str, Any]) -> str:
     if answer["affinity_s"]:
         lines.append(f"  the choice is remembered by client address for {answer['affinity_s']} s")
     lines += [] if answer["certain"] else [f"  not certain: {why}" for why in answer["uncertain_because"]]
+    lines += [f"  not shown: {what}" for what in answer["not_shown"]]
     lines += [f"  {s['table']} {s['chain']}, line {s['line_number']}: {s['text']}" for s in answer["steps"]]
     return "\n".join(lines) + "\n"
 
@@ -95,14 +98,28 @@ def trace_files(
 
 
 def read_rules(*paths: Path) -> RuleSet:
-    """The rules in one node's dumps."""
+    """The rules in one node's dumps; nft's view of tables that iptables-save shows whole cannot add to them."""
     import polars as pl
 
-    rows = pl.concat(map(_rows, paths), how="diagonal")
-    return RuleSet(rows)
+    dumps = [(path, *_rows(path)) for path in paths]
+    whole = [rows.select(KEY) for _, form, rows in dumps if form == "iptables-save"]
+    kept = []
+    for path, form, rows in dumps:
+        needed = _needed(rows, pl.concat(whole)) if whole and form in ("nft-list", "nft-json") else rows
+        if len(needed) < len(rows):
+            warn("nft leaves parts of these rules out; what iptables-save says is followed", where=str(path))
+        kept.append(needed)
+    return RuleSet(pl.concat(kept, how="diagonal"))
 
 
-def _rows(path: Path) -> pl.DataFrame:
+def _needed(view: pl.DataFrame, whole: pl.DataFrame) -> pl.DataFrame:
+    """The tables of a view of which any chain is not in a whole dump."""
+    table = list(KEY[:2])
+    needed = view.join(whole, on=list(KEY), how="anti").select(table).unique()
+    return view.join(needed, on=table, how="semi", maintain_order="left")
+
+
+def _rows(path: Path) -> tuple[str, pl.DataFrame]:
     import polars as pl
 
     source = Source(path, path.name)
@@ -112,7 +129,7 @@ def _rows(path: Path) -> pl.DataFrame:
     rows: pl.DataFrame | None = form.parse(source).tables.get("rules")  # type: ignore[attr-defined]
     if rows is None:
         raise InputError("no rule could be read", where=str(path), hint="look at it with `hopscope inputs`")
-    return rows.with_columns(file=pl.lit(path.name))
+    return form.name, rows.with_columns(file=pl.lit(path.name))
 
 
 def answer(rules: RuleSet, packet: Packet, node_ips: Sequence[str], origin: str | None) -> dict[str, object]:
@@ -151,5 +168,6 @@ def _answer(rules: RuleSet, found: Trace, family: str) -> dict[str, object]:
         "affinity_s": found.affinity_s,
         "certain": found.certain,
         "uncertain_because": list(found.uncertain_because),
+        "not_shown": [NO_FILTER] if rules.lacks_filter(family) and found.verdict == "dnat" else [],
         "steps": steps,
     }

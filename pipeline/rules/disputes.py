@@ -37,6 +37,11 @@ def lasting(spec: str) -> str:
     return _PASSING.sub("", spec).strip()
 
 
+def comparable(one: Iterable[str], other: Iterable[str]) -> bool:
+    """Whether rules are in one grammar: nft's view of iptables' rules leaves parts out, so it cannot say."""
+    return {spec[0] in "-!" for spec in one if spec} == {spec[0] in "-!" for spec in other if spec}
+
+
 def asked(specs: Iterable[str]) -> list[str]:
     """The sets and maps that rules ask by name."""
     return sorted({name for spec in specs for name in _ASKED.findall(spec)})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.rules import ipsets, iptables, nft
 from pipeline.rules.addresses import written
 from pipeline.rules.chains import Chain
-from pipeline.rules.disputes import Dispute, asked, effect, element_place, lasting
+from pipeline.rules.disputes import Dispute, asked, comparable, effect, element_place, lasting
 from pipeline.rules.ends import PlainEnds, end_of
 from pipeline.rules.fans import fan_of
 from pipeline.rules.faults import faults
@@ -156,6 +156,8 @@ class RuleSet:
             others = index.rules(family, table, name)
             if others is not None:
                 shown = {lasting(self._specs[i]): i for i in others}
+                if not comparable(followed, shown):
+                    continue
                 here = self._effects((followed[spec] for spec in followed.keys() - shown), family, table)
                 there = self._effects((shown[spec] for spec in shown.keys() - followed), family, table)
                 differing = [(here | there)[key] for key in here.keys() ^ there.keys()]

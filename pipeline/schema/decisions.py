@@ -26,7 +26,7 @@ probability DOUBLE Its share, 0 to 1; NULL where the rules shown do not tell.
 source_nat BOOLEAN Whether the source is rewritten; NULL if not known.
 affinity_s INTEGER Seconds the choice is remembered by client address; NULL for never.
 verdict VARCHAR dnat, accept, drop, reject or none.
-certain BOOLEAN Whether the rules shown allow nothing else.
+certain BOOLEAN Whether the rules shown allow nothing else; a nat table alone does not show what a filter may drop.
 uncertain_because VARCHAR Why not, naming the rule.""",
     ),
     table(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.rules import iptables
 from pipeline.rules.names import chain_hash
-from pipeline.trace import Packet, answer, read_rules
+from pipeline.trace import Packet, answer, read_rules, render_text
 
 SERVICE = """*filter
 :INPUT ACCEPT [0:0]
@@ -233,3 +233,16 @@ def test_a_listing_without_v_hides_interfaces(ask, source, line, source_nat, cer
     assert given["certain"] is certain, given["uncertain_because"]
     assert given["source_nat"] is source_nat
     assert all(HIDES in why for why in given["uncertain_because"])
+
+
+@pytest.mark.parametrize(("table", "unseen"), [("nat", True), ("filter", False)])
+def test_a_nat_table_alone_is_certain_of_the_translation_and_says_what_is_not_shown(ask, table, unseen):
+    whole = SERVICE.format(nat=TO_SERVICE + "-j KUBE-SVC-A", filter="")
+    given = ask(whole=whole if table == "filter" else whole[whole.index("*nat") :])
+    assert given["verdict"] == "dnat"
+    assert given["certain"]
+    assert ("filter table is not in the dump" in " ".join(given["not_shown"])) is unseen
+    assert ("not shown: the filter table" in render_text(given)) is unseen
+    other = ask(whole=whole if table == "filter" else whole[whole.index("*nat") :], dst="198.51.100.1")
+    assert other["certain"] is not unseen
+    assert other["not_shown"] == []

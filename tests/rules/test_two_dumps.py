@@ -169,3 +169,36 @@ def test_nodes_whose_rules_differ_in_one_share_nothing():
     frames = [frame("rules", list(dump("a.txt", [WEB, *rules]))) for rules in (OLD, NEW)]
     rules = by_node(zip("ab", frames, strict=True))
     assert rules["a"].front is not rules["b"].front
+
+
+SAVED = """*nat
+:PREROUTING ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+:KUBE-SERVICES - [0:0]
+-A PREROUTING -j KUBE-SERVICES
+-A KUBE-SERVICES -d 10.200.0.1/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.100.0.1:80
+COMMIT
+"""
+VIEWED = """table ip nat {
+\tchain PREROUTING {
+\t\ttype nat hook prerouting priority dstnat; policy accept;
+\t\tcounter packets 7 bytes 420 jump KUBE-SERVICES
+\t}
+
+\tchain KUBE-SERVICES {
+\t\tip daddr 10.200.0.1 tcp dport 80 counter packets 1 bytes 60 xt target "DNAT"
+\t}
+}
+"""
+
+
+@pytest.mark.parametrize("more", ["", "table ip nat {\n\tchain KUBE-LOST {\n\t\treturn\n\t}\n}\n"])
+def test_nfts_view_of_what_iptables_save_shows_whole_is_left_out_and_this_is_told(tmp_path, capsys, more):
+    (tmp_path / "save.txt").write_text(SAVED)
+    (tmp_path / "nft.txt").write_text(VIEWED + more)
+    rules = read_rules(tmp_path / "save.txt", tmp_path / "nft.txt")
+    given = answer(rules, Packet("203.0.113.9", "tcp", "10.200.0.1", 80), ["10.220.1.4"], None)
+    assert given["certain"] is not bool(more)
+    assert ("nft leaves parts of these rules out" in capsys.readouterr().err) is not bool(more)
+    assert not any("differs" in why for why in given["uncertain_because"])
+    assert any("nft shows rules that iptables-nft wrote" in why for why in given["uncertain_because"]) is bool(more)
