@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipeline import models
@@ -12,7 +13,9 @@ from pipeline.formats.base import frame
 from pipeline.ingest import write_frames
 from pipeline.judge import judge
 from pipeline.rules import NodeFacts, RuleSet
-from pipeline.rules.ruleset import COLUMNS, by_node
+from pipeline.rules.nodes import by_node
+from pipeline.rules.recovered import Services
+from pipeline.rules.ruleset import COLUMNS
 from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
@@ -29,7 +32,8 @@ def label(con: Connection, folder: Path, window: Window) -> None:
     """Make every result table of one run from the input tables in `folder`, and write them there."""
     for table in TABLES:
         _view(con, folder, table)
-    rules = _rule_sets(con)
+    services = Services(con.sql("SELECT * FROM service_ports ORDER BY ALL").to_dicts())
+    rules = _rule_sets(con, services)
     _rule_servers(con, rules)
     models.build(con, ["sightings"])
     pod_ranges = sorted({r for rule_set in rules.values() for r in rule_set.pod_ranges})
@@ -41,7 +45,7 @@ def label(con: Connection, folder: Path, window: Window) -> None:
     _write(con, folder, "source_classes", decided.source_classes)
     _write(con, folder, "addresses", _addresses(con, book))
     models.build(con, ["connections", "flows"])
-    _add_findings(con, folder)
+    _add_findings(con, folder, _misnamed(rules, services))
     _cut(con, window)
     results = [m.name for m in models.all_models().values() if m.stored and m.stage == "label"]
     models.build(con, results)
@@ -63,14 +67,24 @@ def look_over(con: Connection, folder: Path) -> list[Row]:
     return con.sql("SELECT * FROM capture_findings ORDER BY finding, node, file, message").to_dicts()
 
 
-def _rule_sets(con: Connection) -> dict[str, RuleSet]:
+def _rule_sets(con: Connection, services: Services) -> dict[str, RuleSet]:
     """The compiled rules of each node that has a dump."""
     models.build(con, ["followed_rules"])
     named = con.sql("SELECT DISTINCT node FROM followed_rules WHERE node IS NOT NULL ORDER BY 1").fetchall()
     order = "ORDER BY file, line_number, table_name, chain, rule_number"
     columns = ", ".join(COLUMNS)
     query = f"SELECT {columns} FROM followed_rules WHERE node = {{}} {order}"
-    return by_node((str(node), con.sql(query.format(literal(node))).pl()) for (node,) in named)
+    return by_node((str(node), services.with_ports(con.sql(query.format(literal(node))).pl())) for (node,) in named)
+
+
+def _misnamed(rules: Mapping[str, RuleSet], services: Services) -> Iterable[Row]:
+    """Findings: rules that lead from a Service's address to what is not its chain; of a node, the first."""
+    for node, rule_set in sorted(rules.items()):
+        for row, message in islice(services.misnamed(rule_set.rows), 1):
+            place = {"file": rule_set.columns["file"][row], "line_number": rule_set.columns["line_number"][row]}
+            remedy = "dump rules and objects at one moment; or somebody edited these rules"
+            what = {"finding": "misnamed-chain", "severity": "warning", "message": message, "remedy": remedy}
+            yield {"node": node} | place | what
 
 
 def _rule_servers(con: Connection, rules: Mapping[str, RuleSet]) -> None:
@@ -115,12 +129,17 @@ def _addresses(con: Connection, book: AddressBook) -> list[Row]:
     return [row for (ip,) in known.fetchall() if (row := book.row(str(ip)))]
 
 
-def _add_findings(con: Connection, folder: Path) -> None:
+def _add_findings(con: Connection, folder: Path, more: Iterable[Row]) -> None:
     """Put what only labelling finds beside the findings of reading; a link to an earlier run's file is cut first."""
+    import polars as pl
+
     models.build(con, ["label_findings"])
     path = folder / "findings" / "labels.parquet"
     path.unlink(missing_ok=True)
-    write_parquet(con, "SELECT * FROM label_findings ORDER BY finding, file, message", path)
+    words = dict.fromkeys(("finding", "severity", "node", "file", "message", "remedy"), pl.String)
+    con.register("chain_findings", pl.DataFrame(list(more), schema=words | {"line_number": pl.Int64}))
+    both = "SELECT * FROM label_findings UNION ALL BY NAME SELECT * FROM chain_findings"
+    write_parquet(con, f"SELECT * FROM ({both}) ORDER BY finding, file, message", path)
 
 
 def _cut(con: Connection, window: Window) -> None:

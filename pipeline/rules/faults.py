@@ -14,6 +14,7 @@ _FROM_IPTABLES = r"^(KUBE-|PREROUTING$|POSTROUTING$)"
 _NEEDS_CHAIN = r"^KUBE-(SVC|SEP|EXT|FW|XLB|SVL)-|^KUBE-(MARK-MASQ|NODEPORTS|SERVICES)$"
 LOST_MATCHES = "the tool that printed these rules left matches out of them (ports, marks)"
 CUT_SHORT = "(cut short)"  # the chain of a row that stands for rules which may be missing
+INFERRED_PORTS = "ports that it left out are taken from the Services"
 LOSSY_VIEW = "nft shows rules that iptables-nft wrote and leaves parts of them out"
 
 
@@ -55,6 +56,7 @@ def _blurring(rules: pl.DataFrame) -> Iterable[tuple[int, str]]:
     chain, spec = pl.col("chain"), pl.col("spec").fill_null("")
     foreign = spec.str.contains("^[^-!]")
     bare = spec.str.contains(" -p ", literal=True) & ~spec.str.contains("--dport", literal=True)
+    bare |= spec.str.contains("-m inferred", literal=True)
     bare &= (chain == "KUBE-SERVICES") & pl.col("target").str.contains("^KUBE-(SVC|EXT|FW)-")
     unmarked = (chain == "KUBE-POSTROUTING") & (pl.col("rule_number") == 1) & (spec == "-j RETURN")
     lost = pl.when(~foreign & (bare | unmarked)).then(pl.lit("lost-matches"))

@@ -287,4 +287,11 @@ _OPTIONS: dict[tuple[str, str], Callable[[_Compiler], None]] = {
     **dict.fromkeys([("", "-4"), ("", "-6"), ("", "-f")], _skip(0)),
     ("", "-c"): _skip(2),
 }
-_MODULES = frozenset(module for module, _ in _OPTIONS if module) | {"comment", "udp", "sctp", "udplite", "dccp"}
+_MODULES = frozenset(module for module, _ in _OPTIONS if module) | {
+    "comment",
+    "udp",
+    "sctp",
+    "udplite",
+    "dccp",
+    "inferred",
+}

@@ -13,7 +13,7 @@ from pipeline.rules.chains import Chain
 from pipeline.rules.disputes import Dispute, asked, comparable, effect, element_place, lasting
 from pipeline.rules.ends import PlainEnds, end_of
 from pipeline.rules.fans import fan_of
-from pipeline.rules.faults import faults
+from pipeline.rules.faults import INFERRED_PORTS, faults
 from pipeline.rules.front import Front, Frontend, exact, protocol_of
 from pipeline.rules.hooks import BUILTIN_CHAINS, BaseChain, assumed, builtin, declared
 from pipeline.rules.index import KEY, Index
@@ -274,7 +274,9 @@ class RuleSet:
     @cached_property
     def blurs(self) -> tuple[str, ...]:
         """What is so wrong with the dump that no decision is certain."""
-        return tuple(fault.message for fault in faults(self.rows) if fault.blurs)
+        found = tuple(fault.message for fault in faults(self.rows) if fault.blurs)
+        inferred = self._specs.str.contains("-m inferred", literal=True).any()
+        return (*found, INFERRED_PORTS) if inferred else found
 
     def lacks_filter(self, family: str) -> bool:
         """Whether there is an iptables nat table but no filter table."""
@@ -286,14 +288,3 @@ def _columns(rows: pl.DataFrame) -> pl.DataFrame:
 
     missing = [pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in rows.columns]
     return rows.with_columns(missing).select(COLUMNS)
-
-
-def by_node(dumps: Iterable[tuple[str, pl.DataFrame]]) -> dict[str, RuleSet]:
-    """The rules of each node, from its rows of the table `rules`; nodes with the same rules share them."""
-    found: dict[str, RuleSet] = {}
-    distinct: list[RuleSet] = []
-    for node, rows in dumps:
-        twin = next((twin for rules in distinct if (twin := rules.like(rows))), None)
-        found[node] = twin or RuleSet(rows)
-        distinct += [] if twin else [found[node]]
-    return found

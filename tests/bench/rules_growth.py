@@ -84,7 +84,7 @@ _NAT = """-A PREROUTING -m comment --comment "kubernetes service portals" -j KUB
 
 def measure(path: Path, nodes: int) -> None:
     """One line of the table, in this process."""
-    from pipeline.rules.ruleset import by_node
+    from pipeline.rules.nodes import by_node
 
     start = time.process_time()
     rules = by_node((f"node-{i}", _rows(path, i)) for i in range(nodes))

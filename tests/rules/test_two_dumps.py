@@ -7,7 +7,7 @@ import pytest
 from pipeline.formats.base import frame
 from pipeline.rules import RuleSet
 from pipeline.rules.addresses import number
-from pipeline.rules.ruleset import by_node
+from pipeline.rules.nodes import by_node
 from pipeline.rules.state import Scene
 from pipeline.rules.trace import Tracer
 from pipeline.trace import Packet, answer, read_rules
