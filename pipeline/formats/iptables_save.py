@@ -29,7 +29,9 @@ _RULE = re.compile(
     _LEAD + rf"(?:\[(?P<packets>\d+):(?P<bytes>\d+)\]\s*)?(?:{_TOOL})?(?:(?:-t|--table)\s+(?P<table>\w+)\s+)?"
     r"(?:-A|--append|-I|--insert)\s+(?P<chain>[^\s{}]+)(?:\s+(?P<spec>.*?))?\s*$"
 )
-_RULE_LIKE = re.compile(r"^[\s<>#+$|]*(\[\d+:\d+\]|(-t \w+ )?-[AINPmjdsp] |-A|:[\w-]+ )|tables .*-[AI] ")
+_RULE_LIKE = re.compile(
+    r"^[\s<>#+$|]*(\[\d+:\d+\]|(-t \w+ )?-[AINPmjdsp] |-A|:[\w-]+ |--[a-z]+ )|tables .*-[AI] |\\n-A "
+)
 _LONG = 100_000
 
 

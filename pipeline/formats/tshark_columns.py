@@ -152,11 +152,11 @@ class _Cells:
         return _booleans(hits.take(column.indices).fill_null(False))
 
     def requests(self) -> pa.Array:
-        """How many HTTP requests a packet holds: methods with commas between them."""
+        """How many HTTP requests a packet holds: methods with a comma, or what the export has for one, between them."""
         if "http.request.method" not in self.names:
             return pa.nulls(self.length, pa.int32())
         column = self.text("http.request.method")
-        counts = pc.add(pc.count_substring(column.dictionary, ","), pa.scalar(1, pa.int32()))
+        counts = pc.count_substring_regex(column.dictionary, "[A-Za-z]+(-[A-Za-z]+)*")
         return counts.take(column.indices).cast(pa.int32())
 
 

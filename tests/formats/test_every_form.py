@@ -48,6 +48,12 @@ def test_a_form_has_samples_a_broken_one_and_a_line_in_the_docs(name):
     assert f"| `{name}` |" in INPUTS.read_text(encoding="utf-8")
 
 
+def test_the_table_of_outputs_names_every_form_and_no_other():
+    rows = [line.replace("\\|", "").split("|") for line in INPUTS.read_text(encoding="utf-8").splitlines()]
+    named = {row[2].strip(" `") for row in rows if len(row) == 6 and row[3].strip() in ("yes", "in part", "no")}
+    assert named - {""} == FORMS.keys()
+
+
 def test_every_folder_of_samples_is_a_form():
     assert {p.parent.name for p in FILES} == FORMS.keys()
 

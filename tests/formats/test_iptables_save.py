@@ -72,6 +72,16 @@ def test_columns_are_what_the_rules_words_say(rows, rules):
         assert {name: row[name] for name in set(OPTIONS.values()) if row[name] is not None} == expected, row["text"]
 
 
+@pytest.mark.parametrize(
+    "line", ['"*nat\\n:A - [0:0]\\n-A A -j B\\nCOMMIT\\n"', "    --dport 80 -j A"], ids=["escaped", "wrapped"]
+)
+def test_a_line_with_rules_in_it_that_cannot_be_read_is_a_reject(line, tmp_path):
+    path = tmp_path / "dump"
+    path.write_text(f"-A A -j B\n{line}\n")
+    parsed = FORMAT.parse(Source(path, path.name))
+    assert (parsed.row_count, [r.line_number for r in parsed.rejects]) == (2, [2])
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(LINES, max_size=25))
 def test_a_line_that_is_indented_gives_the_row_of_one_that_is_not(rows, lines):

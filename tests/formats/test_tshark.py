@@ -174,6 +174,13 @@ def test_lines_keep_their_numbers_whatever_stands_before_and_between(take_text):
     assert [line for line, _ in found.rejects] == [9]
 
 
+@pytest.mark.parametrize("joint", [",", ";", "|", " "])
+def test_requests_are_counted_whatever_stands_between_them(joint, take_text):
+    names = "ip.src\ttcp.srcport\tip.proto\thttp.request.method\n"
+    found = take_text(f"{names}10.0.0.1\t5\t6\tGET{joint}M-SEARCH\n10.0.0.1\t5\t6\t\n", "request_count")
+    assert found.packets == [(2,), (None,)]
+
+
 def test_two_kinds_of_line_ends_are_read(take_text):
     found = take_text("ip.src\ttcp.srcport\r\n10.0.0.1\t1\r\n10.0.0.2\t2\n10.0.0.3\t3\r\n", "line_number, src_ip")
     assert found.packets == [(2, "10.0.0.1"), (3, "10.0.0.2"), (4, "10.0.0.3")]

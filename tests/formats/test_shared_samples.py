@@ -1,0 +1,32 @@
+"""Every sample of tools' output that lies beside the checkout: what is kept, rejected and found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Limits
+from pipeline.inputs import look_at
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("folder", "ending"), [("tshark", ".out"), ("kubectl", "")])
+def test_every_sample_gives_what_it_holds(folder, ending, shared):
+    paths = [p for p in (shared / "data" / folder).rglob(f"*{ending}") if p.is_file() and p.suffix != ".md"]
+    table = json.loads((Path(__file__).parent / f"{folder}-shared.json").read_text())
+    names = {p.name.removesuffix(ending): p for p in paths}
+    assert names.keys() == table.keys()
+    nodes = {name: [path] for name, path in names.items()}
+    told = {
+        file["file"].rpartition(":")[2].removesuffix(ending): {
+            "form": file["format"],
+            "kept": file["kept_count"],
+            "rejected": file["rejected_count"],
+            "has_time": file["first_us"] is not None,
+            "findings": sorted({f["finding"] for f in file["findings"]}),
+        }
+        for file in look_at(shared / "data" / "origin", Limits(), nodes=nodes).files
+    }
+    assert {name: {k: told[name][k] for k in row} for name, row in table.items()} == table
