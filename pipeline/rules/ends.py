@@ -1,4 +1,4 @@
-"""Chains that translate to one endpoint: most of a large dump, so kube-proxy's own are read by the column."""
+"""Chains that translate to one endpoint, and choices among them: most of a large dump, so read by the column."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _OWN = rf"^-s (\d+)\.(\d+)\.(\d+)\.(\d+)/32 {_COMMENT}-j KUBE-MARK-MASQ$"
 _RECENT = r"(?:-m recent --set --name [\w-]+ --mask [\d.]+ --rsource )?"
 _TO = rf"^-p (?P<protocol>tcp|udp|sctp) {_COMMENT}{_RECENT}-m (?:tcp|udp|sctp) -j DNAT --to-destination "
 _TO += r"(\d+)\.(\d+)\.(\d+)\.(\d+):(?P<port>\d{1,5})$"
+_CHOICE = rf"^{_COMMENT}(?:-m statistic --mode random --probability (?P<share>0\.\d+) )?-j (?P<end>KUBE-SEP-)[A-Z2-7]+$"
 _PROTOCOLS = {name: frozenset({name}) for name in ("tcp", "udp", "sctp")}
 
 
@@ -69,14 +70,18 @@ def common(protocols: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
     return frozenset.intersection(*named) if named else None
 
 
-class PlainEnds:
-    """The chains of one or two rules in kube-proxy's words, by the row of their last rule."""
+class PlainRules:
+    """What stands in kube-proxy's words: choices of endpoints by row, their chains by the row of the last rule."""
 
     def __init__(self, rows: pl.DataFrame) -> None:
         """Of the columns `target` and `spec`."""
         import polars as pl
 
         spec, numbered = pl.col("spec"), rows.select("target", "spec").with_row_index("row")
+        self._targets = rows["target"]
+        choice = pl.when(pl.col("target").str.starts_with("KUBE-SEP-")).then(spec).str.extract_groups(_CHOICE).struct
+        share = pl.when(choice.field("end").is_not_null()).then(choice.field("share").cast(pl.Float64).fill_null(1.0))
+        self._shares = rows.select(share).to_series()
         found = numbered.filter(pl.col("target") == "DNAT").select("row", spec.str.extract_groups(_TO).struct.unnest())
         own = numbered.filter(pl.col("target") == "KUBE-MARK-MASQ")
         own = own.select(pl.col("row") + 1, spec.str.extract_groups(_OWN).struct.unnest())
@@ -86,7 +91,12 @@ class PlainEnds:
             zip(found["row"], found[:, 1:].iter_rows(), strict=True)
         )
 
-    def of(self, rows: Sequence[int]) -> End | None:
+    def choices(self, rows: range) -> list[tuple[float | None, str]]:
+        """For each rule its share of what comes to it, and the chain it sends that to; None where it is no choice."""
+        slices = (column.slice(rows.start, len(rows)).to_list() for column in (self._shares, self._targets))
+        return list(zip(*slices, strict=True))
+
+    def end(self, rows: Sequence[int]) -> End | None:
         """Where the chain of these rows translates to; None if it is not written in just these words."""
         known = self._known.get(rows[-1]) if 1 <= len(rows) <= 2 else None
         if known is None:

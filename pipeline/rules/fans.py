@@ -31,13 +31,14 @@ class Pick:
 
 @dataclass(slots=True, eq=False)
 class Fan:
-    """From the rule at `start` on a chain only chooses among `picks`.
+    """From the rule at `start` on a chain only chooses among `picks`; `before` are the rules that it has before that.
 
     That is so for packets of `protocols` (None: any) that do not come from `sources`: what an endpoint's chain does
     with those, its own packets mostly, is for the rules themselves to say.
     """
 
     start: int
+    before: list[Rule] = field(default_factory=list)
     picks: list[Pick] = field(default_factory=list)
     sources: list[Range] = field(default_factory=list)
     protocols: frozenset[str] | None = None
@@ -47,6 +48,24 @@ class Fan:
         return self.protocols is None or protocol in self.protocols
 
 
+def plain_fan(rows: Sequence[int], choices: Sequence[tuple[float | None, str]], end_of: EndOf) -> Fan | None:
+    """How a chain ends, if it ends in a choice in kube-proxy's words: `choices` has each rule's share and target."""
+    ends: list[End] = []
+    for share, target in reversed(choices):
+        if share is None or not (end := end_of(target)) or (not ends and share < 1):
+            break
+        ends.append(end)
+    fan, rest = Fan(len(rows) - len(ends)), 1.0
+    for row, (share, _), end in zip(rows[fan.start :], choices[fan.start :], reversed(ends), strict=True):
+        fan.picks.append(Pick(rest * (share or 0), end.address, end.port, (row, *end.rows)))
+        fan.sources += end.sources
+        rest *= 1 - (share or 0)
+        if not rest:
+            break
+    fan.protocols = common(end.protocols for end in ends)
+    return fan if ends else None
+
+
 def fan_of(rules: Sequence[Rule], end_of: EndOf) -> Fan | None:
     """How a chain ends, if it ends in a choice; None if it does not, or leaves some packets unchosen."""
     found = list[_Choice]()
@@ -54,7 +73,8 @@ def fan_of(rules: Sequence[Rule], end_of: EndOf) -> Fan | None:
         if (choice := _choice(rule, end_of)) is None:
             break
         found.append(choice)
-    fan, rest = Fan(len(rules) - len(found)), 1.0
+    start, rest = len(rules) - len(found), 1.0
+    fan = Fan(start, list(rules[:start]))
     for choice in reversed(found):
         for part, end in choice.ends if choice.share else ():
             rows = (choice.rule.row, *end.rows)

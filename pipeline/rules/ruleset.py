@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from pipeline.rules import ipsets, iptables, nft
 from pipeline.rules.addresses import written
 from pipeline.rules.chains import Chain
 from pipeline.rules.disputes import Dispute, asked, comparable, effect, element_place, lasting
-from pipeline.rules.ends import PlainEnds, end_of
-from pipeline.rules.fans import fan_of
+from pipeline.rules.ends import PlainRules, end_of
+from pipeline.rules.fans import fan_of, plain_fan
 from pipeline.rules.faults import INFERRED_PORTS, faults
 from pipeline.rules.front import Front, Frontend, exact, protocol_of
 from pipeline.rules.hooks import BUILTIN_CHAINS, BaseChain, assumed, builtin, declared
@@ -64,7 +64,7 @@ class RuleSet:
         same = self.rows.drop(_WRITTEN).equals(other.drop(_WRITTEN))
         if not same or any(dumps["file"].n_unique() > 1 for dumps in (self.rows, other)):
             return None
-        self.front, self.pod_ranges, self.blurs, self._plain_ends  # noqa: B018 (found out once, before the copy)
+        self.front, self.pod_ranges, self.blurs, self._plain  # noqa: B018 (found out once, before the copy)
         twin = copy(self)
         twin.rows = self.rows.with_columns(other[c] for c in _WRITTEN if not other[c].equals(self.rows[c]))
         twin.columns = dict(zip(COLUMNS, twin.rows.get_columns(), strict=True))
@@ -120,34 +120,44 @@ class RuleSet:
     def chain(self, family: str, table: str, name: str) -> Chain | None:
         """A chain, compiled; None if the dump does not show it."""
         for known in (family, "inet"):
-            key = (known, table, name)
-            if key in self._compiled:
-                return self._compiled[key]
-            rows = self._index.rules(known, table, name)
-            if rows is not None:
-                chain = Chain(name, self._compiled_rules(rows, known, table))
-                chain.disputes = tuple(self._disputes(known, table, name, rows)) if self._again else ()
-                return self._compiled.setdefault(key, chain)
-        return None
+            if (known, table, name) in self._compiled:
+                return self._compiled[known, table, name]
+        known, rows = self._place(family, table, name)
+        if rows is None:
+            return None
+        chain = Chain(name, self._compiled_rules(rows, known, table))
+        chain.disputes = tuple(self._disputes(known, table, name, rows)) if self._again else ()
+        return self._compiled.setdefault((known, table, name), chain)
 
-    def fan(self, family: str, table: str, chain: Chain) -> Fan | None:
+    def fan(self, family: str, table: str, name: str) -> Fan | None:
         """How a chain ends, if it ends in a choice among endpoints on which all dumps of the node agree."""
-        key = (family, table, chain.name)
+        key = (family, table, name)
         if key not in self._fans:
-            self._fans[key] = None if self._again else fan_of(chain.rules, lambda name: self._end(family, table, name))
+            self._fans[key] = None if self._again else self._fan(family, table, name)
         return self._fans[key]
+
+    def _fan(self, family: str, table: str, name: str) -> Fan | None:
+        known, rows = self._place(family, table, name)
+        end_of = partial(self._end, family, table)
+        if isinstance(rows, range) and (fan := plain_fan(rows, self._plain.choices(rows), end_of)):
+            fan.before = self._compiled_rules(rows[: fan.start], known, table)
+            return fan
+        chain = self.chain(family, table, name)
+        return fan_of(chain.rules, end_of) if chain else None
 
     def _end(self, family: str, table: str, name: str) -> End | None:
         """Where a chain translates to, if that is all it does."""
-        for known in (family, "inet"):
-            rows = self._index.rules(known, table, name)
-            if rows is not None:
-                return self._plain_ends.of(rows) or end_of(self._compiled_rules(rows, known, table))
-        return None
+        known, rows = self._place(family, table, name)
+        return None if rows is None else self._plain.end(rows) or end_of(self._compiled_rules(rows, known, table))
+
+    def _place(self, family: str, table: str, name: str) -> tuple[str, Sequence[int] | None]:
+        """The family that a chain is declared for, and its rules; None if the dump does not show it."""
+        rows = self._index.rules(family, table, name)
+        return (family, rows) if rows is not None else ("inet", self._index.rules("inet", table, name))
 
     @cached_property
-    def _plain_ends(self) -> PlainEnds:
-        return PlainEnds(self.rows)
+    def _plain(self) -> PlainRules:
+        return PlainRules(self.rows)
 
     def _disputes(self, family: str, table: str, name: str, rows: Sequence[int]) -> Iterable[Dispute]:
         """How other dumps of the node differ on a chain, apart from the order of rules, and on the sets it asks."""

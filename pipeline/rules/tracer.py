@@ -18,7 +18,7 @@ from pipeline.rules.state import Doubt, State, loopback, unclear
 from pipeline.rules.steps import key, unknown_owner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from pipeline.rules.hooks import BaseChain
     from pipeline.rules.ruleset import RuleSet
@@ -153,25 +153,28 @@ class Walk:
 
     def _chain(self, name: str, states: list[State], left: list[End], back: list[State]) -> None:
         """Walk a chain; branches that come back from it are added to `back`."""
+        if name in self.calls or len(self.calls) > _DEPTH_LIMIT:
+            back += [doubting(s, Doubt(f"chain {name} jumps back to itself", shares=True)) for s in states]
+            return
+        self.calls.append(name)
+        fan = self.rules.fan(self.scene.family, self.table, name)
+        if fan:
+            states = self.spread.through(fan, self._through(fan.before, states, left, back), left)
+        if states:
+            self._singly(name, fan.start if fan else 0, states, left, back)
+        self.calls.pop()
+
+    def _singly(self, name: str, start: int, states: list[State], left: list[End], back: list[State]) -> None:
+        """Walk a chain from one of its rules on."""
         chain = self.rules.chain(self.scene.family, self.table, name)
         if chain is None:
             self._missing(name, states, left, back)
             return
-        if name in self.calls or len(self.calls) > _DEPTH_LIMIT:
-            back += [doubting(s, Doubt(f"chain {name} jumps back to itself", shares=True)) for s in states]
-            return
         for dispute in chain.disputes:
             if dispute.touches(states[0].dst, states[0].port):
                 states = [doubting(s, Doubt(dispute.reason, shares=True, source_nat=True)) for s in states]
-        self.calls.append(name)
-        if fan := self.rules.fan(self.scene.family, self.table, chain):
-            live = self._through(chain.rules[: fan.start], states, left, back)
-            states = self.spread.through(fan, live, left)
-            rules: Sequence[o.Rule] = chain.rules[fan.start :]
-        else:
-            rules = chain.candidates(states[0].dst, states[0].port)
+        rules = chain.rules[start:] if start else chain.candidates(states[0].dst, states[0].port)
         back += self._through(rules, states, left, back)
-        self.calls.pop()
 
     def _through(self, rules: Iterable[o.Rule], live: list[State], left: list[End], back: list[State]) -> list[State]:
         """The branches that no rule sends elsewhere."""

@@ -109,7 +109,7 @@ def test_a_choice_in_one_step_is_the_choice_rule_by_rule(dump, monkeypatch):
         text = DUMP.format(service=service(choices), post="\n".join(posts), filter="\n".join(later))
         rules = dump(text)
         fanned, steps = told(rules)
-        met[rules.fan("ip", "nat", rules.chain("ip", "nat", "KUBE-SVC-A")) is not None] += 1
+        met[rules.fan("ip", "nat", "KUBE-SVC-A") is not None] += 1
         with monkeypatch.context() as patch:
             patch.setattr(RuleSet, "fan", lambda *_: None)
             singly, rows = told(dump(text))
@@ -126,7 +126,7 @@ def test_what_is_read_by_the_column_is_what_the_rules_say(dump, choices):
     rules = dump(DUMP.format(service=service(choices), post="", filter=""))
     for i in range(len(choices)):
         rows = rules._index.rules("ip", "nat", f"KUBE-SEP-{i}")
-        if plain := rules._plain_ends.of(rows):
+        if plain := rules._plain.end(rows):
             whole = end_of(rules.chain("ip", "nat", f"KUBE-SEP-{i}").rules)
             assert (plain.address, plain.port, plain.rows, list(plain.sources), plain.protocols) == (
                 *(whole.address, whole.port, whole.rows, list(whole.sources), whole.protocols),
