@@ -28,7 +28,10 @@ _COUNTED_UP = ("line_number", "ts_us", "tcp_stream")
 
 @dataclass(slots=True)
 class Conversations:
-    """Where the packets of one export go: `packets`, `conversations` (folders), and `spare` on the way there."""
+    """Where the packets of one export go: `packets`, `conversations` (folders), and `spare` on the way there.
+
+    What ICMP errors say goes to a folder beside that of `conversations`.
+    """
 
     con: Connection
     capture_id: str
@@ -40,6 +43,7 @@ class Conversations:
     last_us: int | None = None
     _kept: list[Path] = field(default_factory=list)
     _waiting: list[Path] = field(default_factory=list)
+    _quoting: list[pa.Table] = field(default_factory=list)
     _started: bool = False
 
     def add(self, rows: pa.Table) -> None:
@@ -68,17 +72,24 @@ class Conversations:
             found = models.all_models()["conversations"].sql
             write_parquet(self.con, f"SELECT {literal(self.capture_id)} AS capture_id, c.* FROM ({found}) AS c", out)
         self.con.execute("DROP TABLE IF EXISTS temp.halves")
+        if self._quoting:
+            self.con.register("quoting", pa.concat_tables(self._quoting).unify_dictionaries())
+            out = self.conversations.parents[1] / "icmp_errors" / self.conversations.name / f"{self.capture_id}.parquet"
+            write_parquet(self.con, models.all_models()["icmp_errors"].sql, out)
+            self.con.unregister("quoting")
 
     def forget(self) -> None:
         """Undo all that was taken."""
         for path in (*self._kept, *self._waiting):
             path.unlink()
         self.con.execute("DROP TABLE IF EXISTS temp.halves")
-        self._kept, self._waiting, self._started = [], [], False
+        self._kept, self._waiting, self._quoting, self._started = [], [], [], False
         self.first_us = self.last_us = None
 
     def _keep(self, rows: pa.Table) -> None:
-        """Note the times of rows, and write as much of them as is asked."""
+        """Note the times of rows and what they quote, and write as much of them as is asked."""
+        if rows["quoted_src_ip"].null_count < len(rows):
+            self._quoting.append(rows.filter(rows["quoted_src_ip"].is_valid()))
         found = pc.min_max(rows["ts_us"]).as_py()
         self.first_us = min((t for t in (self.first_us, found["min"]) if t is not None), default=None)
         self.last_us = max((t for t in (self.last_us, found["max"]) if t is not None), default=None)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _LEGS = """SELECT f.flow_id, f.leg, f.node, f.interface, f.protocol, f.src_ip, f.src_port, f.dst_ip, f.dst_port,
   f.start_us, f.end_us, f.packet_count, f.reply_packet_count, f.syn_count, f.rst_count, f.tcp_isn, f.tcp_tsval,
+  f.icmp_error_count, f.icmp_errors,
   c.file, CAST(split_part(f.flow_id, '-', 2) AS BIGINT) AS line_number,
   f.leg IN ('forward', 'delivery') AND (f.dst_ip <> x.pod_ip OR f.dst_port <> x.pod_port) AS is_attempt
 FROM flows AS f

@@ -100,7 +100,7 @@ class Ingest:
 
     def _take_over(self, one: Input, row: Row) -> None:
         detail(f"{one.source.name} has not changed since the run was made; not read again")
-        for table in ("packets", "conversations", "rejects"):
+        for table in ("packets", "conversations", "icmp_errors", "rejects"):
             for path in self.earlier.parts(table, one.capture_id):
                 folder = self._place(table, one) if table != "rejects" else self.folder / table
                 link(path, folder / path.name)

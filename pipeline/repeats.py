@@ -114,7 +114,7 @@ def _take_out(con: Connection, folder: Path, capture: Row) -> None:
     )
     if not _rewrite(con, conversations, left.format(_parquet([conversations]))):
         rejects = (folder / "rejects").glob(f"{name}*.parquet")
-        for path in (conversations, *files(folder, "packets", name), *rejects):
+        for path in (conversations, *(f for t in ("packets", "icmp_errors") for f in files(folder, t, name)), *rejects):
             path.unlink()
         return
     for path in files(folder, "packets", name):

@@ -60,11 +60,15 @@ def _legs(story: Row) -> str:
         attempt = ", an attempt that came to nothing" if leg["is_attempt"] else ""
         lines += [
             f"  {when}  {leg['leg']:<9} at {vantage}: {socket(leg, 'src')} -> {socket(leg, 'dst')}{attempt}",
-            f"    {leg['packet_count']} packets, {leg['reply_packet_count']} in reply",
+            f"    {leg['packet_count']} packets, {leg['reply_packet_count']} in reply{_errors(leg)}",
             f"    first packet: {leg['file']}:{leg['line_number']}",
             f"    tshark -Y '{leg['display_filter']}'",
         ]
     return "Legs seen, each by its own node's clock\n" + "\n".join(lines) + "\n"
+
+
+def _errors(leg: Row) -> str:
+    return f", {leg['icmp_error_count']} ICMP errors about it: {leg['icmp_errors']}" if leg["icmp_error_count"] else ""
 
 
 def _rewrite(story: Row) -> str:

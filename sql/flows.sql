@@ -5,8 +5,11 @@ SELECT
   s.node, s.interface, s.flow_id, c.connection_id, s.leg, s.protocol, s.src_ip, s.src_port, s.dst_ip, s.dst_port,
   s.start_us, s.end_us, s.packet_count, s.byte_count, s.reply_packet_count, s.reply_byte_count, s.syn_count,
   s.fin_count, s.rst_count, s.request_count, s.tcp_isn, s.tcp_tsval,
+  COALESCE(e.icmp_error_count, 0) AS icmp_error_count,
+  e.icmp_errors,
   COALESCE(c.label, 'unlabelled') AS label,
   COALESCE(c.evidence, 'unknown') AS evidence
 FROM stitches AS s
 LEFT JOIN stitches AS a ON a.stitch_key = s.stitch_key AND a.anchor_rank = 1
 LEFT JOIN connections AS c ON c.connection_id = a.flow_id
+LEFT JOIN flow_errors AS e ON e.flow_id = s.flow_id

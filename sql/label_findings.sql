@@ -16,6 +16,14 @@ FROM client_counts
 WHERE captured_count < request_count
 UNION ALL
 SELECT
+  'icmp-errors', 'note', node, CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
+  CAST(SUM(packet_count) AS VARCHAR) || ' ICMP errors were captured (' || ARRAY_TO_STRING(LIST_SORT(LIST(DISTINCT error)), ', ')
+    || '), e.g. from ' || MIN(reporter_ip) || ' about ' || MIN(src_ip || ' -> ' || dst_ip),
+  'see the table icmp_errors, and the column icmp_errors of flows'
+FROM icmp_errors
+GROUP BY node
+UNION ALL
+SELECT
   'rule-drift', 'warning', node, CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
   'its rules treat ' || CAST(COUNT(DISTINCT chain) AS VARCHAR) || ' Services otherwise than most nodes'' do, e.g. '
     || MIN(COALESCE(service, chain) || ': ' || difference || ' ' || value),

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Finding, Reject
-from pipeline.formats.tshark_names import BITS, IN_HEADERS, LIMITS, NOT_QUOTED, TYPES
+from pipeline.formats.tshark_names import BITS, ICMP_FIELDS, IN_HEADERS, LIMITS, NOT_QUOTED, TYPES
 from pipeline.formats.tshark_shapes import picks
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ def packet_row(cells: Mapping[str, str], clock: Clock, joint: str = ",") -> Row:
     for name in _OF_FRAME:
         if text := cells.get(name, ""):
             row[name] = _value(name, text.replace(joint, ","))
+    for name in ICMP_FIELDS:  # an error may quote an ICMP message: the first is its own
+        if text := cells.get(name, "").split(joint)[0]:
+            row[name] = _value(name, text)
     if time := clock.time(cells):
         row["frame.time_epoch"] = time
     return row

@@ -52,6 +52,8 @@ def packets(cells: pa.Table, capture_id: str) -> pa.Table:
     made["outer_protocol"] = _words(known.integers("outer.proto"), lambda n: "udp" if n == 17 else str(n))
     made["quoted_protocol"] = _words(known.integers("quoted.proto"), lambda n: PORTS.get(n, str(n)))
     made["ip_ttl"] = known.first(("ip.ttl", "ipv6.hlim"), pa.int32())
+    for part in ("type", "code"):
+        made[f"icmp_{part}"] = known.first((f"icmp.{part}", f"icmpv6.{part}"), pa.int32())
     for end in ("src", "dst"):
         made[f"{end}_ip"] = known.either(f"ip.{end}", f"ipv6.{end}")
         made[f"{end}_port"] = known.first([f"{name}.{end}port" for name in PORTS.values()], pa.int32())

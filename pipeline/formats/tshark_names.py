@@ -34,6 +34,10 @@ FIELD_TYPES: dict[str, str] = {
     "tcp.options.timestamp.tsval": "UINTEGER",
     "tcp.stream": "UINTEGER",
     "http.request.method": "VARCHAR",
+    "icmp.type": "USMALLINT",
+    "icmp.code": "USMALLINT",
+    "icmpv6.type": "USMALLINT",
+    "icmpv6.code": "USMALLINT",
 }
 # What only several headers in one packet give.
 NESTED_TYPES: dict[str, str] = {
@@ -56,6 +60,7 @@ OTHER_WORDS: dict[str, tuple[str, ...]] = {
 }
 LIMITS = {"USMALLINT": 0xFFFF, "UINTEGER": 0xFFFFFFFF, "INTEGER": 0x7FFFFFFF}
 ICMP = (1, 58)
+ICMP_FIELDS = ("icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code")
 PORTS = {6: "tcp", 17: "udp", 132: "sctp"}
 EXTENSIONS = (0, 43, 44, 51, 60)
 TCP = ("tcp.flags", "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "tcp.options.timestamp.tsval", "tcp.stream")
@@ -65,7 +70,7 @@ BITS = {"tcp.flags.fin": 1, "tcp.flags.syn": 2, "tcp.flags.reset": 4, "tcp.flags
 IN_HEADERS = [n for n in FIELD_TYPES if n.split(".")[0] in ("ip", "ipv6", "tcp", "udp", "sctp")]
 # What a packet can be without and still be the same packet.
 DISPENSABLE = {"ip.proto", "ipv6.nxt", "ip.id", "ip.ttl", "ipv6.hlim", "frame.len", "frame.protocols", "tcp.ack_raw",
-               "tcp.options.timestamp.tsval", "http.request.method"}  # fmt: skip
+               "tcp.options.timestamp.tsval", "http.request.method", *ICMP_FIELDS}  # fmt: skip
 # Every field that a row can be made of.
 ALL_FIELDS = {*FIELD_TYPES, "frame.protocols", *(w for words in OTHER_WORDS.values() for w in words)}
 

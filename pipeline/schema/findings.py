@@ -24,6 +24,7 @@ copy-of-a-file | note | Two files of one node have the same content; it is read 
 elided-endpoints | warning | kubectl left endpoints out of its table. | Take `kubectl get endpointslices -A -o json`.
 empty-export | warning | An export holds no packet, or only what tshark says on stderr. | Capture again with `-l`: tshark loses what it buffered when it is killed.
 empty-file | warning | A file has nothing in it. | Make it again; an export with `-l`.
+icmp-errors | note | ICMP errors speak of captured flows: something was refused, too big or not to be reached. | See `icmp_errors`, `flows` and `hopscope explain`; a Service without endpoints is refused so.
 ipvs | note | The node's rules are IPVS's: traced from Service to real servers only. | Add `iptables-save` and `ipset save` of the node.
 legacy-tables-present | warning | There are rules of the other iptables backend, which the dump does not show. | Dump both: `iptables-nft-save` and `iptables-legacy-save`.
 lossy-view | warning | nft shows rules that iptables-nft wrote, and leaves parts of them out. | Dump with `iptables-save` instead.

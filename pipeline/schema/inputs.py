@@ -81,7 +81,32 @@ quoted_src_ip VARCHAR Source of the packet that an ICMP error quotes; it is coun
 quoted_dst_ip VARCHAR Destination of the packet that an ICMP error quotes.
 quoted_protocol VARCHAR Protocol of the packet that an ICMP error quotes.
 quoted_src_port INTEGER Source port of the packet that an ICMP error quotes.
-quoted_dst_port INTEGER Destination port of the packet that an ICMP error quotes.""",
+quoted_dst_port INTEGER Destination port of the packet that an ICMP error quotes.
+icmp_type INTEGER Type of an ICMP or ICMPv6 message.
+icmp_code INTEGER Its code.""",
+        "run node",
+    ),
+    table(
+        "icmp_errors",
+        "reporter, quoted flow, kind of error, second",
+        "run capture_id first_line",
+        """
+node VARCHAR Node it was captured on.
+capture_id VARCHAR The input file, as in `captures`.
+interface VARCHAR Interface it was captured on, where the export says so.
+first_line BIGINT Line of the first of these errors in the decompressed file.
+reporter_ip VARCHAR Who sent the error.
+protocol VARCHAR Protocol of the packet that it quotes: tcp, udp, sctp.
+src_ip VARCHAR Source of the packet that it quotes.
+src_port INTEGER Source port of that packet.
+dst_ip VARCHAR Destination of that packet.
+dst_port INTEGER Destination port of that packet.
+icmp_type INTEGER Type of the message, where the export says so (icmp.type, icmpv6.type).
+icmp_code INTEGER Its code.
+error VARCHAR The same in words, e.g. port unreachable; `unknown` where the export does not say.
+first_us BIGINT Time of the first of them.
+last_us BIGINT Time of the last of them.
+packet_count BIGINT How many there were.""",
         "run node",
     ),
     table(

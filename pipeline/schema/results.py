@@ -32,6 +32,8 @@ rst_count BIGINT RSTs, both directions.
 request_count BIGINT HTTP requests, where the export says so.
 tcp_isn BIGINT Client's initial sequence number.
 tcp_tsval BIGINT Timestamp value of the first SYN.
+icmp_error_count BIGINT ICMP errors that speak of it; those seen on several interfaces count once.
+icmp_errors VARCHAR What they say, with commas between: port unreachable, packet too big, ...
 label VARCHAR Label of its connection.
 evidence VARCHAR Evidence of that label.""",
     ),

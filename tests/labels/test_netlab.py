@@ -48,6 +48,7 @@ def cluster(family):
         "web": (80, ends, {"port": 80}),
         "sticky": (81, ends[:3], {"port": 80, "affinity_s": AFFINITY_S}),
         "local": (82, (ends[0], ends[1]), {"port": 80, "local": True}),
+        "none": (90, (), {"port": 80}),
         "dns": (53, ends[:3], {"port": 53, "target_port": 8053, "protocol": "udp"}),
     }
     services = (
@@ -59,7 +60,7 @@ def cluster(family):
 
 def plans(lab):
     """Dials from outside through every node, and from a pod that is an endpoint itself."""
-    web, sticky, local, dns = lab.cluster.services
+    web, sticky, local, none, dns = lab.cluster.services
     outside, inside, ports = [], [], iter(range(40000, 50000))
 
     def dial(plan, at, source, ip, port, protocol="tcp"):
@@ -78,13 +79,15 @@ def plans(lab):
     for i in range(INSIDE):
         dial(inside, 0.06 * i, client, web.ip, 80)
         dial(inside, 0.06 * i, client, dns.ip, 53, "udp")
-    outside.append({"at": 0.5, "from": [lab.client(2), REFUSED], "to": [local.load_balancer, 80], "patience": 0.5})
+    refusing = {"at": 0.5, "from": [lab.client(2), REFUSED], "patience": 0.5}
+    outside += [refusing | {"to": [one.load_balancer, 80]} for one in (local, none)]
     return {OUTSIDE: outside, web.pods[0].name: inside}
 
 
 def labelled(capture, lake):
     run = run_whole(Job(capture, Lake(lake)), Window()).run
-    return open_lake(Lake(lake), Limits(), run).sql("FROM connections").to_dicts()
+    with_errors = "SELECT c.*, f.icmp_errors FROM connections AS c JOIN flows AS f ON f.flow_id = c.connection_id"
+    return open_lake(Lake(lake), Limits(), run).sql(with_errors).to_dicts()
 
 
 @pytest.fixture(scope="module", params=[(4, "any", True), (6, "eth0", False)], ids=["4-any", "6-eth0"])
@@ -97,17 +100,22 @@ def lab(request, tmp_path_factory):
     with NetLab(cluster(family), folder, bridged=bridged) as lab:
         dials = plans(lab)
         whole = lab.capture(dials, interface)
-        rows = [*truths(lab.cluster, entries(whole)), refused(lab)]
+        rows = [*truths(lab.cluster, entries(whole)), *(refused(lab, s) for s in lab.cluster.services[2:4])]
     alone = shutil.copytree(whole, folder / "alone", ignore=shutil.ignore_patterns("conntrack*", "xt_recent*"))
     count = sum(map(len, dials.values()))
     return Run(whole, alone, write(rows, folder / "truth.csv"), count, family, labelled(alone, folder / "lake"))
 
 
-def refused(lab):
-    """What no kernel tracks: a client of a Local policy, at the node that has no endpoint."""
-    local, node = lab.cluster.services[2], lab.cluster.nodes[2]
-    facts = {"client_ip": lab.client(2), "client_port": str(REFUSED), "dest_ip": local.load_balancer, "dest_port": "80"}
-    facts |= {"protocol": "tcp", "service": local.full_name, "ingress_node": node.name, "path": "dropped"}
+def refused(lab, service):
+    """What no kernel tracks: a client at a node without an endpoint of a Local policy, or of a Service without any."""
+    node = lab.cluster.nodes[2]
+    facts = {
+        "client_ip": lab.client(2),
+        "client_port": str(REFUSED),
+        "dest_ip": service.load_balancer,
+        "dest_port": "80",
+    }
+    facts |= {"protocol": "tcp", "service": service.full_name, "ingress_node": node.name, "path": "dropped"}
     return dict.fromkeys(COLUMNS, "") | facts
 
 
@@ -127,10 +135,15 @@ def test_every_label_is_what_the_kernels_did(lab):
     # IPv6 has no IP id: over UDP nothing tells a rewritten leg; and eth0 shows no pod dialling its own node's
     open_ = Counter((r["protocol"], r["reason"]) for r in lab.rows if r["label"] == "unlabelled")
     assert set(open_) <= {("udp", "leg-not-joined"), *EVERY_PROTOCOL_UNSEEN}
-    assert result.right >= 24 * 2 + 12 + 2 + 1
+    assert result.right >= 24 * 2 + 12 + 2 + 2
 
 
 def test_witnesses_say_the_same(lab, tmp_path):
     result = score(lab.truth, labelled(lab.whole, tmp_path / "lake"))
     unseen = 0 if lab.family == 4 else 2 * INSIDE
     assert (result.wrong, result.right) == ([], lab.dials - unseen)
+
+
+def test_what_a_node_refuses_it_says_by_icmp(lab):
+    refusals = {(r["service"], r["label"], r["icmp_errors"]) for r in lab.rows if r["client_port"] == REFUSED}
+    assert refusals == {("default/local", "dropped", None), ("default/none", "dropped", "port unreachable")}
