@@ -55,8 +55,8 @@ class IptablesSave:
         for numbers, lines in _unwrapped(source):
             reader.take(numbers, lines)
         rows = placed(reader.pieces, reader.sections)
-        if reader.in_table or (source.open_line and not reader.has_tables):
-            rows = marked(rows)
+        is_cut = reader.in_table or bool(source.open_line and not reader.has_tables)
+        rows = marked(rows, is_cut=is_cut, rejects=reader.rejects)
         tables = {"rules": rows} if len(rows) else {}
         findings = rule_findings(rows, reader.marks)
         return Parsed(tables, reader.rejects, findings, len(rows) + len(reader.rejects), made_us(source.head()))

@@ -63,7 +63,7 @@ def finished(rows: list[Row], rejects: list[Reject], *, is_cut: bool) -> Parsed:
     """
     if rows and not any(r["rule_number"] for r in rows):
         return Parsed({}, rejects, [_NAMES_ONLY], len(rejects))
-    table = marked(frame("rules", rows)) if is_cut else frame("rules", rows)
+    table = marked(frame("rules", rows), is_cut=is_cut, rejects=rejects)
     findings = fault_findings(table)
     if rows and not any(_of_kube_proxy(r) for r in rows):
         findings.append(_NO_KUBE)

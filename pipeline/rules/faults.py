@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 _FROM_IPTABLES = r"^(KUBE-|PREROUTING$|POSTROUTING$)"
 _NEEDS_CHAIN = r"^KUBE-(SVC|SEP|EXT|FW|XLB|SVL)-|^KUBE-(MARK-MASQ|NODEPORTS|SERVICES)$"
 LOST_MATCHES = "the tool that printed these rules left matches out of them (ports, marks)"
-CUT_SHORT = "(cut short)"  # the chain of a row that stands for rules which may be missing
+CUT_SHORT = "(cut short)"  # the chain of a row that stands for rules which may be missing, and says why
+CUT = "the dump ends early: rules may be missing at its end"
+UNREAD = "lines of the dump could not be read: rules may be missing"
 INFERRED_PORTS = "ports that it left out are taken from the Services"
 LOSSY_VIEW = "nft shows rules that iptables-nft wrote and leaves parts of them out"
 
@@ -45,8 +47,18 @@ def faults(rows: pl.DataFrame) -> list[Fault]:
         Fault("open-shares", f"the shares of chain {chain} do not sum to 1: rules are missing at its end", _WHOLE, row)
         for row, chain in _open_shares(rules)
     ]
-    cut = [Fault("truncated-file", *_CUT, row, blurs=True) for row in (rows["chain"] == CUT_SHORT).arg_true()]
-    return sorted(lost + missing, key=lambda fault: fault.row or 0) + shares + cut
+    return sorted(lost + missing, key=lambda fault: fault.row or 0) + shares + list(_gaps(rows))
+
+
+def _gaps(rows: pl.DataFrame) -> Iterable[Fault]:
+    """Rules that may be missing, of a dump that ends early or has lines that cannot be read."""
+    for row in (rows["chain"] == CUT_SHORT).arg_true():
+        if rows["spec"][row] == CUT:
+            yield Fault(
+                "truncated-file", CUT, "dump again, and copy the whole file; end its last line", row, blurs=True
+            )
+        else:
+            yield Fault("unread-rules", UNREAD, "see the table `rejects` for the lines; dump again", row, blurs=True)
 
 
 def _blurring(rules: pl.DataFrame) -> Iterable[tuple[int, str]]:
@@ -91,10 +103,6 @@ def _open_shares(rules: pl.DataFrame) -> Iterable[tuple[int, str]]:
     return endings.filter(pl.col("spec").str.contains("--probability", literal=True)).select("row", "chain").iter_rows()
 
 
-_CUT = (
-    "the dump ends early: rules may be missing at its end",
-    "dump again, and copy the whole file; where it is whole, end its last line",
-)
 _WHOLE_TABLE, _WHOLE = "dump the whole table: iptables-save", "dump the whole chain"
 _LOST = {"[unsupported revision]": "unsupported-revision", "--to-destination :0 --persistent": "lost-destination"}
 _LOSSES = {

@@ -56,6 +56,7 @@ talk-in-export | note | Lines of an export are what tshark or a shell says; they
 truncated-file | warning | Compressed data, an archive or a dump of rules ends early; what came before is read, and no decision of such a dump is certain. | Copy the file again, or take it again.
 tunnel-not-decoded | warning | Packets of a tunnel that tshark did not look into. | Export with `-d udp.port==PORT,vxlan -E occurrence=a`.
 unclear-times | warning | Times without a date, or in a zone whose name can mean several: such packets have no time. | Export `frame.time_epoch`, or set `TZ=UTC` for tshark.
+unread-rules | warning | Lines of a dump of rules could not be read: no decision of it is certain. | Look at them in `rejects`; dump again.
 unreadable-file | error | A file cannot be read at all. | The finding says what is in the way.
 unrecognised-file | warning | A file is no input form that is known. | Take it out of the folder, or see the list of input forms.
 unsupported-revision | warning | The tool that printed the rules is older than the one that wrote them. | Dump with the kube-proxy container's own `iptables-save`.
