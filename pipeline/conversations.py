@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from pipeline.engines.duckdb import Connection
 
 _NOT_IN_SLIM = ("tcp_ack", "tcp_tsval", "ip_id", "ip_ttl")
+# A SYN that one export shows twice: all interfaces were captured, and none is named.
+_DOUBLED = """SELECT 1 FROM all_packets
+WHERE COALESCE(interface, 'any') = 'any' AND tcp_flags & 18 = 2 AND COALESCE(tcp_tsval, NULLIF(ip_id, 0)) IS NOT NULL
+GROUP BY src_ip, src_port, dst_ip, dst_port, tcp_seq, tcp_tsval, ip_id HAVING COUNT(*) > 1 LIMIT 1"""
 _COUNTED_UP = ("line_number", "ts_us", "tcp_stream")
 
 
@@ -49,9 +53,9 @@ class Conversations:
     def add(self, rows: pa.Table) -> None:
         """Take rows of `packets`, of which those of one TCP stream are numbered so; what they say adds up."""
         self._keep(rows)
-        self.con.register("packets", rows)
+        self.con.register("all_packets", rows)
         self._sum_up("streams")
-        self.con.unregister("packets")
+        self.con.unregister("all_packets")
 
     def defer(self, rows: pa.Table) -> None:
         """Take rows of `packets` whose conversations can be told when all are there."""
@@ -64,9 +68,9 @@ class Conversations:
         """Write the conversations of all rows."""
         if self._waiting:
             waiting = ", ".join(literal(str(p)) for p in self._waiting)
-            self.con.execute(f"CREATE TEMP VIEW packets AS SELECT * FROM read_parquet([{waiting}])")
+            self.con.execute(f"CREATE TEMP VIEW all_packets AS SELECT * FROM read_parquet([{waiting}])")
             self._sum_up("segments")
-            self.con.execute("DROP VIEW temp.packets")
+            self.con.execute("DROP VIEW temp.all_packets")
         if self._started:
             out = self.conversations / f"{self.capture_id}.parquet"
             found = models.all_models()["conversations"].sql
@@ -104,11 +108,15 @@ class Conversations:
         self._kept.append(path)
 
     def _sum_up(self, segments: str) -> None:
-        """Add what the table `packets` says to `halves`; a model tells which packets belong together."""
+        """Add what the table `all_packets` says to `halves`; a model tells which packets belong together."""
+        doubled = self.con.execute(_DOUBLED).fetchone()
+        once = models.all_models()["single_packets"].sql if doubled else "SELECT * FROM all_packets"
+        self.con.execute(f"CREATE TEMP VIEW packets AS {once}")
         self.con.execute(f"CREATE TEMP VIEW segments AS {models.all_models()[segments].sql}")
         into = "INSERT INTO halves" if self._started else "CREATE TEMP TABLE halves AS"
         self.con.execute(f"{into} {models.all_models()['halves'].sql}")
         self.con.execute("DROP VIEW temp.segments")
+        self.con.execute("DROP VIEW temp.packets")
         self._started = True
 
 

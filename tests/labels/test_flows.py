@@ -122,3 +122,15 @@ def test_packets_seen_on_two_interfaces_are_one_connection(tmp_path):
     found = flows(capture, tmp_path / "lake", "interface, packet_count, connection_id")
     assert [(interface, count) for interface, count, _ in found] == [("cbr0", 3), ("eth0", 3)]
     assert len({c for *_, c in found}) == 1
+
+
+@pytest.mark.parametrize("streams", [True, False])
+@pytest.mark.parametrize(("interface", "count"), [("any", 3), ("", 3), ("eth0", 6)])
+def test_an_export_of_all_interfaces_that_names_none_shows_each_packet_at_each(interface, count, streams, tmp_path):
+    capture = export(tmp_path, [(*p[:1], interface, *p[2:]) for p in HANDSHAKE], streams=streams)
+    path = capture / "nodes" / "node-a" / "any.tsv"
+    head, *lines = path.read_text().splitlines()
+    numbered = [f"{line}\t0x{number:04x}" for number, line in enumerate(lines, 1)]
+    path.write_text("\n".join([f"{head}\tip.id", *(line for line in numbered for _ in range(2))]) + "\n")
+    found = flows(capture, tmp_path / "lake", "packet_count, reply_packet_count, syn_count")
+    assert found == [(count, count // 3, count // 3)]
