@@ -16,12 +16,19 @@ if TYPE_CHECKING:
     from pipeline.rules.addresses import Range
     from pipeline.rules.outcomes import Rule
 
-_COMMENT = r'(?:-m comment --comment (?:"[^"\\]*"|[^\s"]+) )?'
-_OWN = rf"^-s (\d+)\.(\d+)\.(\d+)\.(\d+)/32 {_COMMENT}-j KUBE-MARK-MASQ$"
-_RECENT = r"(?:-m recent --set --name [\w-]+ --mask [\d.]+ --rsource )?"
-_TO = rf"^-p (?P<protocol>tcp|udp|sctp) {_COMMENT}{_RECENT}-m (?:tcp|udp|sctp) -j DNAT --to-destination "
-_TO += r"(\d+)\.(\d+)\.(\d+)\.(\d+):(?P<port>\d{1,5})$"
-_CHOICE = rf"^{_COMMENT}(?:-m statistic --mode random --probability (?P<share>0\.\d+) )?-j (?P<end>KUBE-SEP-)[A-Z2-7]+$"
+# As in formats/save_plain.py: what ends an option is the dash of the next one, so no text is looked at twice.
+_COMMENT = r'comment --comment (?:"[ !#-\[\]-~]*"|[0-9A-Za-z][!#-\[\]-~]*)'
+_ADDRESS = r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})"
+_OWN = rf"^-s {_ADDRESS}/32 -(?:m {_COMMENT} -)?j KUBE-MARK-MASQ$"
+_TO = (
+    rf"^-p (?P<protocol>tcp|udp|sctp) -m (?:{_COMMENT} -m )?"
+    r"(?:recent --set --name [0-9A-Za-z_-]+ --mask [0-9.]+ --rsource -m )?"
+    rf"(?:tcp|udp|sctp) -j DNAT --to-destination {_ADDRESS}:(?P<port>[0-9]{{1,5}})$"
+)
+_SHARE = r"statistic --mode random --probability"
+_CHOICE = (
+    rf"^-(?:m (?:{_COMMENT} -(?:m {_SHARE} (0\.[0-9]+) -)?|{_SHARE} (0\.[0-9]+) -))?j (?P<end>KUBE-SEP-)[A-Z2-7]+$"
+)
 _PROTOCOLS = {name: frozenset({name}) for name in ("tcp", "udp", "sctp")}
 
 
@@ -80,8 +87,9 @@ class PlainRules:
         spec, numbered = pl.col("spec"), rows.select("target", "spec").with_row_index("row")
         self._targets = rows["target"]
         choice = pl.when(pl.col("target").str.starts_with("KUBE-SEP-")).then(spec).str.extract_groups(_CHOICE).struct
-        share = pl.when(choice.field("end").is_not_null()).then(choice.field("share").cast(pl.Float64).fill_null(1.0))
-        self._shares = rows.select(share).to_series()
+        read = rows.select(choice.unnest())
+        share = pl.coalesce("1", "2").cast(pl.Float64).fill_null(1.0)
+        self._shares = read.select(pl.when(pl.col("end").is_not_null()).then(share)).to_series()
         found = numbered.filter(pl.col("target") == "DNAT").select("row", spec.str.extract_groups(_TO).struct.unnest())
         own = numbered.filter(pl.col("target") == "KUBE-MARK-MASQ")
         own = own.select(pl.col("row") + 1, spec.str.extract_groups(_OWN).struct.unnest())
