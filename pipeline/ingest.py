@@ -54,6 +54,7 @@ class Ingest:
     rejects: list[Row] = field(default_factory=list)
     findings: list[Row] = field(default_factory=list)
     frames: dict[str, list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
+    dumps: dict[tuple[str, str], Parsed] = field(default_factory=dict)
 
     def take_all(self, inputs: Sequence[Input]) -> None:
         """Take over what an earlier run has read, read all else in turn, then look at the capture as a whole."""
@@ -82,10 +83,20 @@ class Ingest:
             except InputError as e:
                 one.findings.append(Finding("unreadable-file", "error", str(e), e.hint or ""))
         elif one.form is not None:
-            row |= self._parsed(one, cast("Parser", one.form).parse(one.source))
+            row |= self._parsed(one, self._read(one, cast("Parser", one.form)))
         self._note_findings(one)
         _check(one, row)
         self.captures.append(row | _identity(one))
+
+    def _read(self, one: Input, form: Parser) -> Parsed:
+        """What an input holds; a dump of rules that another node has byte for byte is read once."""
+        key = (form.name, one.sha256)
+        if form.kind != "rules" or key not in self.dumps:
+            parsed = form.parse(one.source)
+            if form.kind != "rules" or not one.sha256 or one.source.broken:
+                return parsed
+            self.dumps[key] = parsed
+        return self.dumps[key]
 
     def finish(self) -> None:
         """Look at the capture as a whole, and write the tables that are gathered over all inputs."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 from pipeline.config import Limits
 from pipeline.discover import discover
 from pipeline.engines.duckdb import connect
 from pipeline.errors import InputError
+from pipeline.formats.iptables_save import IptablesSave
 from pipeline.ingest import Ingest
 
 if TYPE_CHECKING:
@@ -132,3 +134,23 @@ def test_a_capture_that_is_not_there_says_so(make, message, tmp_path):
         capture.mkdir()
     with pytest.raises(InputError, match=message):
         discover(capture, {}, [])
+
+
+def test_a_dump_that_two_nodes_have_byte_for_byte_is_read_once_and_is_both_nodes(tmp_path, monkeypatch):
+    text = "*nat\n:KUBE-SERVICES - [0:0]\n-A KUBE-SERVICES -j RETURN\n-A what is this\n-j KUBE-SVC-A\nCOMMIT\n"
+    for node, more in (("a", ""), ("b", ""), ("c", "# another\n")):
+        place = tmp_path / "capture/nodes" / node
+        place.mkdir(parents=True)
+        (place / "iptables-save.txt").write_text(text + more)
+    read = []
+    parse = IptablesSave.parse
+    monkeypatch.setattr(IptablesSave, "parse", lambda form, source: read.append(source.name) or parse(form, source))
+    taken = Ingest(connect(Limits()), tmp_path / "out", silent=True)
+    taken.take_all(discover(tmp_path / "capture", {}, []))
+    assert read == ["nodes/a/iptables-save.txt", "nodes/c/iptables-save.txt"]
+    rules = pl.concat(taken.frames["rules"])
+    assert rules.select("node", "file").unique().sort("node").rows() == [
+        (node, f"nodes/{node}/iptables-save.txt") for node in "abc"
+    ]
+    assert {n for (n,) in rules.group_by("node").len().select("len").rows()} == {3}
+    assert sorted(r["file"] for r in taken.rejects) == [f"nodes/{node}/iptables-save.txt" for node in "abc"]

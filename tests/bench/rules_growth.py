@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import polars as pl
-
     from pipeline.rules import RuleSet
     from pipeline.rules.front import Frontend
 
@@ -84,10 +82,15 @@ _NAT = """-A PREROUTING -m comment --comment "kubernetes service portals" -j KUB
 
 def measure(path: Path, nodes: int) -> None:
     """One line of the table, in this process."""
+    import polars as pl
+
+    from pipeline.formats.iptables_save import FORMAT
+    from pipeline.formats.source import Source
     from pipeline.rules.nodes import by_node
 
     start = time.process_time()
-    rules = by_node((f"node-{i}", _rows(path, i)) for i in range(nodes))
+    dump = FORMAT.parse(Source(path, path.name)).tables["rules"]  # once, as a run reads dumps that are equal
+    rules = by_node((f"node-{i}", dump.with_columns(file=pl.lit(f"node-{i}/{path.name}"))) for i in range(nodes))
     frontends = {node: rule_set.frontends for node, rule_set in rules.items()}
     read, memory = time.process_time() - start, _peak_mb()
     start = time.process_time()
@@ -96,16 +99,6 @@ def measure(path: Path, nodes: int) -> None:
     lines = sum(len(rule_set.rows) for rule_set in rules.values())
     print(f"{nodes:>5} {lines:>9,} {read:>8.2f} {memory:>8.0f} ", end="")
     print(f"{answers:>9,} {traced:>8.2f} {traced / answers * 1e5:>9.2f} {_peak_mb():>8.0f}")
-
-
-def _rows(path: Path, node: int) -> pl.DataFrame:
-    import polars as pl
-
-    from pipeline.formats.iptables_save import FORMAT
-    from pipeline.formats.source import Source
-
-    rows = FORMAT.parse(Source(path, path.name)).tables["rules"]
-    return rows.with_columns(file=pl.lit(f"node-{node}/{path.name}"))
 
 
 def _traced(rules: RuleSet, frontends: Iterable[Frontend]) -> int:
