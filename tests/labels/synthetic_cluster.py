@@ -34,6 +34,7 @@ class Pod:
     host_network: bool = False
     since: float = -3600.0
     until: float | None = None
+    is_terminating: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def _slice(s: Service, family: int) -> Json:
     ends = [
         {
             "addresses": [p.ip],
-            "conditions": {"ready": True},
+            "conditions": {"ready": not p.is_terminating, "serving": True, "terminating": p.is_terminating},
             "nodeName": p.node.name,
             "targetRef": {"kind": "Pod", "namespace": "default", "name": p.name},
         }
@@ -93,6 +93,8 @@ def _slice(s: Service, family: int) -> Json:
 
 def _pod(p: Pod) -> Json:
     made = _object("Pod", p.name, p.since, spec={"nodeName": p.node.name, "hostNetwork": p.host_network})
+    if p.is_terminating:
+        made["metadata"] |= {"deletionTimestamp": _when(30)}
     if p.until is not None:
         made["metadata"] |= {"deletionTimestamp": _when(p.until)}
     phase = "Running" if p.until is None else "Succeeded"

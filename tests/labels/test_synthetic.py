@@ -251,3 +251,27 @@ def test_a_node_dials_a_service_and_gets_its_own_pod(tmp_path):
     traffic.spread(WEB)
     traffic.connect(2, (N0.ip, 40000), WEB, A, (WEB.ip, 80), N0, label="unlabelled", reason="node-originated")
     hold(traffic, tmp_path)
+
+
+def test_an_endpoint_that_is_terminating_still_serves(tmp_path):
+    last = replace(A, is_terminating=True)  # kube-proxy keeps it where a node has no other
+    web, local = (
+        replace(WEB, pods=(last, B, C)),
+        replace(WEB, name="local", ip="10.200.0.84", pods=(last, B), local=True),
+    )
+    local = replace(local, load_balancer="20.185.96.84", node_port=30084)
+    traffic = Traffic(Cluster((web, local)))
+    traffic.spread(web)
+    traffic.connect(20, (CLIENT, 40000), local, last, ("20.185.96.84", 80), N0)
+    traffic.connect(21, (CLIENT, 40001), web, last, LB, N1)
+    rows = hold(traffic, tmp_path)[-2:]
+    assert [(r["label"], r["pod"]) for r in rows] == [("direct", "default/web-a"), ("snat-forwarded", "default/web-a")]
+
+
+def test_an_external_address(tmp_path):
+    web = replace(WEB, external="198.51.100.80")
+    traffic = Traffic(Cluster((web,)))
+    traffic.spread(web)
+    for i, to in enumerate((A, B)):
+        traffic.connect(2 + i, (CLIENT, 40000 + i), web, to, ("198.51.100.80", 80), N0)
+    assert [r["label"] for r in hold(traffic, tmp_path)[-2:]] == ["direct", "snat-forwarded"]
