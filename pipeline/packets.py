@@ -114,7 +114,7 @@ class PacketFile:
         take = self.conversations.add if "tcp.stream" in layout.fields else self.conversations.defer
         for piece in self.source.byte_pieces(self.piece_bytes, layout.header_lines):
             is_open = piece.first_line == self.source.open_line
-            table = None if is_open else text.read(self.conversations.con, piece)
+            table = None if is_open else text.read(self.conversations.con, piece.without_char(layout.quote))
             if table is not None:
                 table = self._undoubted(table, layout)
                 tally.read_count += table.num_rows

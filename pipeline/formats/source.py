@@ -69,6 +69,10 @@ class Piece:
         """All but the first `skip` lines."""
         return Piece(self.first_line + skip, self.data[self._begin(skip) :]) if skip else self
 
+    def without_char(self, char: str) -> Piece:
+        """The same lines without a character: quotes around cells, which alone tell nothing."""
+        return Piece(self.first_line, self.data.replace(char.encode(), b"")) if char else self
+
     def lines(self, numbers: Iterable[int]) -> Iterator[tuple[int, str]]:
         """The lines of these numbers, each with its number and without its end, decoded as by `Source.lines`."""
         for number in numbers:

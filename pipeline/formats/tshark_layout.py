@@ -43,7 +43,7 @@ class Layout:
     @property
     def fast(self) -> bool:
         """Whether DuckDB can read it as it is."""
-        return bool(self.delimiter) and not (self.quote or self.nested) and tshark_names.fast(self.fields)
+        return bool(self.delimiter) and not self.nested and tshark_names.fast(self.fields)
 
     @cached_property
     def _all_quoted(self) -> re.Pattern[str]:
