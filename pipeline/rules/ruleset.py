@@ -199,7 +199,7 @@ class RuleSet:
             yield Dispute(f"{what} differs between {first} and {file}", found)
 
     def _compiled_rules(self, rows: Sequence[int], family: str, table: str) -> list[Rule]:
-        specs = self._specs[rows.start : rows.stop] if isinstance(rows, range) else self._specs.gather(list(rows))
+        specs = self._specs.slice(rows.start, len(rows)) if isinstance(rows, range) else self._specs.gather(list(rows))
         found = zip(rows, specs.to_list(), strict=True)
         return [iptables.plain_rule(row, spec) or self._compile(row, family, table) for row, spec in found]
 
