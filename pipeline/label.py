@@ -35,7 +35,7 @@ def label(con: Connection, folder: Path, window: Window) -> None:
     services = Services(con.sql("SELECT * FROM service_ports ORDER BY ALL").to_dicts())
     rules = _rule_sets(con, services)
     _rule_servers(con, rules)
-    models.build(con, ["sightings"])
+    models.build(con, ["calls"])
     pod_ranges = sorted({r for rule_set in rules.values() for r in rule_set.pod_ranges})
     book = AddressBook(con.sql("SELECT node, cidr, kind FROM node_addresses").to_dicts(), pod_ranges)
     decided = _decide(con, rules, book)
@@ -51,8 +51,10 @@ def label(con: Connection, folder: Path, window: Window) -> None:
     models.build(con, results)
     for table in results:
         schema = TABLES[table]
-        key = ", ".join(k for k in schema.key if k != "run")
-        select = f"SELECT {column_list(schema, skip=schema.partitions)} FROM {identifier(table)} ORDER BY {key}"
+        order = ", ".join(
+            ["start_us NULLS LAST"] * ("start_us" in schema.names) + [k for k in schema.key if k != "run"]
+        )
+        select = f"SELECT {column_list(schema, skip=schema.partitions)} FROM {identifier(table)} ORDER BY {order}"
         write_parquet(con, select, folder / table / "part.parquet")
     for table, rows in judge(con).items():
         _write(con, folder, table, rows)
@@ -106,8 +108,8 @@ def _decide(con: Connection, rules: Mapping[str, RuleSet], book: AddressBook) ->
     owners = [(ip, node) for node in rules for ip in book.own_addresses(node) if book.owner(ip) == node]
     con.register("owners", pl.DataFrame(owners, schema={"ip": pl.String, "node": pl.String}, orient="row"))
     con.execute(
-        "CREATE TEMP TABLE met AS SELECT DISTINCT node, src_ip, protocol, dst_ip, dst_port FROM sightings "
-        "UNION SELECT o.node, s.src_ip, s.protocol, s.dst_ip, s.dst_port FROM sightings AS s "
+        "CREATE TEMP TABLE met AS SELECT node, src_ip, protocol, dst_ip, dst_port FROM calls "
+        "UNION SELECT o.node, s.src_ip, s.protocol, s.dst_ip, s.dst_port FROM calls AS s "
         "JOIN owners AS o ON o.ip = s.dst_ip"  # a node port is translated where its address lives
     )
     for node, *frontend in con.sql("SELECT DISTINCT node, protocol, dst_ip, dst_port FROM met").fetchall():
@@ -123,7 +125,7 @@ def _decide(con: Connection, rules: Mapping[str, RuleSet], book: AddressBook) ->
 def _addresses(con: Connection, book: AddressBook) -> list[Row]:
     """What is known of every address that occurs in packets or decisions."""
     known = con.sql(
-        "SELECT src_ip FROM sightings UNION SELECT dst_ip FROM sightings "
+        "SELECT src_ip FROM calls UNION SELECT dst_ip FROM calls "
         "UNION SELECT endpoint_ip FROM decisions WHERE endpoint_ip IS NOT NULL ORDER BY ALL"
     )
     return [row for (ip,) in known.fetchall() if (row := book.row(str(ip)))]

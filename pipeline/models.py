@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipeline import resources
-from pipeline.engines.duckdb import identifier
+from pipeline.engines.duckdb import create_view, identifier
 from pipeline.errors import HopscopeError
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ _HEADER = re.compile(r"^-- (\w+): (.+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One SELECT: its name is the table it makes. `stored` ones go to the lake; `needs` are the tables it reads."""
+    """One SELECT: its name is the table, or else view, it makes; `needs` are the tables it reads.
+
+    `stored` ones go to the lake.
+    """
 
     name: str
     sql: str
@@ -33,6 +36,7 @@ class Model:
     key: tuple[str, ...]
     stage: str
     stored: bool
+    is_view: bool
     needs: frozenset[str]
 
 
@@ -45,20 +49,24 @@ def all_models() -> dict[str, Model]:
 
 
 def build(con: Connection, wanted: Iterable[str]) -> None:
-    """Build the wanted models, and the models they need, as tables; those already there are taken as they are.
+    """Build the wanted models, and the models they need; those already there are taken as they are.
 
     Raises:
-        HopscopeError: a model's rows are not told apart by its key.
+        HopscopeError: rows of a model that goes to the lake are not told apart by its key.
     """
     there = {str(r[0]) for r in con.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
     views = {str(r[0]) for r in con.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()}
     for model in in_order(wanted):
         if model.name in there:
             continue
+        if model.is_view:
+            create_view(con, model.name, model.sql)
+            continue
         if model.name in views:
             con.execute(f"DROP VIEW {identifier(model.name)}")
         con.execute(f"CREATE TABLE {identifier(model.name)} AS {model.sql}")
-        _check_key(con, model)
+        if model.stored:
+            _check_key(con, model)
 
 
 def in_order(wanted: Iterable[str]) -> list[Model]:
@@ -93,6 +101,7 @@ def _model(name: str, text: str, needs: frozenset[str]) -> Model:
         grain=header.get("grain", ""),
         key=tuple(c.strip() for c in header.get("key", "").split(",") if c.strip()),
         stage=header.get("stage", "label"),
-        stored=header.get("store") != "no",
+        stored="store" not in header,
+        is_view=header.get("store") == "view",
         needs=needs,
     )

@@ -114,7 +114,9 @@ class PacketFile:
         take = self.conversations.add if "tcp.stream" in layout.fields else self.conversations.defer
         for piece in self.source.byte_pieces(self.piece_bytes, layout.header_lines):
             is_open = piece.first_line == self.source.open_line
-            table = None if is_open else text.read(self.conversations.con, piece.without_char(layout.quote))
+            bare = piece.without_char(layout.quote)
+            lists = _lists(bare, layout.delimiter)
+            table = None if is_open else text.read(self.conversations.con, bare, lists)
             if table is not None:
                 table = self._undoubted(table, layout)
                 tally.read_count += table.num_rows
@@ -181,6 +183,14 @@ class PacketFile:
             named = f"SELECT {literal(capture_id)} AS capture_id, {literal(self.source.name)} AS file, * FROM bad_lines"
             write_parquet(con, named, self.rejects / f"{capture_id}-{number:04}.parquet")
             con.unregister("bad_lines")
+
+
+def _lists(piece: Piece, delimiter: str) -> Sequence[int]:
+    """Places of the lines with several values in a cell, if these are few: no column could keep its type with them."""
+    if delimiter == ",":
+        return ()
+    lines = np.unique(np.searchsorted(piece.ends, piece.places(b",")))
+    return cast("list[int]", lines.tolist()) if len(lines) * 20 < piece.line_count else ()
 
 
 def _left(piece: Piece, table: pa.Table | None) -> Iterable[int]:

@@ -1,7 +1,7 @@
 -- about: ICMP errors that speak of a flow, in either direction, on the node where both were seen. Of flows whose ports were
 -- about: used again, an error speaks of the last that had begun. Errors seen on several interfaces count once.
 -- grain: conversation at one vantage
--- key: flow_id
+-- key: flow
 -- store: no
 WITH sides AS (
   SELECT node, capture_id, first_line, interface, protocol, src_ip, src_port, dst_ip, dst_port, last_us, error, packet_count
@@ -12,9 +12,9 @@ WITH sides AS (
 ),
 pairs AS (
   SELECT
-    s.flow_id, e.capture_id, e.interface, e.error, e.packet_count,
+    s.flow, e.capture_id, e.interface, e.error, e.packet_count,
     ROW_NUMBER() OVER (
-      PARTITION BY e.capture_id, e.first_line, s.interface ORDER BY s.start_us DESC NULLS LAST, s.flow_id
+      PARTITION BY e.capture_id, e.first_line, s.interface ORDER BY s.start_us DESC NULLS LAST, s.flow
     ) AS place
   FROM stitches AS s
   INNER JOIN sides AS e
@@ -23,20 +23,20 @@ pairs AS (
   WHERE COALESCE(s.start_us <= e.last_us, TRUE)
 ),
 seen AS (
-  SELECT flow_id, CAST(SUM(packet_count) AS BIGINT) AS packet_count
+  SELECT flow, CAST(SUM(packet_count) AS BIGINT) AS packet_count
   FROM pairs
   WHERE place = 1
-  GROUP BY flow_id, capture_id, interface
+  GROUP BY flow, capture_id, interface
 ),
 counted AS (
-  SELECT flow_id, MAX(packet_count) AS icmp_error_count FROM seen GROUP BY flow_id
+  SELECT flow, MAX(packet_count) AS icmp_error_count FROM seen GROUP BY flow
 ),
 named AS (
-  SELECT flow_id, ARRAY_TO_STRING(LIST_SORT(LIST(DISTINCT error)), ', ') AS icmp_errors
+  SELECT flow, ARRAY_TO_STRING(LIST_SORT(LIST(DISTINCT error)), ', ') AS icmp_errors
   FROM pairs
   WHERE place = 1
-  GROUP BY flow_id
+  GROUP BY flow
 )
-SELECT c.flow_id, c.icmp_error_count, n.icmp_errors
+SELECT c.flow, c.icmp_error_count, n.icmp_errors
 FROM counted AS c
-INNER JOIN named AS n ON n.flow_id = c.flow_id
+INNER JOIN named AS n ON n.flow = c.flow

@@ -4,40 +4,50 @@
 -- about: clients or two endpoints, more than a second apart, it is such a chance, and the marks do not count; nor where
 -- about: the SYNs of what they join have several numbers.
 -- grain: conversation at one vantage
--- key: flow_id
+-- key: flow
 -- store: no
-WITH marked AS (
+WITH sides AS (
   SELECT
-    l.*,
-    r.root,
-    CASE
-      WHEN leg = 'ingress' THEN 'before'
-      WHEN leg IN ('forward', 'delivery') AND (synack_count > 0 OR COALESCE(payload_bytes, 0) > 0) THEN 'after'
-    END AS side,
-    src_ip || ' ' || CAST(src_port AS VARCHAR) || ' ' || dst_ip || ' ' || CAST(dst_port AS VARCHAR) AS sockets
+    r.root, l.node, l.start_us, l.src_ip, l.src_port, l.dst_ip, l.dst_port,
+    l.leg = 'ingress' AS is_before
   FROM legs AS l
-  LEFT JOIN roots AS r ON r.flow_id = l.flow_id
+  INNER JOIN roots AS r ON r.flow = l.flow
+  WHERE l.leg = 'ingress'
+    OR (l.leg IN ('forward', 'delivery') AND (l.synack_count > 0 OR COALESCE(l.payload_bytes, 0) > 0))
+),
+long_ones AS (
+  SELECT root, node, is_before FROM sides GROUP BY root, node, is_before HAVING MAX(start_us) - MIN(start_us) > 1000000
 ),
 muddled AS (
-  SELECT DISTINCT root
-  FROM marked
-  WHERE root IS NOT NULL AND side IS NOT NULL
-  GROUP BY root, side, node
-  HAVING MIN(sockets) <> MAX(sockets) AND COALESCE(MAX(start_us) - MIN(start_us) > 1000000, FALSE)
+  SELECT DISTINCT s.root
+  FROM sides AS s
+  INNER JOIN long_ones AS l ON l.root = s.root AND l.node = s.node AND l.is_before = s.is_before
+  GROUP BY s.root, s.node, s.is_before
+  HAVING MIN(src_ip) <> MAX(src_ip) OR MIN(src_port) <> MAX(src_port)
+    OR MIN(dst_ip) <> MAX(dst_ip) OR MIN(dst_port) <> MAX(dst_port)
   UNION
-  SELECT root FROM marked WHERE root IS NOT NULL GROUP BY root HAVING MIN(tcp_isn) <> MAX(tcp_isn)
+  SELECT r.root FROM roots AS r INNER JOIN legs AS l ON l.flow = r.flow GROUP BY r.root HAVING MIN(l.tcp_isn) <> MAX(l.tcp_isn)
 ),
-exact AS (
-  SELECT m.*, m.root IS NOT NULL AND d.root IS NULL AS has_marks
-  FROM marked AS m
-  LEFT JOIN muddled AS d ON d.root = m.root
+unmarked AS (
+  SELECT
+    l.flow, l.protocol, l.src_ip, l.src_port, l.dst_ip, l.dst_port,
+    ROW_NUMBER() OVER (
+      PARTITION BY l.node, l.interface, l.protocol, l.src_ip, l.src_port, l.dst_ip, l.dst_port
+      ORDER BY l.start_us NULLS LAST, l.flow
+    ) AS place
+  FROM legs AS l
+  LEFT JOIN roots AS r ON r.flow = l.flow
+  LEFT JOIN muddled AS m ON m.root = r.root
+  WHERE r.root IS NULL OR m.root IS NOT NULL
 )
+SELECT r.flow, r.root AS group_key, TRUE AS has_marks
+FROM roots AS r
+INNER JOIN legs AS l ON l.flow = r.flow
+LEFT JOIN muddled AS m ON m.root = r.root
+WHERE m.root IS NULL
+UNION ALL
 SELECT
-  e.* EXCLUDE (root, side, sockets),
-  CASE WHEN has_marks THEN root ELSE
-    protocol || ' ' || sockets || ' #' || CAST(ROW_NUMBER() OVER (
-      PARTITION BY node, interface, protocol, src_ip, src_port, dst_ip, dst_port, has_marks
-      ORDER BY start_us NULLS LAST, flow_id
-    ) AS VARCHAR)
-  END AS group_key
-FROM exact AS e
+  flow,
+  MIN(flow) OVER (PARTITION BY protocol, src_ip, src_port, dst_ip, dst_port, place) AS group_key,
+  FALSE AS has_marks
+FROM unmarked

@@ -19,7 +19,7 @@ anchors AS (
 ),
 afters AS (
   SELECT
-    a.flow_id, w.pod_ip, w.pod_port, w.snat_ip, w.snat_port, f.dst_ip, f.dst_port, f.src_ip, f.src_port, f.join_grade,
+    a.flow, w.pod_ip, w.pod_port, w.snat_ip, w.snat_port, f.dst_ip, f.dst_port, f.src_ip, f.src_port, f.join_grade,
     COALESCE(w.is_timed AND COALESCE(f.join_grade, 'time') = 'time', FALSE) AS is_witnessed,
     f.node = a.rules_node AS is_midway,
     w.pod_ip = f.dst_ip AND w.pod_port = f.dst_port AND w.snat_ip = f.src_ip AND w.snat_port = f.src_port AS agrees,
@@ -27,11 +27,12 @@ afters AS (
   FROM anchors AS a
   LEFT JOIN after_legs AS f
     ON f.stitch_key = a.stitch_key AND NOT COALESCE(f.is_dead AND a.syn_count > 1 AND a.synack_count > 0, FALSE)
-  LEFT JOIN translations AS w ON w.flow_id = a.flow_id
+  LEFT JOIN translations AS w ON w.flow = a.flow
   WHERE a.leg = 'ingress' AND COALESCE(f.dst_ip, w.pod_ip) IS NOT NULL
 )
 SELECT
-  a.flow_id AS connection_id,
+  a.flow,
+  a.capture_id || '-' || CAST(a.first_line AS VARCHAR) AS connection_id,
   a.stitch_key, a.protocol, a.src_ip, a.src_port, a.dst_ip, a.dst_port, a.leg, a.rules_node, a.src_node, a.has_rules,
   a.is_after, a.has_marks, a.at_us, a.start_us, a.end_us, a.flow_count, a.request_count, a.reply_packet_count,
   a.packet_count + a.reply_packet_count AS packet_count,
@@ -64,7 +65,7 @@ SELECT
   b.all_seen AND a.node = a.rules_node AS all_seen, b.all_shown,
   COALESCE(b.local_count < c.endpoint_count AND y.lost_count > 0.1, FALSE) AS may_be_lost
 FROM anchors AS a
-LEFT JOIN afters AS f ON f.flow_id = a.flow_id
+LEFT JOIN afters AS f ON f.flow = a.flow
 LEFT JOIN choices AS c
   ON c.node = a.rules_node AND c.protocol = a.protocol AND c.dst_ip = a.dst_ip AND c.dst_port = a.dst_port
   AND c.source_class = a.source_class AND a.leg = 'ingress'

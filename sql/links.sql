@@ -4,13 +4,16 @@
 -- grain: group of legs after translation
 -- key: after_key
 -- store: no
-WITH ingresses AS (
-  SELECT g.*
-  FROM groups AS g
+WITH unmarked AS (
+  SELECT l.*, g.group_key FROM groups AS g INNER JOIN legs AS l ON l.flow = g.flow WHERE NOT g.has_marks
+),
+ingresses AS (
+  SELECT u.*
+  FROM unmarked AS u
   INNER JOIN choices AS c
-    ON c.node = g.node AND c.protocol = g.protocol AND c.dst_ip = g.dst_ip AND c.dst_port = g.dst_port
-    AND c.source_class = g.source_class
-  WHERE g.leg = 'ingress' AND NOT g.has_marks AND g.start_us IS NOT NULL AND c.certain
+    ON c.node = u.node AND c.protocol = u.protocol AND c.dst_ip = u.dst_ip AND c.dst_port = u.dst_port
+    AND c.source_class = u.source_class
+  WHERE u.leg = 'ingress' AND u.start_us IS NOT NULL AND c.certain
 ),
 pairs AS (
   SELECT DISTINCT i.group_key AS ingress_key, a.group_key AS after_key
@@ -18,9 +21,9 @@ pairs AS (
   INNER JOIN decisions AS d
     ON d.node = i.node AND d.protocol = i.protocol AND d.dst_ip = i.dst_ip AND d.dst_port = i.dst_port
     AND d.source_class = i.source_class
-  INNER JOIN groups AS a
+  INNER JOIN unmarked AS a
     ON a.node = i.node AND a.protocol = i.protocol AND a.dst_ip = d.endpoint_ip AND a.dst_port = d.endpoint_port
-  WHERE a.leg IN ('forward', 'delivery') AND NOT a.has_marks
+  WHERE a.leg IN ('forward', 'delivery')
     AND a.start_us BETWEEN i.start_us AND i.start_us + 1000000
     AND COALESCE(a.first_ip_id = i.first_ip_id, NOT d.source_nat)
     AND ((d.source_nat AND a.src_node = i.node AND i.first_ip_id > 0)

@@ -1,6 +1,6 @@
 -- about: Conversations with client and server told apart: by SYN, by SYN-ACK, by who is a known server, else by port.
 -- grain: conversation at one vantage
--- key: flow_id
+-- key: flow
 -- store: no
 WITH told AS (
   SELECT
@@ -20,8 +20,7 @@ WITH told AS (
   WHERE lower_port IS NOT NULL AND upper_port IS NOT NULL
 )
 SELECT
-  capture_id || '-' || CAST(first_line AS VARCHAR) AS flow_id,
-  node, interface, protocol,
+  flow, capture_id, first_line, node, interface, protocol,
   CASE WHEN lower_is_client THEN lower_ip ELSE upper_ip END AS src_ip,
   CASE WHEN lower_is_client THEN lower_port ELSE upper_port END AS src_port,
   CASE WHEN lower_is_client THEN upper_ip ELSE lower_ip END AS dst_ip,
@@ -39,8 +38,7 @@ SELECT
   CASE WHEN lower_is_client THEN upper_synacks ELSE lower_synacks END AS synack_count,
   isn AS tcp_isn,
   tsval AS tcp_tsval,
-  syn_tsvals, synack_us, synack_seq, synack_ack,
+  syn_tsvals, synack_us, synack_seq, synack_ack, first_ip_id,
   lower_first_seq, lower_first_ack, lower_last_seq, lower_last_ack,
-  upper_first_seq, upper_first_ack, upper_last_seq, upper_last_ack,
-  first_ip_id
+  upper_first_seq, upper_first_ack, upper_last_seq, upper_last_ack
 FROM told

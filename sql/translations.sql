@@ -2,7 +2,7 @@
 -- about: leg's time. An entry without a time (a listing) may be of an earlier or later use of the same port: it can
 -- about: confirm what was seen, but tells nothing by itself.
 -- grain: ingress leg
--- key: flow_id
+-- key: flow
 -- store: no
 WITH entries AS (
   SELECT DISTINCT
@@ -12,7 +12,7 @@ WITH entries AS (
 ),
 pairs AS (
   SELECT
-    s.flow_id, e.reply_src_ip, e.reply_src_port, e.reply_dst_ip, e.reply_dst_port,
+    s.flow, e.reply_src_ip, e.reply_src_port, e.reply_dst_ip, e.reply_dst_port,
     e.ts_us IS NOT NULL AND s.start_us IS NOT NULL AS is_timed
   FROM stitches AS s
   INNER JOIN entries AS e
@@ -22,13 +22,13 @@ pairs AS (
     AND COALESCE(e.ts_us BETWEEN s.start_us - 100000 AND s.end_us + 100000, TRUE)
 )
 SELECT
-  flow_id,
+  flow,
   MIN(reply_src_ip) AS pod_ip,
   MIN(reply_src_port) AS pod_port,
   MIN(reply_dst_ip) AS snat_ip,
   MIN(reply_dst_port) AS snat_port,
   BOOL_OR(is_timed) AS is_timed
 FROM pairs
-GROUP BY flow_id
+GROUP BY flow
 HAVING COUNT(DISTINCT reply_src_ip || ' ' || CAST(reply_src_port AS VARCHAR) || ' ' || reply_dst_ip || ' '
   || CAST(reply_dst_port AS VARCHAR)) = 1

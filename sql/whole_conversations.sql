@@ -1,41 +1,14 @@
--- about: Conversations, whole where the files of a rotated capture cut them apart: files of one node and interface, each
--- about: beginning within a second after the one before it ends. A SYN with another sequence number begins a new one.
+-- about: Conversations, numbered, and whole where the files of a rotated capture cut them apart. A SYN with another sequence
+-- about: number begins a new one.
 -- grain: conversation at one vantage
--- key: capture_id, first_line
--- store: no
-WITH files AS (
-  SELECT node, interface, capture_id, MIN(start_us) AS first_us, MAX(end_us) AS last_us
-  FROM conversations
-  GROUP BY node, interface, capture_id
-),
-followed AS (
-  SELECT
-    f.*,
-    MAX(last_us) OVER (
-      PARTITION BY node, interface
-      ORDER BY first_us NULLS LAST, capture_id
-      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS before_us
-  FROM files AS f
-),
-series AS (
-  SELECT
-    node, interface, capture_id,
-    SUM(CASE WHEN first_us >= before_us AND first_us <= before_us + 1000000 THEN 0 ELSE 1 END) OVER (
-      PARTITION BY node, interface
-      ORDER BY first_us NULLS LAST, capture_id
-      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS chain
-  FROM followed
-),
-rotated AS (
-  SELECT s.*, COUNT(*) OVER (PARTITION BY node, interface, chain) > 1 AS is_rotated FROM series AS s
-),
-marked AS (
-  SELECT c.*, r.chain, r.is_rotated
+-- key: flow
+-- store: view
+WITH marked AS (
+  SELECT c.*, n.capture_number * 1099511627776 + c.first_line AS flow, r.chain
   FROM conversations AS c
-  INNER JOIN rotated AS r
-    ON r.node = c.node AND r.capture_id = c.capture_id AND r.interface IS NOT DISTINCT FROM c.interface
+  INNER JOIN capture_numbers AS n ON n.capture_id = c.capture_id
+  LEFT JOIN rotations AS r
+    ON r.capture_id = c.capture_id AND r.node = c.node AND r.interface IS NOT DISTINCT FROM c.interface
 ),
 lined_up AS (
   SELECT
@@ -49,7 +22,7 @@ lined_up AS (
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) AS isn_before
   FROM marked AS m
-  WHERE is_rotated
+  WHERE chain IS NOT NULL
   WINDOW same_sockets AS (PARTITION BY chain, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port ORDER BY start_us, capture_id, first_line)
 ),
 parts AS (
@@ -64,15 +37,16 @@ parts AS (
   FROM lined_up AS l
 )
 SELECT
-  node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port, capture_id, first_line,
+  flow, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port, capture_id, first_line,
   start_us, end_us, lower_packets, upper_packets, lower_bytes, upper_bytes, flagged_packets, lower_syns,
   upper_syns, lower_synacks, upper_synacks, fins, rsts, payload_bytes, requests, isn, tsval, syn_tsvals,
   synack_us, synack_seq, synack_ack, lower_first_seq, lower_first_ack, lower_last_seq, lower_last_ack,
   upper_first_seq, upper_first_ack, upper_last_seq, upper_last_ack, first_ip_id, lower_ttl, upper_ttl
 FROM marked
-WHERE NOT is_rotated
+WHERE chain IS NULL
 UNION ALL
 SELECT
+  ARG_MIN(flow, place) AS flow,
   node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port,
   ARG_MIN(capture_id, place) AS capture_id,
   ARG_MIN(first_line, place) AS first_line,

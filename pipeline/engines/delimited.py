@@ -44,16 +44,18 @@ class Delimited:
     delimiter: str
     loose: set[str] = field(default_factory=set)
 
-    def read(self, con: Connection, piece: Piece) -> pa.Table | None:
+    def read(self, con: Connection, piece: Piece, left_out: Sequence[int] = ()) -> pa.Table | None:
         """The rows of a piece with their `line_number`; lines that are no rows are left out.
 
-        Columns that `types` does not have are left out. None if nothing can be read of it as such text.
+        So are the lines at the places `left_out`, and columns that `types` does not have. None if nothing can be read
+        of it as such text.
         """
         short: list[int] = []
-        table = self._rows(piece.data, short)
+        table = self._rows(_cut(piece, left_out), short)
         if table is None:
             return None
-        numbers = np.delete(np.arange(piece.line_count), np.array(short, dtype=np.int64) - 1)
+        numbers = np.delete(np.arange(piece.line_count), np.array(left_out, dtype=np.int64))
+        numbers = np.delete(numbers, np.array(short, dtype=np.int64) - 1)
         if len(numbers) != table.num_rows:
             return None  # e.g. two kinds of line ends in one file
         if "line_number" not in self.names:
@@ -119,6 +121,16 @@ class Delimited:
         for name in loose:
             table = table.set_column(table.schema.get_field_index(name), name, found[name])
         return table.filter(pc.invert(found["bad"])) if pc.any(found["bad"]).as_py() else table
+
+
+def _cut(piece: Piece, lines: Sequence[int]) -> bytes:
+    """The text of a piece without some of its lines."""
+    if not len(lines):
+        return piece.data
+    begins = np.append(0, piece.ends[:-1] + 1)
+    places = np.asarray(lines)
+    cuts = zip([0, *(piece.ends[places] + 1)], [*begins[places], len(piece.data)], strict=True)
+    return b"".join(piece.data[begin:end] for begin, end in cuts)
 
 
 def _blank_rows(table: pa.Table, piece: Piece, numbers: np.ndarray) -> pa.Array | None:
