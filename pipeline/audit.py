@@ -6,13 +6,13 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from pipeline.engines.duckdb import literal
+from pipeline.formats.base import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from pipeline.engines.duckdb import Connection
-    from pipeline.formats.source import Source
     from pipeline.schema import Row
 
 _TUNNEL_PORTS = {8472: "vxlan", 4789: "vxlan", 6081: "geneve"}
@@ -36,7 +36,7 @@ def gaps(captures: Iterable[Row], cluster_nodes: Collection[str]) -> Iterator[Ro
             yield _finding("no-capture", "warning", node, message, "capture on all nodes at the same time")
 
 
-def tunnels(con: Connection, conversations: Path, source: Source) -> Iterator[Row]:
+def tunnels(con: Connection, conversations: Path) -> Iterator[Finding]:
     """Packets of a tunnel that tshark did not look into."""
     if not conversations.exists():
         return
@@ -54,7 +54,7 @@ def tunnels(con: Connection, conversations: Path, source: Source) -> Iterator[Ro
     for port, count in counted:
         message = f"{count} packets to UDP port {port} are a tunnel that was not decoded; what is inside is not seen"
         remedy = f"export with -d udp.port=={port},{_TUNNEL_PORTS[port]} -E occurrence=a"
-        yield _finding("tunnel-not-decoded", "warning", source.node, message, remedy) | {"file": source.name}
+        yield Finding("tunnel-not-decoded", "warning", message, remedy)
 
 
 def _finding(name: str, severity: str, node: str | None, message: str, remedy: str) -> Row:

@@ -10,7 +10,7 @@ from pathlib import Path
 DEFAULT_LAKE = Path("lake")
 _SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT])(I?)B\s*", re.IGNORECASE)
 _BESIDE_BYTES = 320_000_000  # Python with its libraries, and lines on their way into columns
-_LEAST_PIECE, _BEST_PIECE = 4 * 1024 * 1024, 32 * 1024 * 1024
+LEAST_PIECE, _BEST_PIECE = 4 * 1024 * 1024, 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Limits:
     @property
     def piece_bytes(self) -> int:
         """How much of an export is read at once; it takes about ten times as much memory on its way."""
-        return _BEST_PIECE if self._bytes is None else max(_LEAST_PIECE, min(_BEST_PIECE, self._bytes // 64))
+        return _BEST_PIECE if self._bytes is None else max(LEAST_PIECE, min(_BEST_PIECE, self._bytes // 64))
 
     @property
     def _bytes(self) -> int | None:

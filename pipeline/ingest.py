@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,8 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from pipeline import audit, repeats
-from pipeline.ahead import exported_ahead
 from pipeline.bundles import stamp_us
-from pipeline.config import Keep, Limits
+from pipeline.config import LEAST_PIECE, Keep, Limits
 from pipeline.conversations import Conversations
 from pipeline.diagnostics import detail, progress, warn
 from pipeline.earlier import Earlier
@@ -22,10 +22,11 @@ from pipeline.formats.base import POLARS_TYPES, Finding, Parsed, Reject, clip, f
 from pipeline.lake import link
 from pipeline.packets import PacketFile, Seen
 from pipeline.schema import TABLES, Row
+from pipeline.side_by_side import side_by_side
 from pipeline.snapshots import merged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import polars as pl
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 class Ingest:
     """Takes inputs one by one into `folder` (the run's own), and writes the small tables at the end.
 
-    Findings are told as they are found, unless `silent`.
+    Findings are told as they are found, unless `silent`. `piece_bytes` is how much text of exports is in hand at once.
     """
 
     con: Connection
@@ -65,30 +66,54 @@ class Ingest:
             else:
                 new.append(one)
         sizes = [one.source.path.lstat().st_size for one in new]
-        (threads,) = self.con.sql("SELECT current_setting('threads')").fetchall()[0]
         self.folder.mkdir(parents=True, exist_ok=True)
-        with progress(len(new), sum(sizes)) as shown:
-            for one, size in zip(exported_ahead(new, self.folder, int(threads)), sizes, strict=True):
+        with (
+            progress(len(new), sum(sizes)) as shown,
+            self._at_once(len(new)) as at_once,
+            closing(side_by_side(self._read, new, at_once)) as found,
+        ):
+            for one, size in zip(new, sizes, strict=True):
                 shown.file(one.source.name, size, partial(getattr, one.source, "read_bytes"))
-                self.take(one)
+                self._note(one, next(found))
         self.finish()
 
-    def take(self, one: Input) -> None:
-        """Read one input."""
-        detail(f"reading {one.source.name} as {one.form.name if one.form else 'nothing known'}")
+    @contextmanager
+    def _at_once(self, file_count: int) -> Iterator[int]:
+        """How many files are read at once; meanwhile the engine needs no threads of its own."""
+        (threads,) = self.con.sql("SELECT current_setting('threads')").fetchall()[0]
+        at_once = max(1, min(int(threads), file_count, self.piece_bytes // LEAST_PIECE))
+        if at_once > 1:
+            self.con.execute("SET threads = 1")
+        self.piece_bytes //= at_once
+        yield at_once
+        self.con.execute(f"SET threads = {threads}")
+
+    def _read(self, one: Input) -> Row:
+        """The counts of an export of packets, read; of other inputs nothing yet."""
         row: Row = {"row_count": 0, "kept_count": 0, "rejected_count": 0}
-        if one.form is not None and one.form.kind == "packets":
-            try:
-                row |= self._packets(one, one.form)
-            except InputError as e:
-                one.findings.append(Finding("unreadable-file", "error", str(e), e.hint or ""))
-        elif one.form is not None:
-            row |= self._parsed(one, self._read(one, cast("Parser", one.form)))
+        if one.form is None or one.form.kind != "packets":
+            return row
+        con = self.con.cursor()
+        try:
+            return row | self._packets(con, one, one.form)
+        except InputError as e:
+            one.findings.append(Finding("unreadable-file", "error", str(e), e.hint or ""))
+            return row
+        finally:
+            con.close()
+
+    def _note(self, one: Input, row: Row) -> None:
+        """Note what was read of one input; what is no export of packets is read now."""
+        detail(f"reading {one.source.name} as {one.form.name if one.form else 'nothing known'}")
+        if one.form is not None and one.form.kind != "packets":
+            row |= self._gather(one, self._parsed(one, cast("Parser", one.form)))
+        if one.source.broken:
+            one.findings.append(_truncated(one.source))
         self._note_findings(one)
         _check(one, row)
         self.captures.append(row | _identity(one))
 
-    def _read(self, one: Input, form: Parser) -> Parsed:
+    def _parsed(self, one: Input, form: Parser) -> Parsed:
         """What an input holds; a dump of rules that another node has byte for byte is read once."""
         key = (form.name, one.sha256)
         if form.kind != "rules" or key not in self.dumps:
@@ -120,21 +145,18 @@ class Ingest:
         self._note_all(f for f in self.earlier.findings if f["file"] == one.source.name)
         self.captures.append(row)
 
-    def _packets(self, one: Input, form: Format) -> Row:
+    def _packets(self, con: Connection, one: Input, form: Format) -> Row:
         packets, conversations = (self._place(table, one) for table in ("packets", "conversations"))
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="spare-", dir=self.folder) as spare:
-            rows = Conversations(self.con, one.capture_id, packets, conversations, Path(spare), self.keep)
-            tally = PacketFile(one.source, rows, self.folder / "rejects", self.seen, self.piece_bytes).read(
-                form, self.fields
-            )
+            rows = Conversations(con, one.capture_id, packets, conversations, Path(spare), self.keep)
+            file = PacketFile(one.source, rows, self.folder / "rejects", self.seen, self.piece_bytes)
+            tally = file.read(form, self.fields)
         one.findings += tally.findings
         if not tally.read_count:
             remedy = "tshark loses what it buffered when it is killed; capture again with -l"
             one.findings.append(Finding("empty-export", "warning", "holds no packet", remedy))
-        if one.source.broken:
-            one.findings.append(_truncated(one.source))
-        self._note_all(audit.tunnels(self.con, conversations / f"{one.capture_id}.parquet", one.source))
+        one.findings += audit.tunnels(con, conversations / f"{one.capture_id}.parquet")
         return {
             "row_count": tally.read_count,
             "kept_count": tally.kept_count,
@@ -154,7 +176,7 @@ class Ingest:
                 warn(str(f["message"]), where=where or None, hint=str(f["remedy"]))
             self.findings.append(f)
 
-    def _parsed(self, one: Input, parsed: Parsed) -> Row:
+    def _gather(self, one: Input, parsed: Parsed) -> Row:
         import polars as pl
 
         identity = {"node": one.source.node, "capture_id": one.capture_id, "file": one.source.name}
@@ -163,8 +185,6 @@ class Ingest:
             self.frames[table].append(rows.with_columns(**{k: pl.lit(v, pl.String) for k, v in missing.items()}))
         self.rejects += [_reject_row(one, r) for r in parsed.rejects]
         one.findings += parsed.findings
-        if one.source.broken:
-            one.findings.append(_truncated(one.source))
         rejected, stamp = len(parsed.rejects), stamp_us(one.source.name)
         return {
             "row_count": parsed.row_count,

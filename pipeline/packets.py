@@ -22,7 +22,7 @@ from pipeline.formats.tshark_fields import FORMAT as FIELDS
 from pipeline.formats.tshark_fields import TsharkFields
 from pipeline.formats.tshark_layout import header
 from pipeline.formats.tshark_names import TYPES
-from pipeline.formats.tshark_pcap import TsharkPcap
+from pipeline.formats.tshark_pcap import TsharkPcap, export
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -88,8 +88,8 @@ class PacketFile:
         if isinstance(form, TsharkFields):
             tally = self._fields(form, form.layout(self.source.head(), fields))
         elif isinstance(form, TsharkPcap):
-            export, layout, findings = form.export(self.source, self.conversations.spare)
-            tally = replace(self, source=export)._fields(FIELDS, layout)
+            exported, layout, findings = export(self.source, self.conversations.spare)
+            tally = replace(self, source=exported)._fields(FIELDS, layout)
             tally.findings += findings
         else:
             tally = self._careful(cast("PacketForm", form).lines(self.source))

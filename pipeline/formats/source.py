@@ -6,11 +6,10 @@ import zlib
 from codecs import getincrementaldecoder
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from concurrent.futures import Future
     from pathlib import Path
 
     import numpy as np
@@ -91,7 +90,7 @@ class Source:
     `name` is its path inside the capture folder. `broken` says why reading ended early, once it did.
     `time_zero` is the time that relative times in it count from, in seconds since 1970.
     `read_bytes` is how much of the file the reading that goes on has taken.
-    `ahead` is what was begun of it before its turn.
+    `given_up` ends the reading that goes on.
     `open_line` is the number of a last line that does not end, once it is read: the file may be cut short there.
     """
 
@@ -101,7 +100,7 @@ class Source:
     broken: str | None = field(default=None, compare=False)
     time_zero: str | None = None
     read_bytes: int = field(default=0, compare=False)
-    ahead: Future[Any] | None = field(default=None, compare=False)
+    given_up: bool = field(default=False, compare=False)
     open_line: int | None = field(default=None, compare=False)
 
     @property
@@ -118,6 +117,8 @@ class Source:
             try:
                 for block in self._unpacked(f):
                     self.read_bytes = f.tell()
+                    if self.given_up:
+                        return
                     yield block
                     number, end = number + block.count(b"\n"), block[-1:]
             except (EOFError, OSError, zlib.error) as e:

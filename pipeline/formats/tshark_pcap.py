@@ -25,7 +25,6 @@ _MAGIC = re.compile(
     "\n\r\r\n[^M]{1,4}(?:M<\\+\x1a|\x1a\\+<M)|(?:\ufffdò\ufffd|M<\ufffd\ufffd)\x02\x00\x04\x00|\ufffd{2}(?:\ufffd{2}|<M)\x00\x02\x00\x04"
 )
 _INVALID = re.compile(r"^\t(\S+)$", re.MULTILINE)
-Exported = tuple[Source, Layout, list[Finding]]
 _VXLAN = ("-d", "udp.port==8472,vxlan")
 
 
@@ -40,13 +39,8 @@ class TsharkPcap:
         """Sure by the first bytes."""
         return 100 if _MAGIC.match(head) else 0
 
-    def export(self, source: Source, spare: Path) -> Exported:
-        """What `export` gives, begun ahead or done now."""
-        done: Exported = source.ahead.result() if source.ahead else export(source, spare)
-        return done
 
-
-def export(source: Source, spare: Path) -> Exported:
+def export(source: Source, spare: Path) -> tuple[Source, Layout, list[Finding]]:
     """The packets as a field export of tshark's; line n is packet n, and what is wrong at the end a line after it.
 
     Raises:

@@ -68,14 +68,14 @@ def test_affinity_whose_time_was_changed(dumped, gap, expected, tmp_path):
 
 def leg(flow: str, leg: str, port: int, second: float, node: str = "a") -> Row:
     return {
-        "flow_id": flow, "leg": leg, "node": node, "interface": None, "protocol": "tcp", "src_ip": "c",
+        "flow": flow, "leg": leg, "node": node, "interface": None, "protocol": "tcp", "src_ip": "c",
         "src_port": port, "dst_ip": "s" if leg == "ingress" else "p", "dst_port": 80,
         "start_us": int(second * S), "synack_count": 1, "payload_bytes": 9, "tcp_isn": None,
     }  # fmt: skip
 
 
 def grouped(*legs: Row) -> list[bool]:
-    roots = [{"flow_id": one["flow_id"], "root": "r"} for one in legs]
+    roots = [{"flow": one["flow"], "root": "r"} for one in legs]
     return [r["has_marks"] for r in built("groups", {"legs": legs, "roots": roots})]
 
 
