@@ -77,6 +77,10 @@ class Ingest:
                 self._note(one, next(found))
         self.finish()
 
+    def take(self, one: Input) -> None:
+        """Read one input."""
+        self._note(one, self._read(one))
+
     @contextmanager
     def _at_once(self, file_count: int) -> Iterator[int]:
         """How many files are read at once; meanwhile the engine needs no threads of its own."""
