@@ -47,20 +47,27 @@ def sighting(flow: str, isn: int | None, synacks: int) -> Row:
         f"{side}_{end}_{kind}": 7 for side in ("lower", "upper") for end in ("first", "last") for kind in ("seq", "ack")
     }
     tsvals = None if isn is None else "5"
-    more = {"tcp_isn": isn, "syn_tsvals": tsvals, "synack_seq": 9, "synack_ack": 8, "synack_count": synacks}
-    return {"flow_id": flow, "protocol": "tcp"} | seqs | more | {"lower_last_seq": 100, "upper_last_seq": 200}
+    more = {
+        "tcp_isn": isn,
+        "tcp_tsval": isn and 5,
+        "syn_tsvals": tsvals,
+        "synack_seq": 9,
+        "synack_ack": 8,
+        "synack_count": synacks,
+    }
+    return {"flow": flow, "protocol": "tcp"} | seqs | more | {"lower_last_seq": 100, "upper_last_seq": 200}
 
 
 @pytest.mark.parametrize(("isn", "synacks", "expected"), [(1, 1, 5), (1, 0, 5), (None, 0, 4), (None, 2, 2)])
 def test_where_only_answers_were_seen_the_last_may_be_of_another_connection(isn, synacks, expected):
-    whole = sighting("w", 1, 1)  # so that no column is of unknown type
-    marks = [m for m in built("marks", {"sightings": [sighting("f", isn, synacks), whole]}) if m["flow_id"] == "f"]
+    whole = sighting("w", 99, 1)  # so that no column is of unknown type
+    marks = [m for m in built("marks", {"sightings": [sighting("f", isn, synacks), whole]}) if m["flow"] == "f"]
     assert len(marks) == expected
 
 
 def leg(flow: str, isn: int | None) -> Row:
     return {
-        "flow_id": flow, "leg": "ingress", "node": "a", "interface": None, "protocol": "tcp", "src_ip": "c",
+        "flow": flow, "leg": "ingress", "node": "a", "interface": None, "protocol": "tcp", "src_ip": "c",
         "src_port": 1, "dst_ip": "s", "dst_port": 80, "start_us": 0, "synack_count": 1, "payload_bytes": 9,
         "tcp_isn": isn,
     }  # fmt: skip
@@ -69,7 +76,7 @@ def leg(flow: str, isn: int | None) -> Row:
 @pytest.mark.parametrize(("isns", "exact"), [((5, 5), True), ((5, None), True), ((5, 6), False)])
 def test_what_joins_two_syns_joins_nothing(isns, exact):
     legs = [leg(str(i), isn) for i, isn in enumerate(isns)]
-    roots = [{"flow_id": one["flow_id"], "root": "r"} for one in legs]
+    roots = [{"flow": one["flow"], "root": "r"} for one in legs]
     assert {r["has_marks"] for r in built("groups", {"legs": legs, "roots": roots})} == {exact}
 
 

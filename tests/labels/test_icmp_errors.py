@@ -94,10 +94,8 @@ def attached(*errors: Row) -> dict[object, object]:
         "dst_ip": "s",
         "dst_port": 80,
     }
-    flows = [flow | {"flow_id": i, "start_us": second * S} for i, second in (("x", 10), ("y", 20))]
-    return {
-        r["flow_id"]: r["icmp_error_count"] for r in built("flow_errors", {"icmp_errors": errors, "stitches": flows})
-    }
+    flows = [flow | {"flow": i, "start_us": second * S} for i, second in (("x", 10), ("y", 20))]
+    return {r["flow"]: r["icmp_error_count"] for r in built("flow_errors", {"icmp_errors": errors, "stitches": flows})}
 
 
 def test_of_ports_used_again_the_last_that_had_begun():
