@@ -70,7 +70,7 @@ class Difference:
 def fair_test(observed: Numbers, shares: Numbers) -> Test:
     """Whether counts follow `shares` within each group; where few are expected, runs of the first's size are drawn."""
     import numpy as np
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
     observed = np.asarray(observed, float)
     totals = observed.sum(-1, keepdims=True)
@@ -79,7 +79,7 @@ def fair_test(observed: Numbers, shares: Numbers) -> Test:
     freedom = ((shares > 0).sum(-1) - 1) * (totals[..., 0] > 0)
     df = np.asarray(freedom.sum(-1), float)
     if np.min(expected, where=expected > 0, initial=np.inf) >= FEW_EXPECTED or not df.any():
-        return Test(statistic, df, np.where(df > 0, chi2.sf(statistic, np.maximum(df, 1)), 1.0), is_drawn=False)
+        return Test(statistic, df, np.where(df > 0, chdtrc(np.maximum(df, 1), statistic), 1.0), is_drawn=False)
     one = totals.reshape(-1, totals.shape[-2])[0]
     drawn = np.sort(_pearson(fair_runs(one, shares), one[:, None] * shares))
     return Test(statistic, df, _p_among(drawn, statistic), is_drawn=True)
@@ -167,14 +167,24 @@ def spreads(observed: Numbers, shares: Numbers) -> tuple[Spread, Spread]:
 def bands(totals: Numbers, shares: Numbers) -> Numbers:
     """By place, the counts between which 95 % of fair runs have it, from the binomial of the same mean and variance."""
     import numpy as np
-    from scipy.stats import binom
 
     totals = totals[:, None]
     mean, variance = (totals * shares).sum(0), (totals * shares * (1 - shares)).sum(0)
     with np.errstate(divide="ignore", invalid="ignore"):
         chance = np.where(mean > 0, 1 - variance / mean, 0.0)
         tries = np.where(chance > 0, np.round(mean / chance), 0)
-    return np.asarray([binom.ppf(q, tries, chance) for q in (0.025, 0.975)])
+    return np.asarray([_quantile(q, tries, chance) for q in (0.025, 0.975)])
+
+
+def _quantile(q: float, tries: Numbers, chance: Numbers) -> Numbers:
+    """The least count that a binomial variable stays at or below with probability `q`."""
+    import numpy as np
+    from scipy.special import bdtrik, betainc
+
+    count = np.ceil(np.nan_to_num(bdtrik(q, tries, chance)))
+    before = np.maximum(count - 1, 0)
+    least = np.where(betainc(tries - before, before + 1, 1 - chance) >= q, before, count)
+    return np.where(chance < 1, least, tries)
 
 
 def deviance(observed: Numbers, shares: Numbers) -> float:
@@ -217,7 +227,7 @@ def effective_number(total: float, squares: float) -> float:
 def same_test(first: Numbers, second: Numbers) -> Test:
     """Whether two runs' counts over the same places come from one distribution."""
     import numpy as np
-    from scipy.stats import chi2
+    from scipy.special import chdtrc
 
     first, second = np.atleast_2d(np.asarray(first, float)), np.atleast_2d(np.asarray(second, float))
     pooled = first + second
@@ -229,7 +239,7 @@ def same_test(first: Numbers, second: Numbers) -> Test:
     df = np.asarray((pooled > 0).sum(-1) - 1, float)
     least = min(float(np.min(e, where=e > 0, initial=np.inf)) for e in expected)
     if least >= FEW_EXPECTED or not (df > 0).any():
-        return Test(statistic, df, np.where(df > 0, chi2.sf(statistic, np.maximum(df, 1)), 1.0), is_drawn=False)
+        return Test(statistic, df, np.where(df > 0, chdtrc(np.maximum(df, 1), statistic), 1.0), is_drawn=False)
     p_values = [_shuffled(f, s, x) for f, s, x in zip(first, second, statistic, strict=True)]
     return Test(statistic, df, np.array(p_values), is_drawn=True)
 
