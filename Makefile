@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 demo: $(VENV)/.ready ## run the packaged sample from capture to report
 	$(BIN)/hopscope demo
@@ -15,6 +15,9 @@ lint: $(VENV)/.ready-to-develop
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.ready-to-develop ## speed and memory beside other tools, 1, 10 and 50 million packets: hours
+	$(BIN)/python -m tests.bench
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

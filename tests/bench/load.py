@@ -163,3 +163,12 @@ SELECT '{chr(9).join(FIELDS)}' AS line
 UNION ALL
 SELECT line FROM (SELECT line FROM lines ORDER BY ts_us, stream, j)
 """
+
+
+if __name__ == "__main__":
+    import sys
+    from pathlib import Path
+
+    import duckdb
+
+    write(Path(sys.argv[1]), int(sys.argv[2]), duckdb.connect())
