@@ -26,6 +26,30 @@ PART_PATTERNS: dict[str, str] = {"nodes": "/", "rules": "x", "clients": "-", "ch
 SERIES: dict[str, str] = {f"label-{name}": shape for name, shape in LABEL_PATTERNS.items()} | {
     f"part-{name}": shape for name, shape in PART_PATTERNS.items()
 }
+_AXIS: Figure = {
+    "automargin": True,
+    "fixedrange": True,
+    "ticks": "",
+    "ticklabeloverflow": "allow",
+    "gridcolor": "var(--line)",
+    "linecolor": "var(--line)",
+    "title": {"font": {"size": 13, "color": "var(--quiet)"}, "standoff": 8},
+}
+COMMON_LAYOUT: Figure = {
+    "minreducedheight": 20,
+    "minreducedwidth": 20,
+    "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "font": {"family": "system-ui, sans-serif", "size": 13, "color": "var(--ink)"},
+    "hoverlabel": {"bgcolor": "var(--paper)", "bordercolor": "var(--line)", "font": {"color": "var(--ink)"}},
+    "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
+    "showlegend": False,
+    "dragmode": False,
+    "bargap": 0.3,
+    "xaxis": _AXIS,
+    "yaxis": _AXIS,
+}
 _FORMATS = {"deviance": ",.1f", "share": ".1%"}
 
 
@@ -35,32 +59,8 @@ def number_format(unit: str) -> str:
 
 
 def base_layout(height: int) -> Figure:
-    """The layout of every chart."""
-    axis: Figure = {
-        "automargin": True,
-        "fixedrange": True,
-        "ticks": "",
-        "ticklabeloverflow": "allow",
-        "gridcolor": "var(--line)",
-        "linecolor": "var(--line)",
-    }
-    return {
-        "template": "none",
-        "height": height,
-        "minreducedheight": 20,
-        "minreducedwidth": 20,
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": "var(--ink)"},
-        "hoverlabel": {"bgcolor": "var(--paper)", "bordercolor": "var(--line)", "font": {"color": "var(--ink)"}},
-        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
-        "showlegend": False,
-        "dragmode": False,
-        "bargap": 0.3,
-        "xaxis": dict(axis),
-        "yaxis": dict(axis),
-    }
+    """What is a chart's own of its layout; the page adds `COMMON_LAYOUT` to each."""
+    return {"height": height, "xaxis": {}, "yaxis": {}}
 
 
 def bar_layout(names: Sequence[str], unit: str) -> Figure:
@@ -84,7 +84,7 @@ def name_axis(names: Sequence[str]) -> Figure:
 
 def axis_title(text: str) -> Figure:
     """The title of an axis."""
-    return {"text": text, "font": {"size": 13, "color": "var(--quiet)"}, "standoff": 8}
+    return {"text": text}
 
 
 def series_mark(family: str, name: str) -> Figure:

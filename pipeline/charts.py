@@ -22,7 +22,7 @@ from pipeline.chart_style import (
 from pipeline.crosstab import by_size, crosstab, number, sizes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.chart_style import Figure
     from pipeline.crosstab import Cells, Record
@@ -193,8 +193,7 @@ def strips(chart: Chart, records: Sequence[Record]) -> Figure:
     width_us = round(float(str(records[0]["width_s"])) * 1e6)
     cells = crosstab(records, chart.value, chart.rows, chart.columns)
     names = sorted({name for name, _ in cells})
-    times = sorted(int(m) for _, m in cells)
-    moments = range(times[0], times[-1] + 1, width_us)
+    moments = _moments((m for _, m in cells), width_us)
     counts = [[cells.get((name, str(m)), 0) for m in moments] for name in names]
     trace = go.Heatmap(
         z=counts,
@@ -220,12 +219,14 @@ def timeline(chart: Chart, records: Sequence[Record]) -> Figure:
 
     width_s = float(str(records[0]["width_s"]))
     cells = crosstab(records, chart.value, chart.rows, chart.series)
-    moments = sorted({m for m, _ in cells}, key=int)
+    width_us = round(width_s * 1e6)
+    moments = _moments((m for m, _ in cells), width_us)
     traces = [
         go.Bar(
-            x=[_clock(int(m)) for m in moments],
-            y=[cells.get((m, label), 0) for m in moments],
-            width=width_s * 1000,
+            x0=_clock(moments[0]),
+            dx=width_us // 1000,
+            y=[cells.get((str(m), label), 0) for m in moments],
+            width=width_us // 1000,
             offset=0,
             hovertemplate=f"%{{x|%Y-%m-%d %H:%M:%S.%L}} UTC<br>{label}<br>%{{y:,}} {chart.unit}<extra></extra>",
             **series_mark(chart.series, label),
@@ -254,6 +255,11 @@ def _series_in(chart: Chart, cells: Cells) -> list[str]:
     return [name for name in names if any(key[1] == name for key in cells)]
 
 
+def _moments(found: Iterable[str], width_us: int) -> range:
+    times = [int(m) for m in found]
+    return range(min(times), max(times) + 1, width_us)
+
+
 def _clock(us: int) -> str:
     return datetime.fromtimestamp(us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
@@ -261,5 +267,6 @@ def _clock(us: int) -> str:
 def _figure(traces: Sequence[object], layout: Figure) -> Figure:
     import plotly.graph_objects as go
 
-    figure: Figure = go.Figure(data=traces, layout=layout).to_plotly_json()
+    figure: Figure = go.Figure(data=traces, layout=layout | {"template": "none"}).to_plotly_json()
+    del figure["layout"]["template"]
     return figure

@@ -6,11 +6,12 @@ import base64
 import hashlib
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from pipeline import __version__, numbers, resources
+from pipeline.chart_style import COMMON_LAYOUT
 from pipeline.charts import Chart, draw
 from pipeline.schema import DOUBTS, EVIDENCE, LABELS, PARTS, REASONS
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from pipeline.engines.duckdb import Connection
 
 PLOTLY = "plotly-cartesian-{version}.min.js"
-MOST_ROWS = 50
+MOST_ROWS = (50, 30, 20, 10)  # of a table: the first that keeps the page, without plotly.js, within MOST_BYTES
+MOST_BYTES = 300_000
 _MEANINGS = {"label": LABELS, "evidence": EVIDENCE, "reason": REASONS, "doubt": DOUBTS, "part": PARTS}
 
 
@@ -114,7 +116,13 @@ def _write(con: Connection, cover: Cover, chapters: list[Section], out: Path) ->
     env = _environment()
     facts = _facts(con, cover.folder)
     pages = [_page(con, env, section, facts) for section in chapters]
-    html = env.get_template("page.html.j2").render(cover=cover, run=cover.title, pages=pages, **facts, **_assets(pages))
+    known = {"cover": cover, "run": cover.title, **facts, **_assets(pages)}
+    limit = MOST_BYTES + len(str(known["library"]).encode())
+    for most in MOST_ROWS:
+        shown = [replace(page, rows=page.rows[:most]) for page in pages]
+        html = env.get_template("page.html.j2").render(pages=shown, **known)
+        if len(html.encode()) <= limit:
+            break
     out.write_text(html, encoding="utf-8", newline="\n")
 
 
@@ -161,7 +169,7 @@ def _page(con: Connection, env: Environment, section: Section, facts: Mapping[st
         words,
         _pictures(section, named),
         tuple((c, titles[c]["title"], _is_number(kinds[c])) for c in filled),
-        tuple(tuple(_cell(titles[c], kinds[c], c, r[c]) for c in filled) for r in records[:MOST_ROWS]),
+        tuple(tuple(_cell(titles[c], kinds[c], c, r[c]) for c in filled) for r in records[: MOST_ROWS[0]]),
         tuple(titles[c]["title"] for c in kinds if c not in filled),
         len(records),
     )
@@ -261,7 +269,9 @@ def _assets(pages: list[Page]) -> dict[str, object]:
         "library": library,
         "script": script,
         "policy": policy,
-        "figures": json.dumps(figures, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "figures": json.dumps(
+            {"layout": COMMON_LAYOUT, "figures": figures}, ensure_ascii=False, separators=(",", ":")
+        ).replace("<", "\\u003c"),
     }
 
 

@@ -13,7 +13,7 @@
   };
 
   // Charts: each name of a CSS variable becomes the colour it stands for in this theme.
-  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const { layout: common, figures } = JSON.parse(document.getElementById("figures").textContent);
   const probe = document.body.appendChild(document.createElement("i"));
   probe.hidden = true;
   const colour = (name) => {
@@ -27,8 +27,8 @@
   };
   const config = { displaylogo: false, showSendToCloud: false, plotlyServerURL: "", displayModeBar: false, responsive: true };
   const draw = (place) => {
-    const figure = coloured(figures[place.dataset.figure]);
-    Plotly.react(place, figure.data, figure.layout, config);
+    const { data, layout, template } = coloured({ ...figures[place.dataset.figure], template: { layout: common } });
+    Plotly.react(place, data, { ...layout, template }, config);
   };
   const drawAll = () => all(".chart").forEach(draw);
   const dress = () => {

@@ -154,8 +154,7 @@ def test_a_timeline_knows_the_width_of_its_bars() -> None:
     ]
     (drawing,) = draw(Chart("timeline", "t", rows="bucket_us", series="label"), records, "x")
     (trace,) = drawing.figure["data"]
-    assert trace["x"] == ["2026-09-21 14:13:20.000", "2026-09-21 14:13:20.100"]
-    assert trace["y"] == [3, 4]
+    assert (trace["x0"], trace["dx"], trace["y"]) == ("2026-09-21 14:13:20.000", 100, [3, 4])
     assert trace["width"] == 100
 
 
