@@ -104,6 +104,12 @@ def frame(column: int, row: int) -> Figure:
     return {"type": "rect", "x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5, "line": line}
 
 
+def line_at(moment: str) -> Figure:
+    """A line through a chart over time at a moment."""
+    line = {"color": "var(--frame)", "width": 2, "dash": "dash"}
+    return {"type": "line", "x0": moment, "x1": moment, "y0": 0, "y1": 1, "yref": "paper", "line": line}
+
+
 def plain(names: Sequence[str]) -> list[str]:
     """Names as plotly shows them letter by letter: it reads a few HTML tags."""
     return [escape(name, quote=False) for name in names]

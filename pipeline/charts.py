@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from pipeline.chart_style import (
     base_layout,
     count_axis,
     frame,
+    line_at,
     name_axis,
     number_format,
     plain,
@@ -36,7 +37,10 @@ _FOLDED: dict[str, tuple[str, ...]] = {"timeline": (), "strips": ("rows",)}
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What to draw: `rows`, `columns`, `series`, `value` name columns; `each` names one to give a picture per value."""
+    """What to draw: `rows`, `columns`, `series`, `value` name columns; `each` names one to give a picture per value.
+
+    `marks` names the list of moments to mark; bars `in_order` stand as the records do, not by size.
+    """
 
     kind: str
     title: str
@@ -48,6 +52,8 @@ class Chart:
     series: str = ""
     each: str = ""
     size: str = ""
+    marks: str = ""
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ class Drawing:
     figure: Figure
 
 
-def draw(chart: Chart, records: Sequence[Record], name: str) -> list[Drawing]:
+def draw(chart: Chart, records: Sequence[Record], name: str, marks: Sequence[Record] = ()) -> list[Drawing]:
     """The pictures of `chart`: one, or one for each of the largest groups; none without records."""
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
@@ -69,9 +75,20 @@ def draw(chart: Chart, records: Sequence[Record], name: str) -> list[Drawing]:
     sizes = {group: sum(number(r[chart.size or chart.value]) for r in rows) for group, rows in groups.items()}
     largest = [group for group in by_size(sizes) if sizes[group]]
     return [
-        _drawing(chart, groups[group], f"{name}-{place}", group)
+        _marked(_drawing(chart, groups[group], f"{name}-{place}", group), marks)
         for place, group in enumerate(largest[:MOST_GROUPS], start=1)
     ]
+
+
+def _marked(drawing: Drawing, marks: Sequence[Record]) -> Drawing:
+    """With a dashed line wherever something of the drawing's service, or of no one's, began or ended to change."""
+    own = [m for m in marks if not drawing.group or m["service"] in (drawing.group, None)]
+    moments = sorted({int(str(m[edge])) for m in own for edge in ("first_us", "last_us")})[:MOST]
+    if not moments:
+        return drawing
+    layout = drawing.figure["layout"]
+    layout["shapes"] = [*layout.get("shapes", ()), *(line_at(_clock(us)) for us in moments)]
+    return replace(drawing, title=f"{drawing.title}; dashed: when rules or pods changed")
 
 
 def _drawing(chart: Chart, records: Sequence[Record], name: str, group: str) -> Drawing:
@@ -122,7 +139,7 @@ def bars(chart: Chart, records: Sequence[Record]) -> Figure:
     import plotly.graph_objects as go
 
     sizes = sizes_of(records, chart.value, chart.rows)
-    names = by_size(sizes)
+    names = list(sizes) if chart.in_order else by_size(sizes)
     trace = go.Bar(
         orientation="h",
         x=[sizes[n] for n in names],

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline import __version__, numbers, resources
 from pipeline.chart_style import COMMON_LAYOUT
 from pipeline.charts import Chart, draw
-from pipeline.schema import DOUBTS, EVIDENCE, LABELS, PARTS, REASONS
+from pipeline.schema import DOUBTS, EVENTS, EVIDENCE, LABELS, PARTS, REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +26,16 @@ if TYPE_CHECKING:
     from pipeline.engines.duckdb import Connection
 
 PLOTLY = "plotly-cartesian-{version}.min.js"
-MOST_ROWS = (50, 30, 20, 10)  # of a table: the first that keeps the page, without plotly.js, within MOST_BYTES
+MOST_ROWS = (50, 40, 30, 25, 20, 10)  # of a table: the first that keeps the page, without plotly.js, within MOST_BYTES
 MOST_BYTES = 300_000
-_MEANINGS = {"label": LABELS, "evidence": EVIDENCE, "reason": REASONS, "doubt": DOUBTS, "part": PARTS}
+_MEANINGS = {
+    "label": LABELS,
+    "evidence": EVIDENCE,
+    "reason": REASONS,
+    "doubt": DOUBTS,
+    "part": PARTS,
+    "event": EVENTS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +163,7 @@ def _section(folder: Path, parent: str) -> Section:
     )
 
 
-def _page(con: Connection, env: Environment, section: Section, facts: Mapping[str, object]) -> Page:
+def _page(con: Connection, env: Environment, section: Section, facts: Mapping[str, list[Record]]) -> Page:
     result = con.sql(section.sql)
     kinds = {name: str(kind) for name, kind in zip(result.columns, result.types, strict=True)}
     records: list[Record] = [dict(zip(kinds, row, strict=True)) for row in result.fetchall()]
@@ -167,7 +174,7 @@ def _page(con: Connection, env: Environment, section: Section, facts: Mapping[st
     return Page(
         section,
         words,
-        _pictures(section, named),
+        _pictures(section, named, facts),
         tuple((c, titles[c]["title"], _is_number(kinds[c])) for c in filled),
         tuple(tuple(_cell(titles[c], kinds[c], c, r[c]) for c in filled) for r in records[: MOST_ROWS[0]]),
         tuple(titles[c]["title"] for c in kinds if c not in filled),
@@ -175,11 +182,11 @@ def _page(con: Connection, env: Environment, section: Section, facts: Mapping[st
     )
 
 
-def _pictures(section: Section, records: list[Record]) -> dict[str, list[Drawing]]:
+def _pictures(section: Section, records: list[Record], facts: Mapping[str, list[Record]]) -> dict[str, list[Drawing]]:
     """The section's drawings by the group they are of, the charts of one group side by side."""
     pictures: dict[str, list[Drawing]] = {}
     for number, chart in enumerate(section.charts, start=1):
-        for drawing in draw(chart, records, f"{section.anchor}-{number}"):
+        for drawing in draw(chart, records, f"{section.anchor}-{number}", facts.get(chart.marks, ())):
             pictures.setdefault(drawing.group, []).append(drawing)
     return pictures
 

@@ -3,7 +3,7 @@
 -- key: connection_id
 -- store: no
 SELECT
-  c.connection_id, c.service, c.label,
+  c.connection_id, c.service, c.label, c.ingress_node, c.trace_id, c.affinity, c.affinity_reason,
   COALESCE(c.ingress_node, c.snat_ip) AS entered_at,
   COALESCE(c.pod, c.pod_ip) AS served_by,
   c.start_us - COALESCE(k.ahead_us, 0) AS at_us

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.schema import decisions, inputs, marts, objects, results, verdicts
 from pipeline.schema.declare import Column, Row, Table
-from pipeline.schema.words import DOUBTS, EVIDENCE, LABELS, PARTS, REASONS
+from pipeline.schema.words import DOUBTS, EVENTS, EVIDENCE, LABELS, PARTS, REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +19,7 @@ TABLES: dict[str, Table] = {
 
 __all__ = [
     "DOUBTS",
+    "EVENTS",
     "EVIDENCE",
     "INPUT_TABLES",
     "LABELS",

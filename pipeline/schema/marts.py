@@ -117,6 +117,31 @@ width_us BIGINT Width of the buckets, as in `distribution_times`.
 connection_count BIGINT Connections that began in it.""",
     ),
     table(
+        "distribution_events",
+        "event of a service, node and pod",
+        "run event service node pod at_us",
+        """
+event VARCHAR first-chosen, last-chosen, pod-began, pod-ended, endpoint-gone or rules-dumped.
+service VARCHAR namespace/name; NULL for what concerns no service alone.
+node VARCHAR Node whose rules, pod or dump it is about.
+pod VARCHAR namespace/name of the pod, or its address.
+at_us BIGINT When.
+connection_count BIGINT Connections that this node had chosen for without the pod before, or after; or that found their endpoint gone.
+expected_choices DOUBLE How many of these the pod should have got, by its share of the whole run.""",
+    ),
+    table(
+        "distribution_durations",
+        "service, class of durations",
+        "run service least_us is_long",
+        """
+service VARCHAR namespace/name.
+least_us BIGINT The shortest duration of the class: 0, 10 ms, 100 ms, 1 s, 10 s, 1 or 10 minutes.
+is_long BOOLEAN Whether they lasted more than half of the run's time.
+connection_count BIGINT Connections.
+request_count BIGINT HTTP requests, where the export says so.
+byte_count BIGINT Bytes of the anchor flows, both directions.""",
+    ),
+    table(
         "distribution_ports",
         "rewritten source address and endpoint",
         "run snat_ip protocol pod_ip pod_port",

@@ -51,6 +51,15 @@ REASONS: dict[str, str] = {
     "other-node": "The same client was seen before on another node, which keeps a list of its own.",
 }
 
+EVENTS: dict[str, str] = {
+    "first-chosen": "The node's rules began to choose the pod: before, it got none where twenty or more were due.",
+    "last-chosen": "The node's rules ceased to choose the pod: after, it got none where twenty or more were due.",
+    "pod-began": "The pod's object says that it started.",
+    "pod-ended": "The pod's object says that it ended, or was to end.",
+    "endpoint-gone": "A client came back, and the endpoint it had before was gone.",
+    "rules-dumped": "A dump of the node's rules was taken.",
+}
+
 DOUBTS: dict[str, str] = {
     "no-certain-rules": "For most of its connections no rules are known for certain: give the rule dumps of the nodes where they entered.",
     "rules-drifted": "Connections reached pods that the rules do not have, so the rules changed during the run or the dump is not of its time.",

@@ -140,7 +140,8 @@ def captures() -> Rows:
         }
         for n, node in enumerate(NODES)
     ]
-    rules = {"kind": "rules", "format": "iptables-save", "row_count": 90, "kept_count": 90, "rejected_count": 0}
+    rules: dict[str, object] = {"kind": "rules", "format": "iptables-save", "row_count": 90, "kept_count": 90}
+    rules |= {"rejected_count": 0, "taken_us": START_US + 5_000_000, "taken_in_utc": True}
     rows.append({"capture_id": "0000000a", "node": NODES[0], "file": f"nodes/{NODES[0]}/rules.txt", **rules})
     return rows
 

@@ -1,9 +1,8 @@
 SELECT
   bucket_us,
-  CAST(width_us AS DOUBLE) / 1000000 AS width_s,
-  service,
+  CAST(MAX(width_us) AS DOUBLE) / 1000000 AS width_s,
   label,
-  entered_at,
-  connection_count
+  CAST(SUM(connection_count) AS BIGINT) AS connection_count
 FROM distribution_times
-ORDER BY bucket_us NULLS LAST, service NULLS LAST, label NULLS LAST, entered_at NULLS LAST
+GROUP BY bucket_us, label
+ORDER BY bucket_us NULLS LAST, label NULLS LAST
