@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MOST = 20
 MOST_GROUPS = 4
 _MOST_NUMBERED_CELLS = 200
+_FEW_WHOLE = 5  # counts up to here get no ticks between whole numbers
 _DIGITS = {"deviance": 1}
 _FOLDED: dict[str, tuple[str, ...]] = {"timeline": (), "strips": ("rows",)}
 
@@ -39,7 +40,7 @@ _FOLDED: dict[str, tuple[str, ...]] = {"timeline": (), "strips": ("rows",)}
 class Chart:
     """What to draw: `rows`, `columns`, `series`, `value` name columns; `each` names one to give a picture per value.
 
-    `marks` names the list of moments to mark; bars `in_order` stand as the records do, not by size.
+    `marks` names the list of moments to mark; with `in_order` bars and groups stand as the records do, not by size.
     """
 
     kind: str
@@ -73,7 +74,7 @@ def draw(chart: Chart, records: Sequence[Record], name: str, marks: Sequence[Rec
     for record in records:
         groups[str(record[chart.each]) if chart.each else ""].append(record)
     sizes = {group: sum(number(r[chart.size or chart.value]) for r in rows) for group, rows in groups.items()}
-    largest = [group for group in by_size(sizes) if sizes[group]]
+    largest = [group for group in (sizes if chart.in_order else by_size(sizes)) if sizes[group]]
     return [
         _marked(_drawing(chart, groups[group], f"{name}-{place}", group), marks)
         for place, group in enumerate(largest[:MOST_GROUPS], start=1)
@@ -151,7 +152,10 @@ def bars(chart: Chart, records: Sequence[Record]) -> Figure:
         marker={"color": "var(--bar)"},
         insidetextfont={"color": "var(--on-bar)"},
     )
-    return _figure([trace], bar_layout(names, chart.unit))
+    layout = bar_layout(names, chart.unit)
+    if max(sizes.values()) <= _FEW_WHOLE:
+        layout["xaxis"]["dtick"] = 1
+    return _figure([trace], layout)
 
 
 def stacked(chart: Chart, records: Sequence[Record]) -> Figure:

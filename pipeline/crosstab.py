@@ -16,6 +16,7 @@ _LONGEST = 20
 _SHORTEST = 5
 _LONG_BEGINNING = 8
 _MARKS = "/-"
+_APART = "pods on "  # the words before a node's name are kept
 
 
 def number(value: object) -> float:
@@ -43,11 +44,13 @@ def by_size(sizes: Mapping[str, float]) -> list[str]:
 
 def short_names(names: Sequence[str]) -> list[str]:
     """Names without the beginning they share with others, where it is long; of a name still too long the end."""
+    words = [name.rpartition(_APART)[:2] for name in names]
+    names = [name.rpartition(_APART)[2] for name in names]
     alike: dict[str, list[str]] = defaultdict(list)
     for name in names:
         alike[name[:_LONG_BEGINNING]].append(name)
     cuts = {beginning: _cut(group) for beginning, group in alike.items()}
-    return [_without(name, cuts[name[:_LONG_BEGINNING]]) for name in names]
+    return ["".join(w) + _without(name, cuts[name[:_LONG_BEGINNING]]) for w, name in zip(words, names, strict=True)]
 
 
 def _cut(names: Sequence[str]) -> int:

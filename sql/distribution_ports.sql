@@ -1,10 +1,11 @@
--- about: Ports that a node address held at once towards one endpoint, at the most: each has to be another, of 64,512. A TCP
+-- about: Ports that a node address held at once towards one endpoint, at the most: each has to be another. There are 64,512,
+-- about: from 1024 up, or as many as the node's rule of masquerading says (`--to-ports`), if the ports seen agree. A TCP
 -- about: connection is taken to hold its port for 120 seconds after its last packet, any other for 30: Linux's own times.
 -- grain: rewritten source address and endpoint
 -- key: snat_ip, protocol, pod_ip, pod_port
 WITH held AS (
   SELECT
-    snat_ip, protocol, pod_ip, pod_port, pod, service, ingress_node, start_us,
+    snat_ip, snat_port, protocol, pod_ip, pod_port, pod, service, ingress_node, start_us,
     end_us + CASE WHEN protocol = 'tcp' THEN 120000000 ELSE 30000000 END AS free_us
   FROM connections
   WHERE source_nat AND snat_ip IS NOT NULL AND pod_ip IS NOT NULL AND start_us IS NOT NULL AND end_us IS NOT NULL
@@ -41,9 +42,33 @@ owners AS (
     CASE WHEN COUNT(DISTINCT pod) = 1 THEN MIN(pod) END AS pod,
     CASE WHEN COUNT(DISTINCT service) = 1 THEN MIN(service) END AS service,
     CASE WHEN COUNT(DISTINCT ingress_node) = 1 THEN MIN(ingress_node) END AS node,
+    MIN(snat_port) AS least_port,
+    MAX(snat_port) AS most_port,
     COUNT(*) AS connection_count
   FROM held
   GROUP BY snat_ip, protocol, pod_ip, pod_port
+),
+said AS (
+  SELECT
+    node,
+    CAST(REGEXP_EXTRACT(text, '--to-ports ([0-9]+)-([0-9]+)', 1) AS BIGINT) AS first_port,
+    CAST(REGEXP_EXTRACT(text, '--to-ports ([0-9]+)-([0-9]+)', 2) AS BIGINT) AS last_port
+  FROM rules
+  WHERE table_name = 'nat' AND chain = 'KUBE-POSTROUTING' AND target = 'MASQUERADE' AND text LIKE '%--to-ports %-%'
+),
+ranges AS (
+  SELECT node, MIN(first_port) AS first_port, MIN(last_port) AS last_port
+  FROM said
+  GROUP BY node
+  HAVING MIN(first_port) = MAX(first_port) AND MIN(last_port) = MAX(last_port)
+),
+sizes AS (
+  SELECT
+    o.*,
+    COALESCE(CASE WHEN o.least_port >= g.first_port AND o.most_port <= g.last_port
+      THEN g.last_port - g.first_port + 1 END, 64512) AS range_count
+  FROM owners AS o
+  LEFT JOIN ranges AS g ON g.node = o.node
 )
 SELECT
   o.snat_ip,
@@ -55,9 +80,12 @@ SELECT
   o.node,
   o.connection_count,
   r.held_count,
-  CAST(r.held_count AS DOUBLE) / 64512 AS range_share,
+  o.least_port,
+  o.most_port,
+  o.range_count,
+  CAST(r.held_count AS DOUBLE) / o.range_count AS range_share,
   r.at_us AS peak_us
-FROM owners AS o
+FROM sizes AS o
 INNER JOIN ranked AS r
   ON r.snat_ip = o.snat_ip AND r.protocol = o.protocol AND r.pod_ip = o.pod_ip
   AND r.pod_port = o.pod_port AND r.place = 1

@@ -155,8 +155,24 @@ service VARCHAR namespace/name; NULL if not known, or several.
 node VARCHAR Node that rewrites; NULL if not known.
 connection_count BIGINT Connections.
 held_count BIGINT Ports held at once, at the most.
-range_share DOUBLE Their share of the 64,512 that are there.
+least_port INTEGER The lowest port seen.
+most_port INTEGER The highest port seen.
+range_count BIGINT Ports that there are: 64,512, or what the node's rules say.
+range_share DOUBLE Share of these that was held.
 peak_us BIGINT When that was first so.""",
+    ),
+    table(
+        "distribution_port_times",
+        "rewritten source address, endpoint and time bucket",
+        "run snat_ip protocol pod_ip pod_port bucket_us",
+        """
+snat_ip VARCHAR Address that stands for clients.
+protocol VARCHAR tcp, udp or sctp.
+pod_ip VARCHAR Address of the endpoint.
+pod_port INTEGER Port of the endpoint.
+bucket_us BIGINT Begin of the bucket.
+width_us BIGINT Width of the buckets, as in `distribution_times`.
+held_count BIGINT Ports held at its end.""",
     ),
     table(
         "distribution_returns",

@@ -1,4 +1,5 @@
--- One row a service, the busiest first: whether its spread is even, and why not.
+-- One row a service, uneven ones first, then the busiest: whether its spread is even, and why not.
 SELECT v.*
 FROM verdicts AS v
-ORDER BY v.connection_count DESC NULLS LAST, v.service NULLS LAST
+ORDER BY
+  CASE WHEN v.verdict = 'uneven' THEN 0 ELSE 1 END, v.connection_count DESC NULLS LAST, v.service NULLS LAST

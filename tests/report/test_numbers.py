@@ -120,6 +120,7 @@ def test_groups_beyond_the_largest_are_left_to_the_table() -> None:
         (["node-a", "node-b"], ["node-a", "node-b"]),
         (["ns0/service-00", "ns0/service-01"], ["ns0/service-00", "ns0/service-01"]),
         (["x" * 40], ["…" + "x" * 20]),
+        (["pods on aks-nodepool1-2345-vmss000000", "default/web-0"], ["pods on …2345-vmss000000", "default/web-0"]),
         (["x" * 40 + "-0"], ["…" + "x" * 18 + "-0"]),
         ([], []),
     ],

@@ -91,3 +91,29 @@ def test_long_connections_are_named_with_what_they_carried(tmp_path: Path) -> No
     for anchor in ("skew", "durations"):
         assert "100 of 400 connections (25\u202f%) lasted more than half" in " ".join(page.texts[anchor].split(" "))
         assert "90\u202f%" in page.texts[anchor]
+
+
+def held_ports(count: int, **tables: Rows) -> tuple[list[tuple[object, ...]], list[int]]:
+    """What is said of `count` connections on one way, one every five seconds, and how many ports are held over time."""
+    way = {"ingress_node": NODES[0], "source_nat": True, "snat_ip": "10.220.1.4", "pod_ip": "10.1.0.1", "pod_port": 80}
+    at = [{"start_us": START_US + n * 5_000_000, "end_us": START_US + n * 5_000_000} for n in range(count)]
+    rows = [connection(n, **way, **at[n], snat_port=32_000 + n, label="snat-forwarded") for n in range(count)]
+    with database({"connections": rows, **tables}) as con:
+        said = con.sql("SELECT held_count, range_count, least_port, most_port FROM distribution_ports").fetchall()
+        held = con.sql("SELECT held_count FROM distribution_port_times ORDER BY bucket_us").fetchall()
+    return said, [n for (n,) in held]
+
+
+def test_ports_are_held_two_minutes_and_no_longer() -> None:
+    said, held = held_ports(40)
+    assert said == [(24, 64_512, 32_000, 32_039)]
+    assert held[:3] == [2, 4, 6], "buckets are ten seconds wide"
+    assert max(held) == held[-1] == 24
+    assert len(held) == 20
+
+
+@pytest.mark.parametrize(("ports", "range_count"), [("32000-32999", 1000), ("40000-40999", 64_512)])
+def test_a_rule_may_name_the_ports_there_are_unless_others_were_seen(ports: str, range_count: int) -> None:
+    rule = {"node": NODES[0], "table_name": "nat", "chain": "KUBE-POSTROUTING", "target": "MASQUERADE"}
+    said, _ = held_ports(5, rules=[rule | {"text": f"-A KUBE-POSTROUTING -p tcp -j MASQUERADE --to-ports {ports}"}])
+    assert said == [(5, range_count, 32_000, 32_004)]

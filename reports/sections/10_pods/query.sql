@@ -1,13 +1,13 @@
 WITH counted AS (
   SELECT
     service,
-    served_by,
+    COALESCE(served_by, 'pods on ' || pod_node) AS served_by,
     entered_at,
     CAST(SUM(connection_count) AS BIGINT) AS connection_count,
     CAST(SUM(request_count) AS BIGINT) AS request_count,
     CAST(SUM(byte_count) AS BIGINT) AS byte_count
   FROM distribution_paths
-  GROUP BY service, served_by, entered_at
+  GROUP BY service, COALESCE(served_by, 'pods on ' || pod_node), entered_at
 ),
 sized AS (
   SELECT

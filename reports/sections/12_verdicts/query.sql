@@ -16,4 +16,5 @@ SELECT
   peak_ratio,
   peak_limit_ratio
 FROM verdicts
-ORDER BY connection_count DESC NULLS LAST, service NULLS LAST
+ORDER BY
+  CASE WHEN verdict = 'uneven' THEN 0 ELSE 1 END, connection_count DESC NULLS LAST, service NULLS LAST

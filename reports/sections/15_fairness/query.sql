@@ -14,4 +14,5 @@ SELECT
 FROM expected_shares AS e
 INNER JOIN verdicts AS v ON v.service = e.service
 ORDER BY
+  CASE WHEN v.verdict = 'uneven' THEN 0 ELSE 1 END,
   v.connection_count DESC NULLS LAST, e.service NULLS LAST, e.connection_count DESC NULLS LAST, e.served_by NULLS LAST

@@ -1,10 +1,13 @@
 SELECT
-  COALESCE(node, snat_ip) || ' to ' || COALESCE(pod, pod_ip) || ':' || CAST(pod_port AS VARCHAR) AS way,
+  COALESCE(node, snat_ip) || ' to ' || COALESCE(pod, pod_ip) || ':' || CAST(pod_port AS VARCHAR)
+  || '/' || protocol AS way,
   snat_ip,
   service,
-  protocol,
   held_count,
   range_share,
+  range_count,
+  least_port,
+  most_port,
   peak_us,
   connection_count
 FROM distribution_ports
