@@ -123,6 +123,8 @@ def _ingest(con: Connection, folder: Path, inputs: Sequence[Input], job: Job, ma
 @contextmanager
 def _database(limits: Limits) -> Iterator[Connection]:
     con = connect(limits)
+    con.execute("SET preserve_insertion_order = false")  # no model depends on it, and keeping it takes memory
+    con.execute("SET disabled_optimizers = 'join_order'")  # models join many rows to few, as they are written
     try:
         yield con
     finally:

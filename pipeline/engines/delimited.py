@@ -100,7 +100,7 @@ class Delimited:
                 invalid_row_handler=skip,
             ),
             csv.ConvertOptions(
-                column_types={n: _ARROW_TYPES["VARCHAR" if n in self.loose else self.types[n]] for n in known},
+                column_types={n: pa.string() if n in self.loose else _ARROW_TYPES[self.types[n]] for n in known},
                 include_columns=known,
                 null_values=[""],
                 strings_can_be_null=True,
