@@ -40,7 +40,7 @@ _FOLDED: dict[str, tuple[str, ...]] = {"timeline": (), "strips": ("rows",)}
 class Chart:
     """What to draw: `rows`, `columns`, `series`, `value` name columns; `each` names one to give a picture per value.
 
-    `marks` names the list of moments to mark; with `in_order` bars and groups stand as the records do, not by size.
+    `marks` names the list of moments to mark; bars `in_order` stand as the records do, not by size.
     """
 
     kind: str
@@ -52,7 +52,6 @@ class Chart:
     across: str = ""
     series: str = ""
     each: str = ""
-    size: str = ""
     marks: str = ""
     in_order: bool = False
 
@@ -69,15 +68,14 @@ class Drawing:
 
 
 def draw(chart: Chart, records: Sequence[Record], name: str, marks: Sequence[Record] = ()) -> list[Drawing]:
-    """The pictures of `chart`: one, or one for each of the largest groups; none without records."""
+    """The pictures of `chart`: one, or one for each of the first groups; none without records."""
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         groups[str(record[chart.each]) if chart.each else ""].append(record)
-    sizes = {group: sum(number(r[chart.size or chart.value]) for r in rows) for group, rows in groups.items()}
-    largest = [group for group in (sizes if chart.in_order else by_size(sizes)) if sizes[group]]
+    filled = [group for group, rows in groups.items() if any(number(r[chart.value]) for r in rows)]
     return [
         _marked(_drawing(chart, groups[group], f"{name}-{place}", group), marks)
-        for place, group in enumerate(largest[:MOST_GROUPS], start=1)
+        for place, group in enumerate(filled[:MOST_GROUPS], start=1)
     ]
 
 

@@ -17,6 +17,7 @@ _SHORTEST = 5
 _LONG_BEGINNING = 8
 _MARKS = "/-"
 _APART = "pods on "  # the words before a node's name are kept
+_WAY = " to "
 
 
 def number(value: object) -> float:
@@ -44,6 +45,9 @@ def by_size(sizes: Mapping[str, float]) -> list[str]:
 
 def short_names(names: Sequence[str]) -> list[str]:
     """Names without the beginning they share with others, where it is long; of a name still too long the end."""
+    if names and all(_WAY in name for name in names):
+        halves = zip(*(name.split(_WAY, 1) for name in names), strict=True)
+        return [_WAY.join(both) for both in zip(*(short_names(half) for half in halves), strict=True)]
     words = [name.rpartition(_APART)[:2] for name in names]
     names = [name.rpartition(_APART)[2] for name in names]
     alike: dict[str, list[str]] = defaultdict(list)

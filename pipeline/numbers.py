@@ -15,6 +15,7 @@ FEW = 30
 _RARE = 0.01
 _NEVER = 1e-4
 _LEAST = 1e-12
+_MANY_TO_READ = 100  # of a unit, at least this many are said in the next one
 _NARROW = "\u202f"
 _BLANK = "\u00a0"
 
@@ -77,8 +78,12 @@ def fine_moment(us: object) -> str:
 
 
 def seconds(value: object) -> str:
-    """`0.1 s`."""
-    return f"{float(str(value)):,g}{_NARROW}s"
+    """`0.1 s`; what is less in ms or µs."""
+    number = float(str(value))
+    for unit, scale in ("µs", 1e6), ("ms", 1e3):
+        if 0 < abs(number) * scale < _MANY_TO_READ:
+            return f"{number * scale:,.4g}{_NARROW}{unit}"
+    return f"{number:,g}{_NARROW}s"
 
 
 def sentence(text: str) -> str:

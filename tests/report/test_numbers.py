@@ -38,6 +38,8 @@ def test_percent(share: float, text: str) -> None:
         ("file_bytes", 2_345_678, "2.35\u202fMB"),
         ("file_bytes", 999, "999\u202fB"),
         ("width_s", 0.1, "0.1\u202fs"),
+        ("spread_s", 0.000002, "2\u202fµs"),
+        ("offset_s", -0.0125, "-12.5\u202fms"),
         ("affinity_s", 10800, "10,800\u202fs"),
         ("source_nat", True, "yes"),
         ("pod", "default/a", "default/a"),
@@ -100,12 +102,12 @@ def test_what_is_not_drawn_is_counted() -> None:
     assert drawing.left_out == f"3 others with {80 + 79 + 78} connections are not drawn"
 
 
-def test_groups_beyond_the_largest_are_left_to_the_table() -> None:
+def test_groups_beyond_the_first_are_left_to_the_table() -> None:
     records: list[dict[str, object]] = [
         {"service": f"s{n}", "pod": "p", "connection_count": 50 + n} for n in range(MOST_GROUPS + 3)
     ]
     drawings = draw(Chart("bars", "t", rows="pod", each="service"), records, "x")
-    assert [d.group for d in drawings] == [f"s{n}" for n in reversed(range(3, MOST_GROUPS + 3))]
+    assert [d.group for d in drawings] == [f"s{n}" for n in range(MOST_GROUPS)]
 
 
 @pytest.mark.parametrize(
@@ -120,6 +122,7 @@ def test_groups_beyond_the_largest_are_left_to_the_table() -> None:
         (["node-a", "node-b"], ["node-a", "node-b"]),
         (["ns0/service-00", "ns0/service-01"], ["ns0/service-00", "ns0/service-01"]),
         (["x" * 40], ["…" + "x" * 20]),
+        (["n" * 30 + "-0 to d/web-0:80", "n" * 30 + "-1 to d/web-1:80"], ["…0 to d/web-0:80", "…1 to d/web-1:80"]),
         (["pods on aks-nodepool1-2345-vmss000000", "default/web-0"], ["pods on …2345-vmss000000", "default/web-0"]),
         (["x" * 40 + "-0"], ["…" + "x" * 18 + "-0"]),
         ([], []),
