@@ -82,6 +82,12 @@ def name_axis(names: Sequence[str]) -> Figure:
     return {"type": "category", "zeroline": False, "showgrid": False, **ticks}
 
 
+def time_axis() -> Figure:
+    """A layout's axis of time, with room for half a label: where plotly makes room, margins and labels may not settle."""
+    axis = {"type": "date", "title": axis_title("time (UTC)"), "showgrid": False, "automargin": "height"}
+    return {"xaxis": axis, "margin": {"l": 8, "r": 40, "t": 8, "b": 8}}
+
+
 def axis_title(text: str) -> Figure:
     """The title of an axis."""
     return {"text": text}

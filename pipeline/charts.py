@@ -19,6 +19,7 @@ from pipeline.chart_style import (
     number_format,
     plain,
     series_mark,
+    time_axis,
 )
 from pipeline.crosstab import by_size, crosstab, number, sizes_of
 
@@ -112,7 +113,7 @@ def heatmap(chart: Chart, records: Sequence[Record]) -> Figure:
     on_both = set(down) & set(across)
     if on_both:
         down.sort()
-    counts = [[cells.get((d, a), 0) for a in across] for d in down]
+    counts = [[round(cells.get((d, a), 0), 4) for a in across] for d in down]
     trace = go.Heatmap(
         z=counts,
         x=plain(across),
@@ -227,7 +228,7 @@ def strips(chart: Chart, records: Sequence[Record]) -> Figure:
         ygap=2,
     )
     layout = base_layout(110 + 26 * max(2, len(names)))
-    layout["xaxis"] |= {"type": "date", "title": axis_title("time (UTC)"), "showgrid": False}
+    layout |= time_axis()
     layout["yaxis"] |= name_axis(names) | {"autorange": "reversed"}
     return _figure([trace], layout)
 
@@ -254,7 +255,7 @@ def timeline(chart: Chart, records: Sequence[Record]) -> Figure:
     ]
     layout = base_layout(300)
     layout |= {"barmode": "stack", "showlegend": True, "bargap": 0}
-    layout["xaxis"] |= {"type": "date", "title": axis_title("time (UTC)"), "showgrid": False}
+    layout |= time_axis()
     layout["yaxis"] |= count_axis(f"{chart.unit} per {width_s:g} s")
     return _figure(traces, layout)
 

@@ -117,6 +117,47 @@ width_us BIGINT Width of the buckets, as in `distribution_times`.
 connection_count BIGINT Connections that began in it.""",
     ),
     table(
+        "distribution_sources",
+        "service, clients' group, way in and pod",
+        "run service client_group entered_at served_by",
+        """
+service VARCHAR namespace/name.
+client_group VARCHAR Network of the client (/24, IPv6 /32), `pods`, `nodes`, or `other networks`; NULL if it is not known.
+entered_at VARCHAR As in `distribution_paths`.
+served_by VARCHAR As in `distribution_paths`, or the pods of a node where which of them it was is not known.
+connection_count BIGINT Connections.
+client_count BIGINT Clients, each address once.
+request_count BIGINT HTTP requests, where the export says so.
+byte_count BIGINT Bytes of the anchor flows, both directions.""",
+    ),
+    table(
+        "distribution_lists",
+        "service port, node and endpoint",
+        "run service service_port node pod_ip pod_port",
+        """
+service VARCHAR namespace/name.
+service_port INTEGER The Service's own port number.
+node VARCHAR Node that remembers clients.
+pod_ip VARCHAR Address of the endpoint.
+pod_port INTEGER Port of the endpoint.
+pod VARCHAR namespace/name of its pod; NULL if not known.
+client_count BIGINT Clients that the node sent there, each address once.
+connection_count BIGINT Connections of theirs.""",
+    ),
+    table(
+        "distribution_losses",
+        "input file",
+        "run capture_id",
+        """
+capture_id VARCHAR The input file, as in `captures`.
+node VARCHAR Node it was captured on.
+file VARCHAR Path inside the capture folder.
+due_count BIGINT Packets of TCP handshakes that must have been there.
+missing_count BIGINT Those that were not captured.
+flow_count BIGINT TCP flows.
+one_sided_count BIGINT Those of which one direction alone was captured.""",
+    ),
+    table(
         "distribution_events",
         "event of a service, node and pod",
         "run event service node pod at_us",

@@ -34,7 +34,7 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
             if rows:
                 frame = pl.DataFrame(rows, table.names, orient="row", infer_schema_length=None)
                 con.register("given_rows", frame).execute(f"INSERT INTO {name} FROM given_rows")
-    models.build(con, ["places"])
+    models.build(con, ["places", "capture_losses"])
     for name in ("clocks", "starts"):
         con.execute(f"CREATE TABLE {name} AS {models.all_models()[name].sql}")
     for name in marts:
@@ -94,7 +94,8 @@ def plain_connections() -> Rows:
 
 def odd_connections() -> Rows:
     """A sticky service with a hostile name, an assumed node, what is nobody's, and what could not be labelled."""
-    sticky = {"service": NASTY, "ingress_node": NODES[1], "pod": NASTY + "-0", "pod_node": NODES[2], "hop": "forwarded"}
+    sticky: dict[str, object] = {"service": NASTY, "ingress_node": NODES[1], "pod": NASTY + "-0", "pod_node": NODES[2]}
+    sticky |= {"hop": "forwarded", "pod_ip": "10.100.2.9", "pod_port": 80}
     rows = [
         connection(
             1000 + n,

@@ -1,3 +1,3 @@
-SELECT file, line_number, reason, text
+SELECT file, line_number, reason, SUBSTR(text, 1, 200) AS text
 FROM rejects
 ORDER BY file NULLS LAST, line_number NULLS LAST, reason NULLS LAST
