@@ -83,7 +83,7 @@ def name_axis(names: Sequence[str]) -> Figure:
 
 
 def time_axis() -> Figure:
-    """A layout's axis of time, with room for half a label: where plotly makes room, margins and labels may not settle."""
+    """A layout's axis of time, with fixed room for half a label: margins that follow labels may not settle."""
     axis = {"type": "date", "title": axis_title("time (UTC)"), "showgrid": False, "automargin": "height"}
     return {"xaxis": axis, "margin": {"l": 8, "r": 40, "t": 8, "b": 8}}
 
