@@ -16,9 +16,13 @@
   const { layout: common, figures } = JSON.parse(document.getElementById("figures").textContent);
   const probe = document.body.appendChild(document.createElement("i"));
   probe.hidden = true;
+  const colours = new Map();
   const colour = (name) => {
-    probe.style.color = `var(${name})`;
-    return getComputedStyle(probe).color;
+    if (!colours.has(name)) {
+      probe.style.color = `var(${name})`;
+      colours.set(name, getComputedStyle(probe).color);
+    }
+    return colours.get(name);
   };
   const coloured = (value) => {
     if (typeof value === "string") return /^var\(--[\w-]+\)$/.test(value) ? colour(value.slice(4, -1)) : value;
@@ -33,6 +37,7 @@
   const drawAll = () => all(".chart").forEach(draw);
   const dress = () => {
     if (state.theme) root.dataset.theme = state.theme;
+    colours.clear();
     all(".chart.js-plotly-plot").forEach(draw);
   };
   const waiting = all(".chart");

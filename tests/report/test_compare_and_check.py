@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import fromstring
 
 import pytest
 
 from pipeline import resources
-from pipeline.check import MEASURES, as_junit, check, read_thresholds
+from pipeline.check import MEASURES, USUAL, as_junit, check, read_thresholds
 from pipeline.compare import compare, show
 from pipeline.errors import UsageError
 from pipeline.report import comparison, write_comparison
@@ -18,8 +19,6 @@ from .conftest import NASTY, NODES, connection, database, usual_tables
 from .test_report import Reader
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import duckdb
 
 
@@ -140,3 +139,10 @@ def test_every_measure_can_be_measured() -> None:
         found = {row[2] for row in con.sql((resources.folder("reports") / "measures.sql").read_text()).fetchall()}
     assert found <= set(MEASURES)
     assert set(MEASURES) - found == set()
+
+
+def test_the_page_names_every_threshold_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "check-and-compare.md").read_text(encoding="utf-8")
+    rows = [[cell.strip().strip("`") for cell in line.split("|")[1:-1]] for line in page.splitlines() if "| `" in line]
+    found = {name: default for name, meaning, unit, default in rows if meaning and unit}
+    assert found == {name: USUAL.get(name, "none") for name in MEASURES}
