@@ -47,7 +47,6 @@
     draw(waiting.shift());
     setTimeout(drawNext); // one at a time, so that the page answers in between
   };
-  drawNext();
   document.getElementById("theme").addEventListener("click", () => {
     state.theme = isDark() ? "light" : "dark";
     remember();
@@ -112,5 +111,6 @@
   });
 
   dress();
+  setTimeout(drawNext); // the page is ready before its charts
   if (state.anchor) document.getElementById(state.anchor)?.scrollIntoView();
 })();
