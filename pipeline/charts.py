@@ -33,6 +33,7 @@ MOST = 20
 MOST_GROUPS = 4
 _MOST_NUMBERED_CELLS = 200
 _FEW_WHOLE = 5  # counts up to here get no ticks between whole numbers
+_REST = " other pods"  # many in one row, which the scale of colours leaves out
 _DIGITS = {"deviance": 1}
 _FOLDED: dict[str, tuple[str, ...]] = {"timeline": (), "strips": ("rows",)}
 
@@ -215,6 +216,7 @@ def strips(chart: Chart, records: Sequence[Record]) -> Figure:
     names = sorted({name for name, _ in cells})
     moments = _moments((m for _, m in cells), width_us)
     counts = [[cells.get((name, str(m)), 0) for m in moments] for name in names]
+    single = [row for name, row in zip(names, counts, strict=True) if not name.endswith(_REST)]
     trace = go.Heatmap(
         z=counts,
         x0=_clock(moments[0] + width_us // 2),
@@ -223,7 +225,7 @@ def strips(chart: Chart, records: Sequence[Record]) -> Figure:
         hovertemplate=f"%{{y}}<br>%{{x|%H:%M:%S.%L}} UTC<br>%{{z:,}} {chart.unit}<extra></extra>",
         colorscale=[[0, "var(--heat-low)"], [1, "var(--heat-high)"]],
         zmin=0,
-        zmax=max(map(max, counts)),
+        zmax=max(map(max, single or counts)),
         showscale=False,
         ygap=2,
     )

@@ -1,4 +1,4 @@
--- One row a service and kind of event: what changed between the first connection and the last.
+-- One row a service and kind of event: what changed between the first connection and the last; a dump of rules changes nothing.
 SELECT
   service,
   event,
@@ -8,5 +8,6 @@ SELECT
   COUNT(DISTINCT node) AS node_count,
   COALESCE(CAST(SUM(connection_count) AS BIGINT), 0) AS connection_count
 FROM distribution_events
+WHERE event <> 'rules-dumped'
 GROUP BY service, event
 ORDER BY first_us NULLS LAST, service NULLS LAST, event NULLS LAST
