@@ -60,6 +60,11 @@ class Form(StrEnum):
     PARQUET = "parquet"
 
 
+SUFFIXES = {".txt": Form.TABLE, ".md": Form.MARKDOWN, ".ndjson": Form.JSONL} | {
+    f".{form}": form for form in (Form.CSV, Form.JSON, Form.JSONL, Form.PARQUET)
+}
+
+
 class Keep(StrEnum):
     """How much of its packets a run keeps: all, what questions about packets need, or none."""
 

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
 from pipeline.config import Form
+from pipeline.diagnostics import warn
 from pipeline.engines.duckdb import connect, lake_views, literal
 from pipeline.errors import QueryError
+from pipeline.query_errors import unknown_run, what_is_wrong
+from pipeline.questions import create_questions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from pipeline.config import Limits
     from pipeline.engines.duckdb import Connection
     from pipeline.lake import Lake
@@ -28,6 +38,70 @@ _COPY = {
 }
 _ANSWER = "hopscope_answer"
 _NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*")
+_TICK_S = 0.05
+SHOWN_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where queries of a lake are answered: one database, a folder for answers on their way, seconds for each query."""
+
+    con: Connection
+    runs: tuple[str, ...]
+    scratch: Path
+    timeout_s: float | None = None
+
+    def answer(self, sql: str, form: Form, out: Path | None = None, shown_rows: int = SHOWN_ROWS) -> None:
+        """Write what one SELECT gives to `out`, or to stdout, there at most `shown_rows` of a table.
+
+        Raises:
+            QueryError: it is no single SELECT, takes too long, or DuckDB refuses it.
+            KeyboardInterrupt: the user stopped it; the next query can be asked.
+        """
+        import duckdb
+
+        limit = shown_rows if out is None and form in (Form.TABLE, Form.MARKDOWN) else None
+        try:
+            path, more = self._within_time(lambda: self._written(sql, form, limit))
+        except duckdb.Error as e:
+            raise what_is_wrong(e, sql, self.con) from e
+        if out is not None:
+            shutil.copyfile(path, out)
+        else:
+            with path.open("rb") as answer:
+                shutil.copyfileobj(answer, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        if more:
+            hint = "add LIMIT or WHERE to the query; `-o FILE` and the other formats hold all rows"
+            warn(f"only the first {limit:,} rows are shown", hint=hint)
+        if name := unknown_run(sql, self.runs):
+            warn(f"no run is called {name!r}", hint=f"there are: {', '.join(self.runs)}")
+
+    def _within_time(self, work: Callable[[], tuple[Path, bool]]) -> tuple[Path, bool]:
+        """What `work` gives. It is done aside because DuckDB hears of Ctrl-C late, or at its end only."""
+        began = time.monotonic()
+        with ThreadPoolExecutor(1) as aside:
+            job = aside.submit(work)
+            try:
+                while job not in wait([job], _TICK_S).done:
+                    if self.timeout_s is not None and time.monotonic() - began > self.timeout_s:
+                        hint = "ask for less, or give more with --timeout"
+                        raise QueryError(f"stopped after {self.timeout_s:g} s", hint=hint)
+            finally:
+                while job not in wait([job], _TICK_S).done:
+                    self.con.interrupt()
+            return job.result()
+
+    def _written(self, sql: str, form: Form, limit: int | None) -> tuple[Path, bool]:
+        """The file with the answer, and whether rows are missing in it."""
+        _let_stand(self.con, sql)
+        path, more = self.scratch / "answer", False
+        if form in (Form.TABLE, Form.MARKDOWN):
+            text, more = _laid_out(self.con, form, limit)
+            path.write_text(text, encoding="utf-8")
+        else:
+            self.con.execute(f"COPY (FROM {_ANSWER}) TO {literal(str(path))} ({_COPY[form]})")
+        return path, more
 
 
 def open_lake(lake: Lake, limits: Limits, run: str | None = None) -> Connection:
@@ -37,42 +111,21 @@ def open_lake(lake: Lake, limits: Limits, run: str | None = None) -> Connection:
     return con
 
 
-def run_query(con: Connection, lake: Lake, sql: str, form: Form, out: Path | None) -> None:
-    """Write what one SELECT gives to `out`, or to stdout. Nothing but the lake's files can be read from it.
-
-    Raises:
-        QueryError: it is no single SELECT, or DuckDB refuses it.
-    """
-    import duckdb
-
+@contextmanager
+def desk(con: Connection, lake: Lake, timeout_s: float | None = None, *, unsafe: bool = False) -> Iterator[Desk]:
+    """Answers queries; unless `unsafe`, nothing but the lake's files can be read, and no setting be changed."""
+    create_questions(con)
+    runs = tuple(m.run for m in lake.runs())
     with tempfile.TemporaryDirectory(prefix="hopscope-") as scratch:
-        _lock_down(con, lake, scratch)
-        try:
-            _answer(con, sql)
-            if form in (Form.TABLE, Form.MARKDOWN):
-                data = _laid_out(con, form).encode()
-            else:
-                path = Path(scratch) / "answer"
-                con.execute(f"COPY (FROM {_ANSWER}) TO {literal(str(path))} ({_COPY[form]})")
-                data = path.read_bytes()
-        except duckdb.Error as e:
-            raise QueryError(str(e)) from e
-    if out is not None:
-        out.write_bytes(data)
-    else:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        if not unsafe:
+            folders = ", ".join(literal(str(p)) for p in (lake.root, lake.root.resolve(), scratch))
+            con.execute(f"SET allowed_directories = [{folders}]")
+            con.execute("SET enable_external_access = false")
+        con.execute("SET lock_configuration = true")
+        yield Desk(con, runs, Path(scratch), timeout_s)
 
 
-def _lock_down(con: Connection, lake: Lake, scratch: str) -> None:
-    """From here on only the lake and `scratch` can be reached, and no setting be changed."""
-    folders = ", ".join(literal(str(p)) for p in (lake.root, lake.root.resolve(), scratch))
-    con.execute(f"SET allowed_directories = [{folders}]")
-    con.execute("SET enable_external_access = false")
-    con.execute("SET lock_configuration = true")
-
-
-def _answer(con: Connection, sql: str) -> None:
+def _let_stand(con: Connection, sql: str) -> None:
     """Let the view `hopscope_answer` stand for what one reading statement gives."""
     from duckdb import StatementType
 
@@ -82,19 +135,24 @@ def _answer(con: Connection, sql: str) -> None:
     if kinds[0] == StatementType.SELECT:
         con.sql(sql).create_view(_ANSWER)
     elif kinds[0] == StatementType.EXPLAIN:
-        con.sql(sql).create(_ANSWER)
+        con.register(_ANSWER, con.sql(sql).to_arrow_table())
     else:
         raise QueryError("only reading is allowed here", hint="give a SELECT; other tools can read the lake's Parquet")
 
 
-def _laid_out(con: Connection, form: Form) -> str:
-    """The rows as an aligned table; DuckDB itself turns each value into text."""
+def _laid_out(con: Connection, form: Form, limit: int | None) -> tuple[str, bool]:
+    """The rows as an aligned table, and whether there are more; DuckDB itself turns each value into text."""
     answer = con.sql(f"FROM {_ANSWER}")
     numeric = [bool(_NUMBERS.fullmatch(str(t))) for t in answer.types]
-    rows = con.sql(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {_ANSWER}").fetchall()
-    cells = [answer.columns, *([_cell(c, form) for c in row] for row in rows)]
+    most = "" if limit is None else f"LIMIT {limit + 1}"
+    rows = con.sql(f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM {_ANSWER} {most}").fetchall()
+    cells = [answer.columns, *([_cell(c, form) for c in row] for row in rows[:limit])]
     widths = [max(cell_len(row[i]) for row in cells) for i in range(len(numeric))]
     lines = [[_padded(c, w, n) for c, w, n in zip(row, widths, numeric, strict=True)] for row in cells]
+    return _joined(lines, widths, numeric, form), limit is not None and len(rows) > limit
+
+
+def _joined(lines: list[list[str]], widths: list[int], numeric: list[bool], form: Form) -> str:
     if form is Form.MARKDOWN:
         rule = ["-" * (w - 1) + ":" if n else "-" * w for w, n in zip(widths, numeric, strict=True)]
         return "".join(f"| {' | '.join(line)} |\n" for line in (lines[0], rule, *lines[1:]))

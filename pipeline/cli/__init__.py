@@ -24,7 +24,7 @@ def run_app() -> int:
         return fail(e)
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click makes an exit of a reader that left
         sys.stderr.close()
         return ExitCode.OK
     except Exception as e:

@@ -11,7 +11,7 @@ import typer
 
 from pipeline.cli.app import app
 from pipeline.cli.options import Common, with_common
-from pipeline.config import Form, Origin, StoryForm
+from pipeline.config import SUFFIXES, Form, Origin, StoryForm
 from pipeline.errors import UsageError
 
 
@@ -21,26 +21,44 @@ def sql(
     common: Common,
     query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="One SELECT; `-` reads it from stdin.")] = None,
     file: Annotated[Path | None, typer.Option("-f", "--file", help="File that holds the query.")] = None,
-    form: Annotated[Form, typer.Option("--format", help="How to print the result.")] = Form.TABLE,
+    form: Annotated[
+        Form | None, typer.Option("--format", help="How to print the result; default: by -o's suffix, else table.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the result here.")] = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Print every table and column, and stop.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print every table, column and macro, and stop.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="S", min=0.001, help="Stop a query after so many seconds.")
+    ] = None,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="Let queries read other files, and the network, not just the lake.")
+    ] = False,
 ) -> None:
-    """Read-only SQL over the lake; every table is in `--schema`.
+    """Read-only SQL over the lake; on a terminal, without a query, a prompt.
 
     Example: `hopscope sql "SELECT label, count(*) FROM connections GROUP BY label" --format csv`
     """
+    from pipeline.questions import questions_text
     from pipeline.schema import schema_text
 
     if schema:
-        sys.stdout.write(schema_text())
+        sys.stdout.write(f"{schema_text()}\n{questions_text()}")
         return
     from pipeline.lake import Lake
-    from pipeline.query import open_lake, run_query
+    from pipeline.query import desk, open_lake
 
     text = _query_text(query, file)
+    chosen = _form(form, output)
     lake = Lake(common.lake)
     lake.run(common.run)
-    run_query(open_lake(lake, common.limits, common.run), lake, text, form, output)
+    with desk(open_lake(lake, common.limits, common.run), lake, timeout, unsafe=unsafe) as asked:
+        if text is not None:
+            asked.answer(text, chosen, output)
+        elif output is not None:
+            raise UsageError("-o needs a query", hint="give it in quotes, or with -f")
+        else:
+            from pipeline.prompt import converse
+
+            converse(asked, chosen)
 
 
 @app.command()
@@ -108,7 +126,8 @@ def capture_kit() -> None:
     sys.stdout.write(script())
 
 
-def _query_text(query: str | None, file: Path | None) -> str:
+def _query_text(query: str | None, file: Path | None) -> str | None:
+    """The query; None where it is to be asked for."""
     if file is not None:
         try:
             return file.read_text(encoding="utf-8")
@@ -116,6 +135,18 @@ def _query_text(query: str | None, file: Path | None) -> str:
             raise UsageError(f"cannot be read: {e.strerror}", where=str(file)) from e
     if query == "-" or (query is None and not sys.stdin.isatty()):
         return sys.stdin.read()
-    if query is None:
+    if query is None and not sys.stdout.isatty():
         raise UsageError("no query given", hint='e.g. hopscope sql "SELECT * FROM connections LIMIT 5"')
     return query
+
+
+def _form(form: Form | None, output: Path | None) -> Form:
+    """What was asked for; else what the suffix of `output` says, else a table."""
+    if form is Form.PARQUET and output is None and sys.stdout.isatty():
+        raise UsageError("Parquet is no text to print", hint="write it with -o FILE, or pipe it on")
+    if form is None and output is not None and output.suffix:
+        if output.suffix.lower() not in SUFFIXES:
+            hint = f"add --format, or use one of {', '.join(SUFFIXES)}"
+            raise UsageError(f"the suffix {output.suffix} tells no format", where=str(output), hint=hint)
+        return SUFFIXES[output.suffix.lower()]
+    return form or Form.TABLE

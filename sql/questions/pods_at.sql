@@ -1,0 +1,5 @@
+-- about: Pods with the addresses they had at one time, in microseconds since 1970 UTC.
+-- parameters: at_us
+SELECT *
+FROM pods
+WHERE COALESCE(valid_from_us <= at_us, TRUE) AND COALESCE(at_us < valid_to_us, TRUE)
