@@ -27,7 +27,7 @@ _POLICY = re.compile(_LEAD + r"-(?:P (?P<base>\S+) (?P<policy>\S+)|N (?P<new>\S+
 _TOOL = r"(?:sudo\s+)?(?:/\S*/)?ip6?tables(?:-legacy|-nft)?\s+(?:-w\s+(?:\d+\s+)?)?"
 _RULE = re.compile(
     _LEAD + rf"(?:\[(?P<packets>\d+):(?P<bytes>\d+)\]\s*)?(?:{_TOOL})?(?:(?:-t|--table)\s+(?P<table>\w+)\s+)?"
-    r"(?:-A|--append|-I|--insert)\s+(?P<chain>[^\s{}]+)(?:\s+(?P<spec>.*?))?\s*$"
+    r"(?:-A|--append|-I|--insert)\s+(?P<chain>[^\s$*<>{}…]+)(?:\s+(?P<spec>.*?))?\s*$"
 )
 _RULE_LIKE = re.compile(
     r"^[\s<>#+$|]*(\[\d+:\d+\]|(-t \w+ )?-[AINPmjdsp] |-A|:[\w-]+ |--[a-z]+ )|tables .*-[AI] |\\n-A "

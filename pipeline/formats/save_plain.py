@@ -14,17 +14,18 @@ COLUMNS = (
 # What ends an option is the dash of the next one, and all letters are ASCII: one character always tells what comes, so
 # the line is matched without going back, many times faster.
 _COUNTERS = r"\[(?P<packet_count>[0-9]{1,18}):(?P<byte_count>[0-9]{1,18})\]"
+_NAME = r"[!-#%-)+-;=?-z|~]+"  # $ * < > { } stand in for a name: `-A {{ chain }}`, `-A KUBE-SEP-***`
 _ADDRESS = "[0-9a-f.:/]+"
 _COMMENT = r'comment --comment (?:"(?P<quoted>[ !#-\[\]-~]*)"|(?P<word>[0-9A-Za-z][!#-\[\]-~]*))'
 _MODULE = r"tcp|udp|recent|s(?:ctp|tatistic --mode random --probability [0-9.]+)"
 _OPTION = r"dport [0-9]+|se(?:t|conds [0-9]+)|r(?:check|eap|source)|name [!-~]+|mask [0-9a-f.:]+"
 _RULE = (
-    rf"^(?:{_COUNTERS} )?-A (?P<chain>[!-~]+) "
+    rf"^(?:{_COUNTERS} )?-A (?P<chain>{_NAME}) "
     rf"(?:! -s (?P<outside>{_ADDRESS}) -|-(?:s (?P<source>{_ADDRESS}) -)?)(?:d (?P<destination>{_ADDRESS}) -)?"
     rf"(?:p (?P<protocol>[a-z0-9]+) -)?(?:m (?:{_COMMENT}|{_MODULE}) -(?:m (?:{_MODULE}) -|-(?:{_OPTION}) -)*)?"
     r"j (?P<target>[0-9A-Za-z_-]+)(?: --(?:to-destination [0-9a-f.:\[\]]+|reject-with [a-z0-9-]+))?$"
 )
-_CHAIN = rf"^(?::(?P<chain>[!-~]+) (?P<target>[A-Z-]+)(?: {_COUNTERS})?|-N (?P<new>[!-~]+))$"
+_CHAIN = rf"^(?::(?P<chain>{_NAME}) (?P<target>[A-Z-]+)(?: {_COUNTERS})?|-N (?P<new>{_NAME}))$"
 
 
 def plain_rules(whole: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pipeline.formats.rules_common import Section
 
-_APPENDED = r"^(?:\[\d+:\d+\] )?-A (\S+)(?: |$)"
+_APPENDED = r"^(?:\[\d+:\d+\] )?-A ([^\s$*<>{}…]+)(?: |$)"
 _COUNTED = r"^\[(\d+):(\d+)\] -A "
 _QUOTED = r'"(?:[^"\\]|\\.)*"?'
 _COMMENT = r' --comment\s+("(?:[^"\\]|\\.)*|\S+)'

@@ -73,7 +73,16 @@ def test_columns_are_what_the_rules_words_say(rows, rules):
 
 
 @pytest.mark.parametrize(
-    "line", ['"*nat\\n:A - [0:0]\\n-A A -j B\\nCOMMIT\\n"', "    --dport 80 -j A"], ids=["escaped", "wrapped"]
+    "line",
+    [
+        pytest.param('"*nat\\n:A - [0:0]\\n-A A -j B\\nCOMMIT\\n"', id="escaped"),
+        pytest.param("    --dport 80 -j A", id="wrapped"),
+        pytest.param("-A {{ chain }} -j B", id="template"),
+        pytest.param("-A KUBE-SEP-*** -j B", id="masked"),
+        pytest.param("-A $CHAIN -j B", id="shell"),
+        pytest.param("-A <chain> -j B", id="manual"),
+        pytest.param("[1:60] -A KUBE-SVC-… -j B", id="shortened"),
+    ],
 )
 def test_a_line_with_rules_in_it_that_cannot_be_read_is_a_reject(line, tmp_path):
     path = tmp_path / "dump"
