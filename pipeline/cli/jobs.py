@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.app import app
+from pipeline.cli.completions import run_names, service_names
 from pipeline.cli.options import Common, node_paths, time_zeros, window, with_common
 from pipeline.config import Keep, ListForm, Window
 from pipeline.diagnostics import note
@@ -24,7 +25,13 @@ Capture = Annotated[
     Path, typer.Argument(metavar="CAPTURE", help="Folder with nodes/NODE/ and cluster/; `-` for stdin.")
 ]
 Services = Annotated[
-    list[str] | None, typer.Option("--service", metavar="NS/NAME", help="Keep this Service's connections only.")
+    list[str] | None,
+    typer.Option(
+        "--service",
+        metavar="NS/NAME",
+        autocompletion=service_names,
+        help="Keep this Service's connections only.",
+    ),
 ]
 Since = Annotated[str | None, typer.Option(metavar="T", help="Keep connections that start at or after T (ISO 8601).")]
 Until = Annotated[str | None, typer.Option(metavar="T", help="Keep connections that start before T (ISO 8601).")]
@@ -49,7 +56,10 @@ REPORT = Path("report.html")
 @app.command()
 @with_common
 def demo(common: Common) -> None:
-    """Run the packaged sample from capture to report; the newcomer's first command."""
+    """Run the packaged sample from capture to report; the newcomer's first command.
+
+    Example: `hopscope demo --lake ./demo-lake`
+    """
     from pipeline import resources
     from pipeline.lake import Lake
     from pipeline.run import Job, run_whole
@@ -100,7 +110,10 @@ def ingest(
     time_zero: Zeros = None,
     strict: Strict = False,
 ) -> None:
-    """Read a capture into the lake; `label` and `report` do the rest."""
+    """Read a capture into the lake; `label` and `report` do the rest.
+
+    Example: `hopscope ingest ./peak-2 --node node-a=./late/eth0.tsv.gz --keep-packets all`
+    """
     from pipeline.run import ingest_only
 
     manifest = ingest_only(_job(common, capture, fields, node, cluster, time_zero, keep_packets))
@@ -120,7 +133,10 @@ def inputs(
     form: Annotated[ListForm, typer.Option("--format", help="How to print it.")] = ListForm.TABLE,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 if anything is wrong.")] = False,
 ) -> None:
-    """What was found, taken for what, and what is wrong with it; nothing is kept."""
+    """What was found, taken for what, and what is wrong with it; nothing is kept.
+
+    Example: `hopscope inputs ./peak-2 --format json > inputs.json`
+    """
     from pipeline.inputs import look_at
     from pipeline.inputs_text import as_text
 
@@ -139,7 +155,10 @@ def label(
     since: Since = None,
     until: Until = None,
 ) -> None:
-    """Trace and label a run that is in the lake."""
+    """Trace and label a run that is in the lake.
+
+    Example: `hopscope label --run peak-2 --service default/web --since 2026-11-22T14:02:10Z`
+    """
     from pipeline.lake import Lake
     from pipeline.run import label_again
 
@@ -162,9 +181,14 @@ def report(common: Common, output: Report = REPORT, data: Data = None) -> None:
 @with_common
 def runs(
     common: Common,
-    delete: Annotated[str | None, typer.Option("--delete", metavar="NAME", help="Remove this run.")] = None,
+    delete: Annotated[
+        str | None, typer.Option("--delete", metavar="NAME", autocompletion=run_names, help="Remove this run.")
+    ] = None,
 ) -> None:
-    """List the runs of a lake."""
+    """List the runs of a lake.
+
+    Example: `hopscope runs --lake ./lake --delete peak-1`
+    """
     from pipeline.lake import Lake
 
     lake = Lake(common.lake)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.completions import run_names
 from pipeline.config import DEFAULT_LAKE, Limits, Window
 from pipeline.diagnostics import TALK
 from pipeline.errors import UsageError
@@ -62,7 +63,16 @@ def with_common(verb: Callable[..., None]) -> Callable[..., None]:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=default,
-            annotation=Annotated[kind, typer.Option(*flags, help=text, envvar=variable, rich_help_panel=_PANEL)],
+            annotation=Annotated[
+                kind,
+                typer.Option(
+                    *flags,
+                    help=text,
+                    envvar=variable,
+                    autocompletion=run_names if name == "run" else None,
+                    rich_help_panel=_PANEL,
+                ),
+            ],
         )
         for name, (kind, default, flags, text, variable) in _COMMON.items()
     ]

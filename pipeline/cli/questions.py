@@ -68,7 +68,10 @@ def explain(
     connection_id: Annotated[str, typer.Argument(metavar="CONNECTION_ID", help="As in the table connections.")],
     form: Annotated[StoryForm, typer.Option("--format", help="How to print it.")] = StoryForm.TEXT,
 ) -> None:
-    """The story of one connection: legs, rules followed, what was missing, display filters for tshark."""
+    """The story of one connection: legs, rules followed, what was missing, display filters for tshark.
+
+    Example: `hopscope explain 3f9fcf13-6 --run peak-2`
+    """
     from pipeline.explain import explain as tell
     from pipeline.lake import Lake
     from pipeline.query import open_lake

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import app
+from pipeline.cli.completions import run_names
 from pipeline.cli.options import Common, with_common
 from pipeline.config import CheckForm
 from pipeline.errors import CheckError
@@ -19,8 +20,8 @@ from pipeline.errors import CheckError
 @with_common
 def compare(
     common: Common,
-    run_a: Annotated[str, typer.Argument(metavar="RUN_A", help="The run before.")],
-    run_b: Annotated[str, typer.Argument(metavar="RUN_B", help="The run after.")],
+    run_a: Annotated[str, typer.Argument(metavar="RUN_A", autocompletion=run_names, help="The run before.")],
+    run_b: Annotated[str, typer.Argument(metavar="RUN_B", autocompletion=run_names, help="The run after.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write an HTML report of it here.")
     ] = None,

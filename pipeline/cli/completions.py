@@ -1,0 +1,29 @@
+"""What a shell may complete words of the command line with: runs, and Services, of the lake that `--lake` names."""
+
+from __future__ import annotations
+
+import typer  # noqa: TC002 - typer looks at the types of these functions when they are called
+
+from pipeline.config import DEFAULT_LAKE, Limits
+from pipeline.errors import HopscopeError
+
+
+def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Runs that begin so."""
+    from pipeline.lake import Lake
+
+    return [m.run for m in Lake(ctx.params.get("lake") or DEFAULT_LAKE).runs() if m.run.startswith(incomplete)]
+
+
+def service_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Services that begin so; none where there is no run yet."""
+    from pipeline.lake import Lake
+    from pipeline.query import open_lake
+
+    lake = Lake(ctx.params.get("lake") or DEFAULT_LAKE)
+    try:
+        con = open_lake(lake, Limits(), lake.run(ctx.params.get("run")).run)
+    except HopscopeError:
+        return []
+    names = con.sql("SELECT DISTINCT service FROM services ORDER BY service").fetchall()
+    return [name for (name,) in names if name.startswith(incomplete)]
