@@ -58,7 +58,7 @@ def fail(error: HopscopeError) -> ExitCode:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a job over files is: `file` at the start of each, `text` at any time."""
+    """How far a job over files is, in bytes: `file` at the start of each, `text` at any time."""
 
     file_count: int
     total_bytes: int

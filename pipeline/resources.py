@@ -8,7 +8,11 @@ _PACKAGE = Path(__file__).parent
 
 
 def folder(name: str) -> Path:
-    """The folder `name` ("sql", "reports" or "samples") that travels with the package."""
+    """The folder `name` ("sql", "reports" or "samples") that travels with the package.
+
+    Raises:
+        FileNotFoundError: it is not there, as where a wheel was built without it.
+    """
     for root in (_PACKAGE / "_resources", _PACKAGE.parent):
         if (root / name).is_dir():
             return root / name

@@ -144,7 +144,7 @@ def jain(counts: Numbers, expected: Numbers) -> Numbers:
 
 
 def peak(counts: Numbers, expected: Numbers) -> Numbers:
-    """How many times its expected count the most loaded place has; for equal shares, maximum over mean."""
+    """How many times its expected count each run's most loaded place has; for equal shares, maximum over mean."""
     most: Numbers = _load(counts, expected).max(-1)
     return most
 

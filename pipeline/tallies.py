@@ -40,7 +40,7 @@ class Table:
 
     @property
     def even_split(self) -> Numbers:
-        """The same if every node had received alike."""
+        """The same shares, by group and place, if every node had received alike."""
         import numpy as np
 
         by_node: dict[str, list[int]] = defaultdict(list)

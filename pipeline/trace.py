@@ -91,14 +91,22 @@ def render_text(answer: Mapping[str, Any]) -> str:
 def trace_files(
     rules: Sequence[Path], packets: Iterable[Packet], node_ips: Sequence[str] = (), origin: str | None = None
 ) -> Iterator[dict[str, object]]:
-    """One answer for each packet, as `trace --format json` prints it."""
+    """One answer for each packet, as `trace --format json` prints it.
+
+    Raises:
+        InputError: a dump has no rules, or an address is none.
+    """
     rule_set = read_rules(*rules)
     for packet in packets:
         yield answer(rule_set, packet, node_ips, origin)
 
 
 def read_rules(*paths: Path) -> RuleSet:
-    """The rules in one node's dumps; nft's view of tables that iptables-save shows whole cannot add to them."""
+    """The rules in one node's dumps; nft's view of tables that iptables-save shows whole cannot add to them.
+
+    Raises:
+        InputError: a dump is of no form that is read, or has no rules.
+    """
     import polars as pl
 
     dumps = [(path, *_rows(path)) for path in paths]
@@ -133,7 +141,11 @@ def _rows(path: Path) -> tuple[str, pl.DataFrame]:
 
 
 def answer(rules: RuleSet, packet: Packet, node_ips: Sequence[str], origin: str | None) -> dict[str, object]:
-    """What the rules do with one packet."""
+    """What the rules do with one packet.
+
+    Raises:
+        InputError: an address of the packet is none.
+    """
     try:
         source, destination = number(packet.src_ip), number(packet.dst_ip)
     except ValueError as e:

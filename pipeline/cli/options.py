@@ -90,7 +90,11 @@ def _gather(options: dict[str, object]) -> Common:
 
 
 def node_paths(pairs: list[str]) -> dict[str, list[Path]]:
-    """Paths by node from NAME=PATH words."""
+    """Paths by node from NAME=PATH words.
+
+    Raises:
+        UsageError: a word is not NAME=PATH.
+    """
     found: dict[str, list[Path]] = defaultdict(list)
     for pair in pairs:
         name, sign, path = pair.partition("=")
@@ -101,7 +105,11 @@ def node_paths(pairs: list[str]) -> dict[str, list[Path]]:
 
 
 def time_zeros(pairs: list[str]) -> dict[str, str]:
-    """Times that relative ones count from, in seconds since 1970 UTC, by file, from FILE=TIME words."""
+    """Times that relative ones count from, in seconds since 1970 UTC, by file, from FILE=TIME words.
+
+    Raises:
+        UsageError: a word is not FILE=TIME.
+    """
     found = {}
     for pair in pairs:
         file, _, time = pair.rpartition("=")
@@ -113,7 +121,11 @@ def time_zeros(pairs: list[str]) -> dict[str, str]:
 
 
 def window(service: list[str] | None, since: str | None, until: str | None) -> Window:
-    """What connections to keep, from the words of the command line."""
+    """What connections to keep, from the words of the command line.
+
+    Raises:
+        UsageError: a time is not in ISO 8601.
+    """
     return Window(tuple(service or ()), _microseconds(since, "--since"), _microseconds(until, "--until"))
 
 

@@ -58,7 +58,11 @@ class JsonText:
         return between.end() if between else position
 
     def value(self, position: int) -> tuple[object, int]:
-        """The value at `position`, and where the next thing stands."""
+        """The value at `position`, and where the next thing stands.
+
+        Raises:
+            BrokenError: what stands there is no whole JSON value; it tells the place.
+        """
         try:
             value, end = _DECODER.raw_decode(self.text, position)
         except json.JSONDecodeError as e:

@@ -51,7 +51,7 @@ def lines_frame(lines: Sequence[Line]) -> pl.DataFrame:
 
 
 def appended(whole: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(the lines `-A CHAIN ...`, with counters in front or without; the other lines), those that are as `Line`s."""
+    """(rows of lines `-A CHAIN ...`, with counters in front or without; the other lines), those that are as `Line`s."""
     import polars as pl
 
     text = pl.col("text")

@@ -54,7 +54,7 @@ class Piece:
         return ends if not self.data or self.data.endswith(b"\n") else np.append(ends, len(self.data))
 
     def places(self, char: bytes) -> np.ndarray:
-        """Where a character is."""
+        """Where a character is: an index into `data` for each time it stands there."""
         import numpy as np
 
         return np.flatnonzero(np.frombuffer(self.data, np.uint8) == ord(char))

@@ -48,7 +48,11 @@ class TsharkFields:
         return 95 if header(plain(head.split("\n")[layout.header_lines - 1])) else 80
 
     def layout(self, head: str, fields: Sequence[str] = ()) -> Layout:
-        """The layout of an export that starts with `head`; `fields` names the columns of one without a header."""
+        """The layout of an export that starts with `head`; `fields` names the columns of one without a header.
+
+        Raises:
+            InputError: no line shows what its columns are, or none has as many cells as `fields`.
+        """
         layout = read_layout(head, fields)
         if layout is None:
             message = f"no line has the {len(fields)} cells that --fields names" if fields else "no columns are clear"

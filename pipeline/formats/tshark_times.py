@@ -122,7 +122,11 @@ def epoch(text: str) -> str:
 
 
 def later(zero: str, relative: str) -> str:
-    """The time that is `relative` seconds after `zero`, both with up to nine decimals."""
+    """The time that is `relative` seconds after `zero`, both with up to nine decimals.
+
+    Raises:
+        ValueError: `relative` is no decimal number.
+    """
     if not (m := _RELATIVE.fullmatch(relative)):
         raise ValueError(f"{relative!r} is no number of seconds")
     sign = -1 if m[1] else 1

@@ -113,7 +113,11 @@ def exact_value(name: str, text: str) -> object:
 
 
 def listed(fields: list[str], keys: Sequence[str]) -> s.Step:
-    """Membership of one or several fields in a list of keys."""
+    """Membership of one or several fields in a list of keys.
+
+    Raises:
+        ValueError: a field is none that is known, or a key is no value of its field.
+    """
     if fields == ["src"]:
         return s.Source(tuple(map(range_of, keys)))
     if fields == ["dst"] and any("/" in k or "-" in k for k in keys):

@@ -36,7 +36,7 @@ class Services:
                 owners[f"{row['service']}:{port_name}" if port_name else str(row["service"])] = letters
 
     def with_ports(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Rules that lost the port they match, with the one of their Service, marked as inferred."""
+        """Rows of rules, those that lost the port they match with the one of their Service, marked as inferred."""
         import polars as pl
 
         spec = pl.col("spec")
