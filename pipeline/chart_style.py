@@ -6,24 +6,15 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from pipeline.crosstab import short_names
+from pipeline.schema.labels import DECLARED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Figure = dict[str, Any]
 
-LABEL_PATTERNS: dict[str, str] = {
-    "affinity-pinned": "x",
-    "snat-forwarded": "/",
-    "direct": "",
-    "forwarded": "\\",
-    "pod-to-pod": "-",
-    "dropped": "+",
-    "other": ".",
-    "unlabelled": "|",
-}
 PART_PATTERNS: dict[str, str] = {"nodes": "/", "rules": "x", "clients": "-", "chance": "."}
-SERIES: dict[str, str] = {f"label-{name}": shape for name, shape in LABEL_PATTERNS.items()} | {
+SERIES: dict[str, str] = {f"label-{name}": label.pattern for name, label in DECLARED.items()} | {
     f"part-{name}": shape for name, shape in PART_PATTERNS.items()
 }
 _AXIS: Figure = {

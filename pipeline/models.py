@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.engines.duckdb import Connection
-
-_HEADER = re.compile(r"^-- (\w+): (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +88,7 @@ def _check_key(con: Connection, model: Model) -> None:
 
 
 def _model(name: str, text: str, needs: frozenset[str]) -> Model:
-    header: dict[str, str] = {}
-    for key, value in _HEADER.findall(text):
-        header[key] = f"{header[key]} {value}" if key in header else value
+    header = {word: " ".join(lines) for word, lines in resources.header(text).items()}
     return Model(
         name=name,
         sql=text,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -13,8 +12,6 @@ from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
     from pipeline.engines.duckdb import Connection
-
-_HEADER = re.compile(r"^-- (\w+): (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +47,9 @@ def all_questions() -> tuple[Question, ...]:
     found = []
     for path in sorted((resources.folder("sql") / "questions").glob("*.sql")):
         text = path.read_text(encoding="utf-8")
-        header = dict(_HEADER.findall(text))
-        found.append(Question(path.stem, header["about"], header.get("parameters", ""), _HEADER.sub("", text).strip()))
+        header = resources.header(text)
+        parameters = header["parameters"][0] if "parameters" in header else ""
+        found.append(Question(path.stem, " ".join(header["about"]), parameters, resources.HEADER.sub("", text).strip()))
     return tuple(sorted(found, key=lambda q: (any(f"{o.name}(" in q.body for o in found), q.name)))
 
 

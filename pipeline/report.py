@@ -14,6 +14,7 @@ from pipeline import __version__, numbers, resources
 from pipeline.chart_style import COMMON_LAYOUT
 from pipeline.charts import Chart, draw
 from pipeline.schema import DOUBTS, EVENTS, EVIDENCE, LABELS, PARTS, REASONS
+from pipeline.schema.labels import DECLARED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -273,6 +274,7 @@ def _assets(pages: list[Page]) -> dict[str, object]:
     folder = resources.folder("reports") / "assets"
     library = PLOTLY.format(version=_versions()["plotly.js"])
     style, library, script = ((folder / name).read_text(encoding="utf-8") for name in ("style.css", library, "page.js"))
+    style += f":root {{ {' '.join(f'--label-{name}: {label.colour};' for name, label in DECLARED.items())} }}\n"
     figures = {d.name: d.figure for page in pages for drawings in page.pictures.values() for d in drawings}
     # plotly.js opens an empty style element and fills it rule by rule: the hash of nothing lets it.
     policy = (

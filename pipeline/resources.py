@@ -1,10 +1,13 @@
-"""Finds sql/, reports/ and samples/, in a wheel or beside the package in a checkout."""
+"""Finds sql/, reports/ and samples/, in a wheel or beside the package in a checkout, and reads headers of SQL files."""
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
+HEADER = re.compile(r"^-- (\w+): (.+)$", re.MULTILINE)
 
 
 def folder(name: str) -> Path:
@@ -17,3 +20,11 @@ def folder(name: str) -> Path:
         if (root / name).is_dir():
             return root / name
     raise FileNotFoundError(f"the folder {name}/ did not travel with the package; reinstall hopscope")
+
+
+def header(sql: str) -> dict[str, list[str]]:
+    """What a file of sql/ says of itself, by word: `-- about: ...`, one line or several."""
+    said: dict[str, list[str]] = defaultdict(list)
+    for word, text in HEADER.findall(sql):
+        said[word].append(text)
+    return said

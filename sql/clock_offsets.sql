@@ -3,6 +3,12 @@
 -- about: Of a run's connections about 100,000 are looked at, and the tenth that went quickest counts.
 -- grain: pair of nodes
 -- key: node, other_node
+-- column: node VARCHAR One node.
+-- column: other_node VARCHAR The other, later in the alphabet.
+-- column: offset_us BIGINT How far the other's clock is ahead of the first's; negative for behind.
+-- column: spread_us BIGINT How far the middle nine tenths of all samples lie apart; large where a clock moved meanwhile.
+-- column: round_trip_us BIGINT The quickest way there and back; the offset is wrong by at most half of it. NULL where no answer was seen on both.
+-- column: sample_count BIGINT Packets seen on both nodes that it rests on.
 WITH share AS (
   SELECT CAST(1 + floor(CAST(COUNT(*) AS DOUBLE) / 100000) AS BIGINT) AS one_in FROM sightings
 ),

@@ -1,6 +1,12 @@
 -- about: What became of the clients of services with session affinity: connections, and clients each counted once.
--- grain: service, node, outcome and its reason
+-- grain: service with session affinity, node, outcome and its reason
 -- key: service, node, affinity, affinity_reason
+-- column: service VARCHAR namespace/name.
+-- column: node VARCHAR Ingress node; NULL if not known.
+-- column: affinity VARCHAR As in `connections`.
+-- column: affinity_reason VARCHAR As in `connections`.
+-- column: connection_count BIGINT Connections.
+-- column: client_count BIGINT Clients, each address once.
 SELECT
   service,
   ingress_node AS node,

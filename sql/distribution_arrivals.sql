@@ -3,6 +3,11 @@
 -- about: `all_client_count` is the same on every row of a service: its clients, each counted once.
 -- grain: service and node
 -- key: service, node
+-- column: service VARCHAR namespace/name.
+-- column: node VARCHAR Node where connections from outside the cluster entered.
+-- column: connection_count BIGINT Connections.
+-- column: client_count BIGINT Clients, each address once.
+-- column: all_client_count BIGINT Clients of the whole service, each address once.
 WITH outside AS (
   SELECT c.service, c.ingress_node AS node, c.client_ip
   FROM connections AS c

@@ -4,6 +4,16 @@
 -- about: `rule_group` is NULL too, nothing certain is known of the rules.
 -- grain: service, node's group of like rules and pod
 -- key: service, node, rule_group, served_by, pod_node
+-- column: service VARCHAR namespace/name.
+-- column: node VARCHAR Ingress node; NULL if not known.
+-- column: rule_group VARCHAR The first of its traces that give the same endpoints the same shares; NULL where nothing certain is known.
+-- column: served_by VARCHAR As in `distribution_paths`; NULL if not known.
+-- column: pod_node VARCHAR Node of the pod, which may be known where the pod is not.
+-- column: rule_share DOUBLE What the rules give this pod of what they translate; NULL where they do not have it.
+-- column: connection_count BIGINT Connections.
+-- column: choice_count BIGINT Connections that session affinity did not decide.
+-- column: request_count BIGINT HTTP requests, where the export says so.
+-- column: byte_count BIGINT Bytes of the anchor flows, both directions.
 WITH choosing AS (
   SELECT DISTINCT node, trace_id, endpoint_ip, probability
   FROM decisions

@@ -1,6 +1,12 @@
 -- about: How many pods a service's clients reached, as far as clients and pods are known; how much each client weighs.
--- grain: service and number of pods
+-- grain: service and number of pods that a client reached
 -- key: service, pod_count
+-- column: service VARCHAR namespace/name.
+-- column: pod_count BIGINT How many pods each of these clients reached.
+-- column: client_count BIGINT Clients, each address once.
+-- column: connection_count BIGINT Connections of theirs.
+-- column: square_count BIGINT Sum of the squares of each client's connections.
+-- column: most_node_count BIGINT The most nodes that one of these clients entered at.
 WITH clients AS (
   SELECT service, client_ip, COUNT(*) AS connection_count, COUNT(DISTINCT pod_ip) AS pod_count,
     COUNT(DISTINCT ingress_node) AS node_count

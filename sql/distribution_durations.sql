@@ -2,6 +2,12 @@
 -- about: `is_long` are those that lasted more than half of the time between the run's first and last packet of connections.
 -- grain: service, class of durations
 -- key: service, least_us, is_long
+-- column: service VARCHAR namespace/name.
+-- column: least_us BIGINT The shortest duration of the class: 0, 10 ms, 100 ms, 1 s, 10 s, 1 or 10 minutes.
+-- column: is_long BOOLEAN Whether they lasted more than half of the run's time.
+-- column: connection_count BIGINT Connections.
+-- column: request_count BIGINT HTTP requests, where the export says so.
+-- column: byte_count BIGINT Bytes of the anchor flows, both directions.
 WITH lasting AS (
   SELECT service, end_us - start_us AS lasted_us, request_count, byte_count
   FROM connections

@@ -2,8 +2,15 @@
 -- about: meanwhile, endpoints gone for a client that came back, and pods that one node's rules began or ceased to choose.
 -- about: The last only where one class of rules of that node should have given the pod twenty connections more than it got,
 -- about: those whose pod is not known all counted as its: chance does that twice in a thousand million.
--- grain: event, service, node, pod
+-- grain: event of a service, node and pod
 -- key: event, service, node, pod, at_us
+-- column: event VARCHAR first-chosen, last-chosen, pod-began, pod-ended, endpoint-gone or rules-dumped.
+-- column: service VARCHAR namespace/name; NULL for what concerns no service alone.
+-- column: node VARCHAR Node whose rules, pod or dump it is about.
+-- column: pod VARCHAR namespace/name of the pod, or its address.
+-- column: at_us BIGINT When.
+-- column: connection_count BIGINT Connections that this node had chosen for without the pod before, or after; or that found their endpoint gone.
+-- column: expected_choices DOUBLE How many of these the pod should have got, by its share of the whole run.
 WITH span AS (
   SELECT MIN(at_us) AS first_us, MAX(at_us) AS last_us FROM starts
 ),

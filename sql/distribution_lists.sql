@@ -2,6 +2,14 @@
 -- about: node and endpoint, which holds 100 unless set up otherwise, and forgets the oldest beyond that.
 -- grain: service port, node and endpoint
 -- key: service, service_port, node, pod_ip, pod_port
+-- column: service VARCHAR namespace/name.
+-- column: service_port INTEGER The Service's own port number.
+-- column: node VARCHAR Node that remembers clients.
+-- column: pod_ip VARCHAR Address of the endpoint.
+-- column: pod_port INTEGER Port of the endpoint.
+-- column: pod VARCHAR namespace/name of its pod; NULL if not known.
+-- column: client_count BIGINT Clients that the node sent there, each address once.
+-- column: connection_count BIGINT Connections of theirs.
 SELECT
   service,
   service_port,

@@ -2,6 +2,13 @@
 -- about: one direction alone was seen. `capture_losses` says when a packet is due.
 -- grain: input file
 -- key: capture_id
+-- column: capture_id VARCHAR The input file, as in `captures`.
+-- column: node VARCHAR Node it was captured on.
+-- column: file VARCHAR Path inside the capture folder.
+-- column: due_count BIGINT Packets of TCP handshakes that must have been there.
+-- column: missing_count BIGINT Those that were not captured.
+-- column: flow_count BIGINT TCP flows.
+-- column: one_sided_count BIGINT Those of which one direction alone was captured.
 WITH sided AS (
   SELECT
     SUBSTR(flow_id, 1, 8) AS capture_id,

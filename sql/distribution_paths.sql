@@ -2,6 +2,14 @@
 -- about: Where the node's name is not known, the address that it rewrote clients to stands for it.
 -- grain: service, way in and pod
 -- key: service, entered_at, served_by, pod_node, hop
+-- column: service VARCHAR namespace/name; NULL if not known.
+-- column: entered_at VARCHAR Ingress node; the address it rewrote clients to where its name is not known; NULL if neither is.
+-- column: served_by VARCHAR namespace/name of the pod; its address where its name is not known; NULL if neither is.
+-- column: pod_node VARCHAR Node of the pod.
+-- column: hop VARCHAR As in `connections`.
+-- column: connection_count BIGINT Connections.
+-- column: request_count BIGINT HTTP requests, where the export says so.
+-- column: byte_count BIGINT Bytes of the anchor flows, both directions.
 WITH paths AS (
   SELECT
     service,

@@ -1,6 +1,11 @@
 -- about: Connections per pod over time, in the buckets of `distribution_times`.
 -- grain: service, pod and time bucket
 -- key: service, served_by, bucket_us
+-- column: service VARCHAR namespace/name.
+-- column: served_by VARCHAR As in `distribution_paths`.
+-- column: bucket_us BIGINT Begin of the bucket.
+-- column: width_us BIGINT Width of the buckets, as in `distribution_times`.
+-- column: connection_count BIGINT Connections that began in it.
 WITH widths AS (
   SELECT MAX(width_us) AS width_us FROM distribution_times
 ),

@@ -2,6 +2,13 @@
 -- about: `distribution_ports` that held most.
 -- grain: rewritten source address, endpoint and time bucket
 -- key: snat_ip, protocol, pod_ip, pod_port, bucket_us
+-- column: snat_ip VARCHAR Address that stands for clients.
+-- column: protocol VARCHAR tcp, udp or sctp.
+-- column: pod_ip VARCHAR Address of the endpoint.
+-- column: pod_port INTEGER Port of the endpoint.
+-- column: bucket_us BIGINT Begin of the bucket.
+-- column: width_us BIGINT Width of the buckets, as in `distribution_times`.
+-- column: held_count BIGINT Ports held at its end.
 WITH digits AS (
   SELECT n FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) AS d (n)
 ),

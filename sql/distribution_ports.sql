@@ -3,6 +3,20 @@
 -- about: connection is taken to hold its port for 120 seconds after its last packet, any other for 30: Linux's own times.
 -- grain: rewritten source address and endpoint
 -- key: snat_ip, protocol, pod_ip, pod_port
+-- column: snat_ip VARCHAR Address that stands for clients.
+-- column: protocol VARCHAR tcp, udp or sctp.
+-- column: pod_ip VARCHAR Address of the endpoint.
+-- column: pod_port INTEGER Port of the endpoint.
+-- column: pod VARCHAR namespace/name of its pod; NULL if not known.
+-- column: service VARCHAR namespace/name; NULL if not known, or several.
+-- column: node VARCHAR Node that rewrites; NULL if not known.
+-- column: connection_count BIGINT Connections.
+-- column: held_count BIGINT Ports held at once, at the most.
+-- column: least_port INTEGER The lowest port seen.
+-- column: most_port INTEGER The highest port seen.
+-- column: range_count BIGINT Ports that there are: 64,512, or what the node's rules say.
+-- column: range_share DOUBLE Share of these that was held.
+-- column: peak_us BIGINT When that was first so.
 WITH held AS (
   SELECT
     snat_ip, snat_port, protocol, pod_ip, pod_port, pod, service, ingress_node, start_us,

@@ -1,7 +1,13 @@
 -- about: Whether clients of services with session affinity came back to the node and to the pod they had before: what the load
 -- about: balancer and the nodes together made of it, while `affinity` judges each node by itself.
--- grain: service port, same node and same pod
+-- grain: service with session affinity, and where its clients came back to
 -- key: service, service_port, same_node, same_pod
+-- column: service VARCHAR namespace/name.
+-- column: service_port INTEGER The Service's own port number.
+-- column: same_node BOOLEAN Whether the client's previous connection entered at the same node; NULL if not known.
+-- column: same_pod BOOLEAN Whether the client's previous connection, on any node, reached the same pod; NULL if not known.
+-- column: connection_count BIGINT Connections of clients that had one before.
+-- column: client_count BIGINT Clients, each address once.
 WITH sticky AS (
   SELECT DISTINCT service FROM connections WHERE service IS NOT NULL AND affinity NOT IN ('none', 'unknown')
 ),

@@ -2,6 +2,14 @@
 -- about: (IPv6: its /32), the pods, the nodes; the fifty largest networks are told apart. NULL: the client is not known.
 -- grain: service, clients' group, way in and pod
 -- key: service, client_group, entered_at, served_by
+-- column: service VARCHAR namespace/name.
+-- column: client_group VARCHAR Network of the client (/24, IPv6 /32), `pods`, `nodes`, or `other networks`; NULL if it is not known.
+-- column: entered_at VARCHAR As in `distribution_paths`.
+-- column: served_by VARCHAR As in `distribution_paths`, or the pods of a node where which of them it was is not known.
+-- column: connection_count BIGINT Connections.
+-- column: client_count BIGINT Clients, each address once.
+-- column: request_count BIGINT HTTP requests, where the export says so.
+-- column: byte_count BIGINT Bytes of the anchor flows, both directions.
 WITH known AS (
   SELECT
     c.service, c.client_ip, c.byte_count, c.request_count,

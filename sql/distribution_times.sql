@@ -2,6 +2,12 @@
 -- about: of one width a run: about a hundred for its span.
 -- grain: service, label, way in and time bucket
 -- key: service, label, entered_at, bucket_us
+-- column: service VARCHAR namespace/name; NULL for no service's.
+-- column: label VARCHAR As in `connections`.
+-- column: entered_at VARCHAR As in `distribution_paths`.
+-- column: bucket_us BIGINT Begin of the bucket, by the clock that all nodes are held against (`clock_offsets`).
+-- column: width_us BIGINT Width of the buckets; one for the whole run.
+-- column: connection_count BIGINT Connections that began in it.
 WITH span AS (
   SELECT MAX(at_us) - MIN(at_us) AS span_us FROM starts
 ),

@@ -1,6 +1,10 @@
 -- about: Connections that could not be labelled, and why.
 -- grain: service, way in and reason
 -- key: service, entered_at, reason
+-- column: service VARCHAR namespace/name; NULL if not known.
+-- column: entered_at VARCHAR As in `distribution_paths`.
+-- column: reason VARCHAR Why they are unlabelled.
+-- column: connection_count BIGINT Connections.
 WITH undecided AS (
   SELECT service, COALESCE(ingress_node, snat_ip) AS entered_at, reason
   FROM connections

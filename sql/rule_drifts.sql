@@ -1,8 +1,14 @@
 -- about: What one node's rules do with a Service and most nodes' rules do not, or the other way round, whatever the rules'
 -- about: text; Services that a node's rules refuse or do not know. Chains for local endpoints (traffic policy Local) differ by
 -- about: design and are left out, and so is what is not certain.
--- grain: node, chain of a Service and difference
+-- grain: what one node's rules do with a Service otherwise than most nodes' do
 -- key: node, chain, difference, kind, value
+-- column: node VARCHAR Node whose rules these are.
+-- column: service VARCHAR namespace/name of the Service.
+-- column: chain VARCHAR Chain of the Service, which has one name on all nodes.
+-- column: difference VARCHAR only-here, missing-here, refused-here or unknown-here.
+-- column: kind VARCHAR endpoint, share, affinity, or service for the last two differences.
+-- column: value VARCHAR The endpoint, with its share for `share`; the seconds of affinity; the chain.
 WITH dumped AS (
   SELECT node FROM rules WHERE node IS NOT NULL GROUP BY node
 ),

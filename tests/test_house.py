@@ -118,9 +118,14 @@ def test_a_model_is_one_select_that_says_what_it_is(model):
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS.values() if m.stored], ids=lambda m: m.name)
-def test_a_stored_model_is_a_table_of_the_schema_with_the_same_key(model):
+def test_a_stored_model_is_a_table_with_the_same_key(model):
     of_one_export = {"capture_id"} if model.stage == "ingest" else set()
     assert set(TABLES[model.name].key) == {"run", *of_one_export, *model.key}
+
+
+def test_every_label_that_is_given_is_declared():
+    case = re.search(r"CASE((?:(?!CASE).)*?)END AS label", MODELS["connections"].sql, re.DOTALL)
+    assert set(re.findall(r"(?:THEN|ELSE) '([\w-]+)'", case[1])) == LABELS.keys()
 
 
 def test_a_model_that_is_not_stored_takes_no_tables_name():

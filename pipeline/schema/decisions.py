@@ -43,18 +43,6 @@ line_number BIGINT Line it stands on.
 text VARCHAR The line, verbatim.""",
     ),
     table(
-        "rule_drifts",
-        "what one node's rules do with a Service otherwise than most nodes' do",
-        "run node chain difference kind value",
-        """
-node VARCHAR Node whose rules these are.
-service VARCHAR namespace/name of the Service.
-chain VARCHAR Chain of the Service, which has one name on all nodes.
-difference VARCHAR only-here, missing-here, refused-here or unknown-here.
-kind VARCHAR endpoint, share, affinity, or service for the last two differences.
-value VARCHAR The endpoint, with its share for `share`; the seconds of affinity; the chain.""",
-    ),
-    table(
         "source_classes",
         "source address seen on a node with rules",
         "run node src_ip",

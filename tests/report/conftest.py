@@ -37,8 +37,9 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
     models.build(con, ["places", "capture_losses"])
     for name in ("clocks", "starts"):
         con.execute(f"CREATE TABLE {name} AS {models.all_models()[name].sql}")
-    for name in marts:
-        con.execute(f"CREATE TABLE {name} AS SELECT 'peak-2' AS run, m.* FROM ({models.all_models()[name].sql}) AS m")
+    for model in models.in_order(marts):
+        if model.name in marts:
+            con.execute(f"CREATE TABLE {model.name} AS SELECT 'peak-2' AS run, m.* FROM ({model.sql}) AS m")
     for name, rows in judge(con).items():
         made = frame_of(name, [dict.fromkeys(TABLES[name].names), *({"run": "peak-2", **row} for row in rows)])[1:]
         con.register("made_rows", made).execute(f"CREATE TABLE {name} AS FROM made_rows")

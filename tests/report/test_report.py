@@ -16,11 +16,12 @@ import sqlglot
 from sqlglot import exp
 
 from pipeline import resources
-from pipeline.chart_style import LABEL_PATTERNS, PART_PATTERNS, SERIES
+from pipeline.chart_style import PART_PATTERNS
 from pipeline.charts import KINDS, MOST, MOST_GROUPS
 from pipeline.numbers import raw
 from pipeline.report import MOST_ROWS, sections, summary, write_data, write_report
 from pipeline.schema import LABELS, PARTS
+from pipeline.schema.labels import DECLARED
 
 from .conftest import NASTY, NODES, START_US, connection, database, usual_tables
 from .large import large_tables
@@ -314,11 +315,11 @@ def test_no_chart_offers_to_be_shared() -> None:
 
 def test_every_label_has_a_colour_and_a_pattern() -> None:
     style = (REPORTS / "assets" / "style.css").read_text(encoding="utf-8")
-    assert LABEL_PATTERNS.keys() == LABELS.keys()
-    assert [label for label in LABELS if f"--label-{label}:" not in style] == []
-    assert len(set(LABEL_PATTERNS.values())) == len(LABELS)
+    looks = list(DECLARED.values())
+    assert len({look.colour for look in looks}) == len({look.pattern for look in looks}) == len(LABELS)
+    assert all(look.about.endswith(".") for look in looks)
     assert PART_PATTERNS.keys() == PARTS.keys()
-    assert [name for name in SERIES if f"--{name}:" not in style] == []
+    assert [name for name in PARTS if f"--part-{name}:" not in style] == []
 
 
 def test_a_section_is_a_folder_of_three_files_without_python() -> None:
