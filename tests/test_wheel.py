@@ -79,7 +79,7 @@ def test_the_sdist_can_be_tested_and_read(dist):
     (sdist,) = dist.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile"}
+    wanted = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile"}
     for folder in ("pipeline", "tests", "docs", *TRAVELLERS):
         wanted |= files_of(folder)
     assert not wanted - held

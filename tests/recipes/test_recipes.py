@@ -1,0 +1,139 @@
+"""The four recipes of CONTRIBUTING.md, each followed once: what it names is put into a copy of the tree, no more."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+INPUT_ROWS = {
+    "| `hey-csv` | `hey -o csv URL` | requests | `client_requests`: the client's own count |\n": (
+        "| `ab-gnuplot` | `ab -g FILE URL` | requests | the same |\n"
+    ),
+    "| `hey -o csv` | `hey-csv` | yes | |\n": "| `ab -g` | `ab-gnuplot` | yes | |\n",
+}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """The project as links to its files, to be added to and edited, and a small capture beside it."""
+    for folder in ("pipeline", "sql", "reports", "samples", "docs", "tests/formats"):
+        shutil.copytree(ROOT / folder, tmp_path / "tree" / folder, copy_function=os.symlink)
+    for file in ("pyproject.toml", "tests/conftest.py"):
+        (tmp_path / "tree" / file).symlink_to(ROOT / file)
+    shutil.copytree(ROOT / "samples" / "origin", tmp_path / "tree" / "peak")
+    return tmp_path / "tree"
+
+
+def follow(recipe, tree):
+    """Add the files of a recipe's example."""
+    shutil.copytree(HERE / recipe, tree, dirs_exist_ok=True)
+
+
+def edit(path, **changes):
+    """Put each text into a file, behind the text that `changes` names it after."""
+    text = path.read_text()
+    for place, added in changes.items():
+        assert text.count(place) == 1
+        text = text.replace(place, place + added)
+    path.unlink()
+    path.write_text(text)
+
+
+def run(tree, *words):
+    env = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", *map(str, words)]
+    done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def ask(tree, query):
+    return json.loads(run(tree, "pipeline", "sql", query, "--format", "json"))
+
+
+def test_an_input_form_is_one_module_and_what_proves_and_tells_of_it(tree):
+    follow("input-form", tree)
+    edit(tree / "docs" / "reference" / "inputs.md", **INPUT_ROWS)
+    run(
+        tree,
+        "pytest",
+        "-q",
+        "-n0",
+        "-p",
+        "no:cacheprovider",
+        "tests/formats/test_every_form.py",
+        "-k",
+        "ab-gnuplot or named",
+    )
+    shutil.copy(tree / "tests/formats/samples/ab-gnuplot/eight-requests.tsv", tree / "peak" / "requests.tsv")
+    found = json.loads(run(tree, "pipeline", "inputs", "peak", "--format", "json"))
+    assert ("requests.tsv", "ab-gnuplot") in [(f["file"], f["format"]) for f in found["files"]]
+    run(tree, "pipeline", "ingest", "peak")
+    assert ask(tree, "SELECT count(*) AS n, max(duration_us) AS longest FROM client_requests") == [
+        {"n": 8, "longest": 28000}
+    ]
+
+
+def test_a_table_is_one_file(tree):
+    follow("table", tree)
+    assert "distribution_source_ports: one row per service and step" in run(tree, "pipeline", "sql", "--schema")
+    run(tree, "pipeline", "run", "peak")
+    (total,) = ask(tree, "SELECT sum(connection_count) AS n FROM distribution_source_ports WHERE run = 'peak'")
+    assert total["n"] == 10
+    assert list((tree / "lake" / "distribution_source_ports" / "run=peak").glob("*.parquet"))
+
+
+def test_a_column_is_two_lines_of_its_tables_file(tree):
+    column = "\n-- column: is_small BOOLEAN Whether it has one packet only."
+    edit(
+        tree / "sql" / "connections.sql",
+        **{
+            "-- column: flow_count BIGINT Flows joined into it.": column,
+            "  flow_count\nFROM labelled": "",
+            "  request_count,\n": "  packet_count = 1 AS is_small,\n",
+        },
+    )
+    assert "is_small                BOOLEAN  Whether it has one packet only." in run(
+        tree, "pipeline", "sql", "--schema"
+    )
+    run(tree, "pipeline", "run", "peak")
+    assert ask(tree, "SELECT is_small, count(*) AS n FROM connections GROUP BY ALL") == [{"is_small": True, "n": 10}]
+
+
+def test_a_label_is_two_lines_of_one_file(tree):
+    edit(
+        tree / "sql" / "connections.sql",
+        **{
+            "the CASE decides by it.\n": "-- label: at-home #112233 x Served on its node, on the Service's own port.\n",
+            "affinity IN ('unknown', 'hidden') AND is_sticky THEN 'unlabelled'\n": (
+                "      WHEN hop = 'local' AND pod_port = service_port THEN 'at-home'\n"
+            ),
+        },
+    )
+    told = run(tree, "pipeline", "run", "peak")
+    assert "at-home          30 % (3 of 10)" in told
+    assert {r["label"] for r in ask(tree, "SELECT label FROM connections")} == {"at-home", "snat-forwarded"}
+    report = (tree / "report.html").read_text()
+    assert "--label-at-home: #112233;" in report
+    assert '"var(--label-at-home)"' in report
+    assert "Served on its node, on the Service&#39;s own port." in report
+
+
+def test_a_section_is_one_folder(tree):
+    follow("section", tree)
+    edit(
+        tree / "reports" / "columns.toml",
+        **{'[pod]\ntitle = "Pod"\nnone = "–"\n': '\n[seen_from]\ntitle = "Seen from"\n'},
+    )
+    run(tree, "pipeline", "run", "peak")
+    report = (tree / "report.html").read_text()
+    assert "From which address did the pods see their connections come?" in report
+    assert "3 addresses stood before the pods; 10.220.1.6 was the busiest: 4 connections." in report
