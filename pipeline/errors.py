@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Self
 
 
 class ExitCode(IntEnum):
-    """Exit codes of every verb; see docs/reference."""
+    """Exit codes of every verb, and when they are given."""
 
-    OK = 0
-    FAILED = 1  # a check failed, or a query did
-    USAGE = 2
-    UNREADABLE = 3
-    REJECTED = 4  # done, but some input was rejected under --strict
-    INTERRUPTED = 130
+    about: str
+
+    def __new__(cls, code: int, about: str) -> Self:
+        """A number that can say what it means."""
+        member = int.__new__(cls, code)
+        member._value_, member.about = code, about
+        return member
+
+    OK = 0, "Done."
+    FAILED = 1, "A check or a query failed, or hopscope itself did."
+    USAGE = 2, "The command line asks for something that cannot be."
+    UNREADABLE = 3, "An input is missing or cannot be read; so is a run, or a lake."
+    REJECTED = 4, "Done, but some input was rejected, and `--strict` was given."
+    INTERRUPTED = 130, "Stopped by Ctrl-C."
 
 
 class HopscopeError(Exception):

@@ -1,0 +1,99 @@
+"""Pages that are made from the code."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+
+import typer
+
+from pipeline.cli import app
+from pipeline.errors import ExitCode
+from pipeline.questions import all_questions
+from pipeline.schema import TABLES
+
+ROOT_COMMAND = typer.main.get_command(app)
+EVERYWHERE = "Everywhere"
+TABLES_INTRO = """# Tables
+
+Made from the code; `hopscope sql --schema` prints the same. `run` is the first column of every table. Units are in the
+names: `_us` microseconds (since 1970 UTC for a time), `_s` seconds, `_bytes`, `_count`, `_share` 0 to 1. NULL
+means not known. Views and macros for frequent questions stand at the [end](#views-and-macros).
+"""
+COMMANDS_INTRO = """# Commands
+
+Made from the code; `hopscope VERB --help` prints the same. stdout is data and nothing else; what is said about the work
+goes to stderr, with progress only on a terminal. Colours are off where `NO_COLOR` is set.
+
+"""
+OPTIONS_INTRO = """
+## Options everywhere
+
+Of every verb but `trace` and `capture-kit`, which need no lake. The variable of the environment is read where the
+option is not given.
+
+"""
+WORDS = {Path: "PATH", str: "TEXT", int: "N", float: "SECONDS"}
+
+
+def row(*cells):
+    return "| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |\n"
+
+
+def head(*cells):
+    return row(*cells) + row(*("---" for _ in cells))
+
+
+def tables_page():
+    text = TABLES_INTRO
+    for table in TABLES.values():
+        text += f"\n## {table.name}\n\nOne row per {table.grain}; key: {', '.join(table.key)}.\n\n"
+        text += head("column", "type", "meaning")
+        text += "".join(row(f"`{c.name}`", c.type, c.about) for c in table.columns)
+    text += "\n## Views and macros\n\n" + head("in a query", "gives")
+    return text + "".join(row(f"`{q.usage}`", q.about) for q in sorted(all_questions(), key=lambda q: q.name))
+
+
+def given(parameter):
+    """What the word after an option is: one of the choices, or of this kind."""
+    annotation = parameter.type_descriptor.annotation
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return ", ".join(f"`{c.value}`" for c in annotation)
+    if parameter.is_flag:
+        return ""
+    return parameter.metavar or WORDS.get(annotation, annotation.__name__)
+
+
+def option(parameter):
+    """Its cells: names, what is given, meaning, default."""
+    is_argument = parameter.param_type_name == "argument"
+    names = f"`{parameter.metavar}`" if is_argument else ", ".join(f"`{o}`" for o in parameter.opts)
+    needed = " Must be given." if parameter.required and not is_argument else ""
+    default = parameter.default
+    shown = "" if default in (None, False, "") else f"`{getattr(default, 'value', default)}`"
+    return names, "" if is_argument else given(parameter), parameter.help + needed, shown
+
+
+def is_common(parameter):
+    return getattr(parameter, "rich_help_panel", None) == EVERYWHERE
+
+
+def cli_page():
+    verbs = ROOT_COMMAND.commands
+    text = COMMANDS_INTRO
+    text += head("verb", "does")
+    text += "".join(row(f"[`{n}`](#hopscope-{n})", v.help.partition("\n")[0]) for n, v in verbs.items())
+    text += OPTIONS_INTRO
+    text += head("option", "given", "means", "default", "variable")
+    text += "".join(row(*option(p), f"`{p.envvar}`" if p.envvar else "") for p in verbs["run"].params if is_common(p))
+    text += "\nBefore the verb:\n\n" + head("option", "means")
+    text += "".join(row(option(p)[0], p.help) for p in ROOT_COMMAND.params)
+    text += "\n## Exit codes\n\n" + head("code", "when") + "".join(row(str(int(c)), c.about) for c in ExitCode)
+    for name, verb in verbs.items():
+        text += f"\n## hopscope {name}\n\n{verb.help.strip()}\n"
+        own = [option(p) for p in verb.params if not is_common(p)]
+        text += "\n" + head("option", "given", "means", "default") + "".join(row(*o) for o in own) if own else ""
+    return text
+
+
+MADE = {"docs/reference/tables.md": tables_page, "docs/reference/cli.md": cli_page}
