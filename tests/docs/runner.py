@@ -34,8 +34,9 @@ class Place:
         self.bin.mkdir()
         (self.folder / "samples").symlink_to(ROOT / "samples")
         (self.bin / "hopscope").write_text(SCRIPT.format(sys.executable, str(ROOT)))
-        (self.bin / "hopscope").chmod(0o755)
-        (self.bin / "python").symlink_to(sys.executable)
+        (self.bin / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')  # a link would leave its packages
+        for command in self.bin.iterdir():
+            command.chmod(0o755)
         path = f"{self.bin}:{os.environ['PATH']}"
         self.env = {"PATH": path, "COLUMNS": "120", "NO_COLOR": "1", "LC_ALL": "C.UTF-8", "TZ": "UTC", "TERM": "dumb"}
 
