@@ -9,9 +9,13 @@ import sys
 import tarfile
 import venv
 import zipfile
+from email.parser import Parser
 from pathlib import Path
 
 import pytest
+from trove_classifiers import classifiers
+
+from pipeline import __version__
 
 ROOT = Path(__file__).parent.parent
 TRAVELLERS = ("sql", "reports", "samples")
@@ -46,11 +50,26 @@ def dist(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def wheel(dist) -> zipfile.ZipFile:
+    (path,) = dist.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+@pytest.fixture(scope="module")
 def installed(dist, tmp_path_factory) -> Path:
     """The commands of an environment that has the wheel, what it asks for, and nothing else."""
     home = tmp_path_factory.mktemp("empty")
-    venv.create(home / "venv", with_pip=True)
-    pip = (home / "venv" / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check")
+    venv.create(home / "venv")
+    pip = (
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        home / "venv" / "bin" / "python",
+        "install",
+        "--quiet",
+        "--no-compile",
+    )
     done = call(*pip, *dist.glob("*.whl"), cwd=home, timeout=900)
     if done.returncode and any(reason in done.stderr for reason in NO_NETWORK):
         pytest.skip("no network to install the wheel's dependencies from")
@@ -58,21 +77,35 @@ def installed(dist, tmp_path_factory) -> Path:
     return home / "venv" / "bin"
 
 
-@pytest.mark.parametrize("folder", TRAVELLERS)
-def test_the_wheel_holds_every_file_of(folder, dist):
-    (wheel,) = dist.glob("*.whl")
-    held = set(zipfile.ZipFile(wheel).namelist())
-    wanted = {f"pipeline/_resources/{name}" for name in files_of(folder)}
-    assert wanted
-    assert not wanted - held
+def test_the_wheel_holds_the_package_and_what_travels_with_it_and_nothing_else(wheel):
+    wanted = files_of("pipeline") | {
+        f"pipeline/_resources/{name}" for folder in TRAVELLERS for name in files_of(folder)
+    }
+    about = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
+    assert set(wheel.namelist()) == wanted | {f"hopscope-{__version__}.dist-info/{name}" for name in about}
+    assert {"pipeline/py.typed", "pipeline/_resources/samples/single-pod/cluster/pods.json"} <= wanted
 
 
-def test_the_wheel_holds_the_package_and_no_tests(dist):
-    (wheel,) = dist.glob("*.whl")
-    held = zipfile.ZipFile(wheel).namelist()
-    assert {"pipeline/cli/__init__.py", "pipeline/py.typed"} <= set(held)
-    assert {name.split("/")[0].partition("-")[0] for name in held} == {"pipeline", "hopscope"}
-    assert not [name for name in held if "__pycache__" in name]
+def test_the_wheel_of_the_sdist_is_the_wheel_of_the_tree(dist, wheel, tmp_path):
+    checked(call(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", tmp_path, ROOT, cwd=tmp_path))
+    (other,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(other) as same:
+        assert {i.filename: i.CRC for i in same.infolist()} == {i.filename: i.CRC for i in wheel.infolist()}
+
+
+def test_no_file_of_the_wheel_knows_where_it_was_built(wheel, dist):
+    places = [f"{place}/".encode() for place in (ROOT, dist, Path.home())]
+    assert [name for name in wheel.namelist() if any(place in wheel.read(name) for place in places)] == []
+
+
+def test_what_the_wheel_says_of_itself(wheel, dist):
+    told = Parser().parsestr(wheel.read(f"hopscope-{__version__}.dist-info/METADATA").decode())
+    assert (told["License-Expression"], told["License-File"]) == ("Apache-2.0", "LICENSE")
+    assert wheel.read(f"hopscope-{__version__}.dist-info/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+    least = told["Requires-Python"].removeprefix(">=")
+    assert f"Programming Language :: Python :: {least}" in told.get_all("Classifier")
+    assert all(line in classifiers for line in told.get_all("Classifier"))
+    checked(call(sys.executable, "-m", "twine", "check", "--strict", *dist.iterdir(), cwd=dist))
 
 
 def test_the_sdist_can_be_tested_and_read(dist):
