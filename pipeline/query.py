@@ -131,7 +131,7 @@ def _let_stand(con: Connection, sql: str) -> None:
 
     kinds = [s.type for s in con.extract_statements(sql)]
     if len(kinds) != 1:
-        raise QueryError(f"{len(kinds)} statements given", hint="give one SELECT at a time")
+        raise QueryError(f"{len(kinds) or 'no'} statements given", hint="give one SELECT at a time")
     if kinds[0] == StatementType.SELECT:
         con.sql(sql).create_view(_ANSWER)
     elif kinds[0] == StatementType.EXPLAIN:

@@ -46,6 +46,21 @@ def test_wrong_usage_and_missing_inputs(words, code, parts, tmp_path):
     one_line(done, *parts)
 
 
+@pytest.mark.parametrize("verb", ["explain", "compare"])
+def test_the_hint_leads_to_the_help_of_the_verb(verb, tmp_path):
+    assert f"hint: see hopscope {verb} --help" in hopscope(verb, cwd=tmp_path, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("default/test-app", "nearest: default/testapp"), ("web", "NAMESPACE/NAME"), ("default/testapp", "")],
+)
+def test_a_service_without_connections_is_named(name, hint, capture, tmp_path):
+    done = hopscope("run", capture, "--service", name, cwd=tmp_path)
+    assert (f"no connection of the Service '{name}'" in done.stderr) is bool(hint)
+    assert hint in done.stderr
+
+
 def test_a_capture_of_nothing_known_is_refused(tmp_path):
     (tmp_path / "peak").mkdir()
     (tmp_path / "peak" / "notes.txt").write_text("remember the milk\n")

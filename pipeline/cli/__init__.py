@@ -39,11 +39,16 @@ def _other_error(error: Exception) -> int:
     if isinstance(error, typer.Exit):
         return error.exit_code
     if isinstance(error, OSError) and error.filename:
-        hint = "check that the place exists, has room, and may be written"
+        missing = isinstance(error, FileNotFoundError)
+        hint = (
+            "check that it, or its folder, exists" if missing else "check that the place has room, and may be written"
+        )
         return fail(UsageError(str(error.strerror), where=str(error.filename), hint=hint))
     if not hasattr(error, "format_message"):
         hint = "this is a defect of hopscope: please report it with what --debug shows"
         return fail(HopscopeError(f"{type(error).__name__}: {error}", hint=hint))
     if not error.format_message():
         return ExitCode.USAGE
-    return fail(UsageError(error.format_message(), hint="see hopscope --help"))
+    context = getattr(error, "ctx", None)
+    verb = f"{context.info_name} " if context and context.parent else ""
+    return fail(UsageError(error.format_message(), hint=f"see hopscope {verb}--help"))

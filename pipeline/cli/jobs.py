@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from difflib import get_close_matches
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +16,7 @@ from pipeline.cli.app import app
 from pipeline.cli.completions import run_names, service_names
 from pipeline.cli.options import Common, node_paths, time_zeros, window, with_common
 from pipeline.config import Keep, ListForm, Window
-from pipeline.diagnostics import note
+from pipeline.diagnostics import note, warn
 from pipeline.errors import RejectedError
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def run(
     job = _job(common, capture, fields, node, cluster, time_zero, keep_packets)
     manifest = run_whole(job, window(service, since, until))
     _report(common, manifest.run, output)
+    _warn_of_absent(common, manifest.run, service or [])
     _stop_if_rejected(common, manifest.run, strict)
 
 
@@ -165,6 +167,7 @@ def label(
     chosen = window(service, since, until)
     manifest = label_again(Lake(common.lake), common.run, chosen, common.limits)
     note(f"run {manifest.run}: labelled")
+    _warn_of_absent(common, manifest.run, service or [])
 
 
 @app.command()
@@ -234,6 +237,22 @@ def _report(common: Common, run: str | None, output: Path, data: Path | None = N
     if data:
         write_data(con, data)
     sys.stdout.write(f"{summary(con)}\nreport: {output.resolve()}\n")
+
+
+def _warn_of_absent(common: Common, run: str, services: list[str]) -> None:
+    """Name the Services asked for that no connection is of: one may be mistyped."""
+    if not services:
+        return
+    from pipeline.lake import Lake
+    from pipeline.query import open_lake
+
+    con = open_lake(Lake(common.lake), common.limits, run)
+    served = {name for (name,) in con.sql("SELECT DISTINCT service FROM connections").fetchall()}
+    known = [name for (name,) in con.sql("SELECT DISTINCT service FROM services ORDER BY service").fetchall()]
+    for name in (s for s in services if s not in served):
+        near = ", ".join(get_close_matches(name, known, n=3)) or "none; it is NAMESPACE/NAME"
+        hint = "without --service, all that were reached are shown" if name in known else f"nearest: {near}"
+        warn(f"run {run}: no connection of the Service {name!r}", hint=hint)
 
 
 def _stop_if_rejected(common: Common, run: str, strict: bool) -> None:
