@@ -20,7 +20,8 @@ from pipeline.cli import app, run_app
 from tests.docs.pages import ROOT, anew, blocks, steps
 
 HOME = "/home/you"
-PLAIN = re.compile(r"hopscope [^|&;<>$`*(){}#~]*")
+PLAIN = re.compile(r"hopscope [^|&;<>$`*(){}#~\n]*")
+QUOTED = re.compile(r"'[^']*'|\"[^\"$`\\]*\"")
 SCRIPT = "#!{}\nimport sys\nsys.path.insert(0, {!r})\nfrom pipeline.__main__ import main\nmain()\n"
 VERBS = typer.main.get_command(app).commands
 
@@ -42,8 +43,9 @@ class Place:
 
     def outcome(self, command: str) -> str:
         """What a command of a shell prints; its exit code has to be 0."""
-        plain = PLAIN.fullmatch(command.replace("\n", " ").strip()) or re.fullmatch(r"hopscope sql '[^']*'\n", command)
-        return self.verb(*shlex.split(command)[1:]) if plain else self.process("bash", "-c", command)
+        joined = command.replace("\\\n", " ").strip()
+        plain = PLAIN.fullmatch(QUOTED.sub("", joined))
+        return self.verb(*shlex.split(joined)[1:]) if plain else self.process("bash", "-c", command)
 
     def process(self, *words: str) -> str:
         done = subprocess.run(words, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
@@ -86,12 +88,13 @@ def played(text: str, place: Place) -> list[tuple[int, int, str, str]]:
                 at += len(shown)
         elif block.kind in READERS:
             READERS[block.kind](block.text)
-        if block.kind in ("sql", "python") and after and after.kind == "text":
+        if block.kind in ("sql", "python") and not block.file and after and after.kind == "text":
             printed = (
                 place.verb("sql", block.text) if block.kind == "sql" else place.process("python", "-c", block.text)
             )
             found.append((after.start, after.start + len(after.text), after.text, printed))
-        assert block.kind != "sql" or (after and after.kind == "text"), f"line {block.line}: no `text` after the `sql`"
+        shows = block.file or (after and after.kind == "text")
+        assert block.kind != "sql" or shows, f"line {block.line}: no `text` after the `sql`"
     return found
 
 
