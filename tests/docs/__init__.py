@@ -15,7 +15,7 @@ The first word after the fence says what a block is. There are no others, so tha
     toml, json  read by their parsers
 
 A second word is a file's name: the block is written there, for a command after it, and not run. All blocks of a page
-run in order, in one empty folder of its own that has `samples/` in it and is shown as /home/you. In what is shown, a
+run in order, in one empty folder of its own that has `samples/` in it and is shown as ~. In what is shown, a
 line `...` stands for any lines. Lines are compared without blanks at their ends; stderr is not compared. A new page
 needs a line in docs/README.md. To write a page: give the commands and no output, then `python -m tests.docs
 docs/PAGE.md`, and read the difference.

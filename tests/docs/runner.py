@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
@@ -19,7 +23,7 @@ import typer
 from pipeline.cli import app, run_app
 from tests.docs.pages import ROOT, anew, blocks, steps
 
-HOME = "/home/you"
+HOME = "~"
 PLAIN = re.compile(r"hopscope [^|&;<>$`*(){}#~\n]*")
 QUOTED = re.compile(r"'[^']*'|\"[^\"$`\\]*\"")
 SCRIPT = "#!{}\nimport sys\nsys.path.insert(0, {!r})\nfrom pipeline.__main__ import main\nmain()\n"
@@ -45,7 +49,14 @@ class Place:
         """What a command of a shell prints; its exit code has to be 0."""
         joined = command.replace("\\\n", " ").strip()
         plain = PLAIN.fullmatch(QUOTED.sub("", joined))
-        return self.verb(*shlex.split(joined)[1:]) if plain else self.process("bash", "-c", command)
+        if not plain:
+            return self.process("bash", "-c", command)
+        words = shlex.split(joined)[1:]
+        if words[0] != "run" or not words[1].startswith("samples/"):
+            return self.verb(*words)
+        made, printed = first_run(*words)
+        shutil.copytree(made, self.folder, ignore=shutil.ignore_patterns("samples"), dirs_exist_ok=True)
+        return printed
 
     def process(self, *words: str) -> str:
         done = subprocess.run(words, cwd=self.folder, env=self.env, capture_output=True, text=True, check=False)
@@ -72,6 +83,15 @@ class Place:
 
     def shown(self, output: str) -> str:
         return output.replace(str(self.folder.resolve()), HOME)
+
+
+@cache
+def first_run(*words: str) -> tuple[Path, str]:
+    """The folder that a run of a packaged sample leaves, and what it prints: the same for every page."""
+    base = Path(tempfile.mkdtemp(prefix="hopscope-docs-"))
+    atexit.register(shutil.rmtree, base, ignore_errors=True)
+    place = Place(base)
+    return place.folder, place.verb(*words)
 
 
 def played(text: str, place: Place) -> list[tuple[int, int, str, str]]:
