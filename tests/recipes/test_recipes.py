@@ -19,17 +19,29 @@ INPUT_ROWS = {
     ),
     "| `hey -o csv` | `hey-csv` | yes | |\n": "| `ab -g` | `ab-gnuplot` | yes | |\n",
 }
+COLUMN = {
+    "-- column: flow_count BIGINT Flows joined into it.\n": (
+        "-- column: is_small BOOLEAN Whether it has one packet only.\n"
+    ),
+    "  request_count,\n": "  packet_count = 1 AS is_small,\n",
+}
+LABEL = {
+    "the CASE decides by it.\n": "-- label: at-home #112233 x Served on its node, on the Service's own port.\n",
+    "affinity IN ('unknown', 'hidden') AND is_sticky THEN 'unlabelled'\n": (
+        "      WHEN hop = 'local' AND pod_port = service_port THEN 'at-home'\n"
+    ),
+}
+SECTION = {'[pod]\ntitle = "Pod"\nnone = "–"\n': '\n[seen_from]\ntitle = "Seen from"\n'}
 
 
-@pytest.fixture
-def tree(tmp_path):
+def copy_of_the_project(folder):
     """The project as links to its files, to be added to and edited, and a small capture beside it."""
-    for folder in ("pipeline", "sql", "reports", "samples", "docs", "tests/formats"):
-        shutil.copytree(ROOT / folder, tmp_path / "tree" / folder, copy_function=os.symlink)
-    for file in ("pyproject.toml", "tests/conftest.py"):
-        (tmp_path / "tree" / file).symlink_to(ROOT / file)
-    shutil.copytree(ROOT / "samples" / "origin", tmp_path / "tree" / "peak")
-    return tmp_path / "tree"
+    for part in ("pipeline", "sql", "reports", "samples", "docs", "tests/formats"):
+        shutil.copytree(ROOT / part, folder / part, copy_function=os.symlink)
+    for file in ("pyproject.toml", "tests/conftest.py", "tests/test_house.py"):
+        (folder / file).symlink_to(ROOT / file)
+    shutil.copytree(ROOT / "samples" / "origin", folder / "peak")
+    return folder
 
 
 def follow(recipe, tree):
@@ -59,20 +71,27 @@ def ask(tree, query):
     return json.loads(run(tree, "pipeline", "sql", query, "--format", "json"))
 
 
-def test_an_input_form_is_one_module_and_what_proves_and_tells_of_it(tree):
+def pytest_in(tree, *words):
+    run(tree, "pytest", "-q", "-n0", "-p", "no:cacheprovider", *words)
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory):
+    """A copy with a table, a column, a label and a section more, and one run: nothing of one is needed by another."""
+    tree = copy_of_the_project(tmp_path_factory.mktemp("grown") / "tree")
+    follow("table", tree)
+    follow("section", tree)
+    edit(tree / "reports" / "columns.toml", **SECTION)
+    edit(tree / "sql" / "connections.sql", **COLUMN, **LABEL)
+    (tree / "summary.txt").write_text(run(tree, "pipeline", "run", "peak"))
+    return tree
+
+
+def test_an_input_form_is_one_module_and_what_proves_and_tells_of_it(tmp_path):
+    tree = copy_of_the_project(tmp_path / "tree")
     follow("input-form", tree)
     edit(tree / "docs" / "reference" / "inputs.md", **INPUT_ROWS)
-    run(
-        tree,
-        "pytest",
-        "-q",
-        "-n0",
-        "-p",
-        "no:cacheprovider",
-        "tests/formats/test_every_form.py",
-        "-k",
-        "ab-gnuplot or named",
-    )
+    pytest_in(tree, "tests/formats/test_every_form.py", "-k", "ab-gnuplot or named")
     shutil.copy(tree / "tests/formats/samples/ab-gnuplot/eight-requests.tsv", tree / "peak" / "requests.tsv")
     found = json.loads(run(tree, "pipeline", "inputs", "peak", "--format", "json"))
     assert ("requests.tsv", "ab-gnuplot") in [(f["file"], f["format"]) for f in found["files"]]
@@ -82,58 +101,34 @@ def test_an_input_form_is_one_module_and_what_proves_and_tells_of_it(tree):
     ]
 
 
-def test_a_table_is_one_file(tree):
-    follow("table", tree)
-    assert "distribution_source_ports: one row per service and step" in run(tree, "pipeline", "sql", "--schema")
-    run(tree, "pipeline", "run", "peak")
-    (total,) = ask(tree, "SELECT sum(connection_count) AS n FROM distribution_source_ports WHERE run = 'peak'")
+def test_a_table_is_one_file(grown):
+    assert "distribution_source_ports: one row per service and step" in run(grown, "pipeline", "sql", "--schema")
+    (total,) = ask(grown, "SELECT sum(connection_count) AS n FROM distribution_source_ports WHERE run = 'peak'")
     assert total["n"] == 10
-    assert list((tree / "lake" / "distribution_source_ports" / "run=peak").glob("*.parquet"))
+    assert list((grown / "lake" / "distribution_source_ports" / "run=peak").glob("*.parquet"))
 
 
-def test_a_column_is_two_lines_of_its_tables_file(tree):
-    column = "\n-- column: is_small BOOLEAN Whether it has one packet only."
-    edit(
-        tree / "sql" / "connections.sql",
-        **{
-            "-- column: flow_count BIGINT Flows joined into it.": column,
-            "  flow_count\nFROM labelled": "",
-            "  request_count,\n": "  packet_count = 1 AS is_small,\n",
-        },
-    )
+def test_a_column_is_two_lines_of_its_tables_file(grown):
     assert "is_small                BOOLEAN  Whether it has one packet only." in run(
-        tree, "pipeline", "sql", "--schema"
+        grown, "pipeline", "sql", "--schema"
     )
-    run(tree, "pipeline", "run", "peak")
-    assert ask(tree, "SELECT is_small, count(*) AS n FROM connections GROUP BY ALL") == [{"is_small": True, "n": 10}]
+    assert ask(grown, "SELECT is_small, count(*) AS n FROM connections GROUP BY ALL") == [{"is_small": True, "n": 10}]
 
 
-def test_a_label_is_two_lines_of_one_file(tree):
-    edit(
-        tree / "sql" / "connections.sql",
-        **{
-            "the CASE decides by it.\n": "-- label: at-home #112233 x Served on its node, on the Service's own port.\n",
-            "affinity IN ('unknown', 'hidden') AND is_sticky THEN 'unlabelled'\n": (
-                "      WHEN hop = 'local' AND pod_port = service_port THEN 'at-home'\n"
-            ),
-        },
-    )
-    told = run(tree, "pipeline", "run", "peak")
-    assert "at-home          30 % (3 of 10)" in told
-    assert {r["label"] for r in ask(tree, "SELECT label FROM connections")} == {"at-home", "snat-forwarded"}
-    report = (tree / "report.html").read_text()
+def test_a_label_is_two_lines_of_one_file(grown):
+    assert "at-home          30 % (3 of 10)" in (grown / "summary.txt").read_text()
+    assert {r["label"] for r in ask(grown, "SELECT label FROM connections")} == {"at-home", "snat-forwarded"}
+    report = (grown / "report.html").read_text()
     assert "--label-at-home: #112233;" in report
     assert '"var(--label-at-home)"' in report
     assert "Served on its node, on the Service&#39;s own port." in report
 
 
-def test_a_section_is_one_folder(tree):
-    follow("section", tree)
-    edit(
-        tree / "reports" / "columns.toml",
-        **{'[pod]\ntitle = "Pod"\nnone = "–"\n': '\n[seen_from]\ntitle = "Seen from"\n'},
-    )
-    run(tree, "pipeline", "run", "peak")
-    report = (tree / "report.html").read_text()
+def test_a_section_is_one_folder(grown):
+    report = (grown / "report.html").read_text()
     assert "From which address did the pods see their connections come?" in report
     assert "3 addresses stood before the pods; 10.220.1.6 was the busiest: 4 connections." in report
+
+
+def test_the_house_takes_what_was_added(grown):
+    pytest_in(grown, "tests/test_house.py", "-k", "distribution_source_ports or that_is_given")
