@@ -237,7 +237,9 @@ def _nothing_known(head: str, broken: str | None) -> Finding:
         return Finding("empty-export", "warning", "holds what tshark says, and no packet", remedy)
     first = head.splitlines()[0][:60]
     if why := next((why for pattern, why in _REFUSED if re.search(pattern, head[:2000], re.MULTILINE)), None):
-        return Finding("refused-export", "warning", why, "export again with -T fields; the README has the command")
+        return Finding(
+            "refused-export", "warning", why, "export again with -T fields; `hopscope capture-kit` prints the command"
+        )
     return Finding(
         "unrecognised-file",
         "warning",

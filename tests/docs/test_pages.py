@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from pipeline.formats.tshark_names import FIELD_TYPES
 from tests.docs.made import MADE
 from tests.docs.pages import FENCE, KINDS, PAGES, ROOT, agrees, anew, blocks, name, steps
 from tests.docs.runner import Place, hopscope_commands, played, read_sh
@@ -43,6 +44,12 @@ def test_links_lead_somewhere(page):
         target = (page.parent / path) if path else page
         assert target.exists(), path
         assert not anchor or anchor in anchors(target), (path, anchor)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_fields_that_a_page_asks_tshark_for_are_read(page):
+    asked = [f for b in blocks(page.read_text(encoding="utf-8")) for f in re.findall(r"-e ([\w.]+)", b.text)]
+    assert set(asked) <= set(FIELD_TYPES)
 
 
 def test_every_page_can_be_found_from_the_index():
