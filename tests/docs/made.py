@@ -1,7 +1,8 @@
-"""Pages that are made from the code."""
+"""Pages that are made from the code, or have tables that are."""
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import typer
 from pipeline.cli import app
 from pipeline.errors import ExitCode
 from pipeline.questions import all_questions
-from pipeline.schema import TABLES
+from pipeline.schema import EVIDENCE, LABELS, REASONS, TABLES
+from pipeline.schema.findings import FINDINGS
+from tests.docs.pages import ROOT
 
 ROOT_COMMAND = typer.main.get_command(app)
 EVERYWHERE = "Everywhere"
@@ -96,4 +99,32 @@ def cli_page():
     return text
 
 
-MADE = {"docs/reference/tables.md": tables_page, "docs/reference/cli.md": cli_page}
+def with_rows(page, *tables):
+    """A page of ours, where the tables with these heads have these rows."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for names, rows in tables:
+        before, top, after = text.partition(head(*names))
+        assert top, f"{page}: no table {names}"
+        text = before + top + "".join(row(*cells) for cells in rows) + re.sub(r"\A(\|.*\n)*", "", after)
+    return text
+
+
+def labels_page():
+    words = {"label": LABELS, "evidence": EVIDENCE, "reason": REASONS}
+    tables = [
+        ((name, "means"), [(f"`{word}`", about) for word, about in known.items()]) for name, known in words.items()
+    ]
+    return with_rows("docs/reference/labels.md", *tables)
+
+
+def findings_page():
+    rows = [(f"`{name}`", k.severity, k.about, k.remedy) for name, k in FINDINGS.items()]
+    return with_rows("docs/reference/findings.md", (("finding", "severity", "means", "what to do"), rows))
+
+
+MADE = {
+    "docs/reference/tables.md": tables_page,
+    "docs/reference/cli.md": cli_page,
+    "docs/reference/labels.md": labels_page,
+    "docs/reference/findings.md": findings_page,
+}
