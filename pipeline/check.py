@@ -91,7 +91,9 @@ def read_thresholds(path: Path | None) -> list[Threshold]:
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
-        raise UsageError(f"the thresholds cannot be read: {e}", where=str(path)) from e
+        why = e.strerror if isinstance(e, OSError) else e
+        hint = "`hopscope check --help` has an example"
+        raise UsageError(f"the thresholds cannot be read: {why}", where=str(path), hint=hint) from e
     sections: dict[str | None, object] = {None: given.pop("thresholds", {}), **given.pop("services", {})}
     found = [
         _threshold(service, measure, rule, str(path))

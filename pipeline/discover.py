@@ -71,7 +71,7 @@ def discover(
     times that relative ones count from, by file.
 
     Raises:
-        InputError: the folder is missing, is a file that is no archive, or has no file in it.
+        InputError: the folder is missing, is a file that is no archive, or has no file in it, or several captures.
         UsageError: `zeros` names a file that is not there.
     """
     told = [(node, as_file(p, temp_dir)) for node, paths in sorted(nodes.items()) for p in paths]
@@ -124,6 +124,10 @@ def _capture_sources(capture: Path, temp_dir: Path | None) -> list[Source]:
     if not capture.exists():
         raise InputError("no such folder", where=str(capture), hint="give the folder that holds nodes/ and cluster/")
     if capture.is_dir():
+        several = sorted(p.parent.name for p in capture.glob("*/nodes/"))
+        if len(several) > 1 and not (capture / "nodes").exists():
+            hint = f"give one of them, e.g. {capture / several[0]}"
+            raise InputError(f"holds {len(several)} captures: {', '.join(several)}", where=str(capture), hint=hint)
         return _sources(capture)
     source = Source(capture, capture.name)
     if not is_archive(source.head()):

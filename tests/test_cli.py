@@ -30,7 +30,9 @@ def one_line(done, *parts):
     [
         (("run", "nowhere"), 3, ("nowhere", "no such folder")),
         (("run", "."), 3, ("no file in it",)),
+        (("run", SAMPLES), 3, (str(SAMPLES), "holds 3 captures: affinity, origin, single-pod")),
         (("run",), 2, ("CAPTURE",)),
+        (("check", "--config", "no.toml"), 2, ("no.toml: the thresholds cannot be read: No such file or directory",)),
         (("rnu", "."), 2, ("rnu",)),
         (("run", ".", "--since", "yesterday"), 2, ("--since", "yesterday")),
         (("run", ".", "--node", "a"), 2, ("--node", "NAME=PATH")),
