@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from enum import Enum
 from pathlib import Path
+from typing import get_args
 
 import typer
 
 from pipeline.cli import app
 from pipeline.errors import ExitCode
 from pipeline.questions import all_questions
-from pipeline.schema import EVIDENCE, LABELS, REASONS, TABLES
+from pipeline.schema import DOUBTS, EVENTS, EVIDENCE, LABELS, PARTS, REASONS, TABLES
 from pipeline.schema.findings import FINDINGS
 from tests.docs.pages import ROOT
 
@@ -36,6 +37,7 @@ Of every verb but `trace` and `capture-kit`, which need no lake. The variable of
 option is not given.
 
 """
+WORDS_OF = {"verdicts.doubt": DOUBTS, "distribution_events.event": EVENTS, "skew_parts.part": PARTS}
 WORDS = {Path: "PATH", str: "TEXT", int: "N", float: "SECONDS"}
 
 
@@ -53,6 +55,10 @@ def tables_page():
         text += f"\n## {table.name}\n\nOne row per {table.grain}; key: {', '.join(table.key)}.\n\n"
         text += head("column", "type", "meaning")
         text += "".join(row(f"`{c.name}`", c.type, c.about) for c in table.columns)
+    text += "\n## Words\n\nOf labels, evidence and reasons: [here](labels.md); of findings: [here](findings.md).\n\n"
+    text += head("column", "word", "means")
+    for column, words in WORDS_OF.items():
+        text += "".join(row(f"`{column}`", f"`{word}`", about) for word, about in words.items())
     text += "\n## Views and macros\n\n" + head("in a query", "gives")
     return text + "".join(row(f"`{q.usage}`", q.about) for q in sorted(all_questions(), key=lambda q: q.name))
 
@@ -64,7 +70,8 @@ def given(parameter):
         return ", ".join(f"`{c.value}`" for c in annotation)
     if parameter.is_flag:
         return ""
-    return parameter.metavar or WORDS.get(annotation, annotation.__name__)
+    one = (get_args(annotation) or (annotation,))[0]
+    return (parameter.metavar or WORDS[one]) + (", repeated" if parameter.multiple else "")
 
 
 def option(parameter):
