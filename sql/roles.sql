@@ -19,7 +19,10 @@ frontends AS (
   GROUP BY protocol, ip, port
 ),
 ruled_nodes AS (
-  SELECT node FROM rules GROUP BY node HAVING COUNT(CASE WHEN chain = '(cut short)' THEN 1 END) = 0
+  SELECT node FROM rules
+  GROUP BY node
+  HAVING COUNT(CASE WHEN chain = '(cut short)' THEN 1 END) = 0
+    AND COUNT(CASE WHEN chain LIKE 'KUBE-S%' OR target LIKE 'KUBE-S%' OR table_name IN ('kube-proxy', 'ipvs') THEN 1 END) > 0
 ),
 deciding AS (
   SELECT * FROM choices WHERE NOT (certain AND verdict IN ('none', 'accept'))

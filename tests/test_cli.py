@@ -97,6 +97,8 @@ def test_rules_without_kube_chains_are_named_and_labels_are_not_guessed(capture,
     assert ask("SELECT count(*) AS n FROM connections WHERE label IN ('snat-forwarded', 'direct')", tmp_path) == [
         {"n": 0}
     ]
+    dialled = "SELECT DISTINCT label, reason FROM connections WHERE dest_ip = '20.185.96.169'"
+    assert ask(dialled, tmp_path) == [{"label": "unlabelled", "reason": "no-rules"}]
 
 
 def test_without_rules_nothing_is_guessed(capture, tmp_path):
