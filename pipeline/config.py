@@ -26,7 +26,7 @@ class Limits:
         """What DuckDB may use of the memory."""
         if (limit := self._bytes) is None:
             return self.memory_limit
-        return f"{max(limit - _BESIDE_BYTES, limit * 2 // 5) // 1000}KB"
+        return f"{max(limit - _BESIDE_BYTES, limit * 3 // 8) // 1000}KB"
 
     @property
     def piece_bytes(self) -> int:

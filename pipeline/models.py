@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipeline import resources
-from pipeline.engines.duckdb import create_view, identifier
+from pipeline.engines.duckdb import create_table, create_view, identifier
 from pipeline.errors import HopscopeError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def build(con: Connection, wanted: Iterable[str]) -> None:
             continue
         if model.name in views:
             con.execute(f"DROP VIEW {identifier(model.name)}")
-        con.execute(f"CREATE TABLE {identifier(model.name)} AS {model.sql}")
+        create_table(con, model.name, model.sql)
         if model.stored:
             _check_key(con, model)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,14 +10,14 @@ from pipeline.config import Keep, Limits, Window
 from pipeline.diagnostics import note
 from pipeline.discover import discover, run_name
 from pipeline.earlier import earlier
-from pipeline.engines.duckdb import connect
+from pipeline.engines.duckdb import workshop
 from pipeline.errors import InputError, UsageError
 from pipeline.ingest import Ingest
 from pipeline.label import label
 from pipeline.lake import Lake, Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pipeline.discover import Input
@@ -51,7 +50,7 @@ def run_whole(job: Job, window: Window) -> Manifest:
     manifest = _manifest(job, inputs, _labelled(window))
     if not _is_news(job.lake, manifest):
         return manifest
-    with job.lake.stage(manifest) as folder, _database(job.limits) as con:
+    with job.lake.stage(manifest) as folder, workshop(job.limits, folder) as con:
         _ingest(con, folder, inputs, job, manifest)
         label(con, folder, window)
     return manifest
@@ -67,7 +66,7 @@ def ingest_only(job: Job) -> Manifest:
     inputs = _inputs(job)
     manifest = _manifest(job, inputs, {"labelled": False})
     if _is_news(job.lake, manifest):
-        with job.lake.stage(manifest) as folder, _database(job.limits) as con:
+        with job.lake.stage(manifest) as folder, workshop(job.limits, folder) as con:
             _ingest(con, folder, inputs, job, manifest)
     return manifest
 
@@ -76,7 +75,7 @@ def label_again(lake: Lake, run: str | None, window: Window, limits: Limits) -> 
     """Label a run from what the lake holds of its inputs."""
     before = lake.run(run)
     manifest = Manifest(before.run, before.inputs, before.read_as | _labelled(window), __version__)
-    with lake.stage(manifest) as folder, _database(limits) as con:
+    with lake.stage(manifest) as folder, workshop(limits, folder) as con:
         lake.link_inputs(before.run, folder)
         label(con, folder, window)
     return manifest
@@ -118,14 +117,3 @@ def _ingest(con: Connection, folder: Path, inputs: Sequence[Input], job: Job, ma
     before = earlier(job.lake, manifest)
     reader = Ingest(con, folder, job.fields, job.keep_packets, before, piece_bytes=job.limits.piece_bytes)
     reader.take_all(inputs)
-
-
-@contextmanager
-def _database(limits: Limits) -> Iterator[Connection]:
-    con = connect(limits)
-    con.execute("SET preserve_insertion_order = false")  # no model depends on it, and keeping it takes memory
-    con.execute("SET disabled_optimizers = 'join_order'")  # models join many rows to few, as they are written
-    try:
-        yield con
-    finally:
-        con.close()

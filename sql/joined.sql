@@ -28,7 +28,7 @@ SELECT
   b.local_count, b.local_ip, b.local_port, b.all_captured AND a.node = a.rules_node AS all_captured,
   b.all_seen AND a.node = a.rules_node AS all_seen, b.all_shown,
   COALESCE(b.local_count < c.endpoint_count AND y.lost_count > 0.1, FALSE) AS may_be_lost
-FROM stitches AS a
+FROM anchors AS a
 LEFT JOIN rewrites AS f ON f.flow = a.flow
 LEFT JOIN choices AS c
   ON c.node = a.rules_node AND c.protocol = a.protocol AND c.dst_ip = a.dst_ip AND c.dst_port = a.dst_port
@@ -40,4 +40,4 @@ LEFT JOIN stickiness AS v ON v.service = a.object_service AND a.leg = 'ingress'
 LEFT JOIN orphans AS x ON x.stitch_key = a.stitch_key
 LEFT JOIN losses AS y ON y.protocol = a.protocol
 LEFT JOIN captured_nodes AS n ON n.node = a.src_node
-WHERE a.anchor_rank = 1 AND (NOT a.is_after OR n.node IS NULL OR a.syn_count > 0)
+WHERE NOT a.is_after OR n.node IS NULL OR a.syn_count > 0

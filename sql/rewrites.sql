@@ -19,11 +19,11 @@ told AS (
     f.node = a.rules_node AS is_midway,
     w.pod_ip = f.dst_ip AND w.pod_port = f.dst_port AND w.snat_ip = f.src_ip AND w.snat_port = f.src_port AS agrees,
     COALESCE(w.is_timed, FALSE) AS is_timed
-  FROM stitches AS a
+  FROM anchors AS a
   LEFT JOIN after_legs AS f
     ON f.stitch_key = a.stitch_key AND NOT COALESCE(f.is_dead AND a.syn_count > 1 AND a.synack_count > 0, FALSE)
   LEFT JOIN translations AS w ON w.flow = a.flow
-  WHERE a.anchor_rank = 1 AND a.leg = 'ingress' AND COALESCE(f.dst_ip, w.pod_ip) IS NOT NULL
+  WHERE a.leg = 'ingress' AND COALESCE(f.dst_ip, w.pod_ip) IS NOT NULL
 )
 SELECT
   flow,

@@ -43,7 +43,7 @@ def test_eight_times_the_packets_need_hardly_more_memory(tmp_path):
     [
         (None, None, 32),
         ("8GB", "7680000KB", 32),
-        ("512MB", "204800KB", 7),
+        ("512MB", "192000KB", 7),
         ("1GiB", "753741KB", 16),
         ("80%", "80%", 32),
     ],

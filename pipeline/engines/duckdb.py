@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -9,13 +11,14 @@ import duckdb
 from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from pipeline.config import Limits
     from pipeline.schema import Table
 
 Connection = duckdb.DuckDBPyConnection
+_PARQUET = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 40960"  # a group is in memory before it is written
 
 
 def connect(limits: Limits) -> Connection:
@@ -30,6 +33,24 @@ def connect(limits: Limits) -> Connection:
         if value is not None:
             con.execute(f"SET {setting} = {literal(str(value))}")
     return con
+
+
+@contextmanager
+def workshop(limits: Limits, folder: Path) -> Iterator[Connection]:
+    """A database to build models in; what memory is not to hold lies in a folder of its own until it is closed."""
+    con = connect(limits)
+    con.execute("SET preserve_insertion_order = false")  # no model depends on it, and keeping it takes memory
+    con.execute("SET disabled_optimizers = 'join_order'")  # models join many rows to few, as they are written
+    with TemporaryDirectory(prefix="work-", dir=limits.temp_dir or folder) as spare:
+        con.execute(f"SET temp_directory = {literal(spare)}")
+        if limits.memory_limit is not None:
+            con.execute("SET force_compression = 'uncompressed'")  # tables are read once or twice
+            con.execute(f"ATTACH {literal(spare + '/tables')} AS tables (ROW_GROUP_SIZE 20480)")
+            con.execute("USE tables")
+        try:
+            yield con
+        finally:
+            con.close()
 
 
 def literal(text: str) -> str:
@@ -68,8 +89,22 @@ def parquet_select(table: Table, files: Iterable[Path], *, skip: tuple[str, ...]
 def write_parquet(con: Connection, select: str, path: Path) -> int:
     """Write what `select` gives to one Parquet file; the number of rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    result = con.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)").fetchone()
+    result = con.execute(f"COPY ({select}) TO {literal(str(path))} ({_PARQUET})").fetchone()
     return int(result[0]) if result else 0
+
+
+def create_table(con: Connection, name: str, select: str) -> None:
+    """Keep what `select` gives; what fails for lack of memory is done again by one thread that spills at once."""
+    statement = f"CREATE TABLE {identifier(name)} AS {select}"
+    try:
+        con.execute(statement)
+    except duckdb.OutOfMemoryException:
+        ((threads,),) = con.sql("SELECT current_setting('threads')").fetchall()
+        con.execute("SET threads = 1")
+        con.execute("SET debug_force_external = true")
+        con.execute(statement)
+        con.execute("SET debug_force_external = false")
+        con.execute(f"SET threads = {threads}")
 
 
 def create_view(con: Connection, name: str, select: str) -> None:
