@@ -16,6 +16,7 @@ from pipeline import models
 from pipeline.config import Keep
 from pipeline.engines.duckdb import literal, write_parquet
 from pipeline.schema import TABLES
+from pipeline.sockets import Numbered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,7 @@ _NOT_IN_SLIM = ("tcp_ack", "tcp_tsval", "ip_id", "ip_ttl")
 # A SYN that one export shows twice: all interfaces were captured, and none is named.
 _DOUBLED = """SELECT 1 FROM all_packets
 WHERE COALESCE(interface, 'any') = 'any' AND tcp_flags & 18 = 2 AND COALESCE(tcp_tsval, NULLIF(ip_id, 0)) IS NOT NULL
-GROUP BY src_ip, src_port, dst_ip, dst_port, tcp_seq, tcp_tsval, ip_id HAVING COUNT(*) > 1 LIMIT 1"""
+GROUP BY src, dst, tcp_seq, tcp_tsval, ip_id HAVING COUNT(*) > 1 LIMIT 1"""
 _COUNTED_UP = ("line_number", "ts_us", "tcp_stream")
 
 
@@ -48,12 +49,13 @@ class Conversations:
     _kept: list[Path] = field(default_factory=list)
     _waiting: list[Path] = field(default_factory=list)
     _quoting: list[pa.Table] = field(default_factory=list)
+    _numbered: Numbered = field(default_factory=Numbered)
     _started: bool = False
 
     def add(self, rows: pa.Table) -> None:
         """Take rows of `packets`, of which those of one TCP stream are numbered so; what they say adds up."""
         self._keep(rows)
-        self.con.register("all_packets", rows)
+        self.con.register("all_packets", self._numbered.rows(rows))
         self._sum_up("streams")
         self.con.unregister("all_packets")
 
@@ -61,7 +63,7 @@ class Conversations:
         """Take rows of `packets` whose conversations can be told when all are there."""
         self._keep(rows)
         path = self.spare / f"waiting-{len(self._waiting)}.parquet"
-        _write(rows, path)
+        parquet.write_table(self._numbered.rows(rows), path)
         self._waiting.append(path)
 
     def finish(self) -> None:
@@ -74,6 +76,7 @@ class Conversations:
         if self._started:
             out = self.conversations / f"{self.capture_id}.parquet"
             found = models.all_models()["conversations"].sql
+            self.con.register("texts", self._numbered.texts())
             write_parquet(self.con, f"SELECT {literal(self.capture_id)} AS capture_id, c.* FROM ({found}) AS c", out)
         self.con.execute("DROP TABLE IF EXISTS temp.halves")
         if self._quoting:

@@ -6,6 +6,7 @@ Lines that the fast road cannot read take the careful one. Both end in columns o
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pipeline.formats.tshark_cells import Line
     from pipeline.formats.tshark_layout import Layout
 
+_PIECE_BYTES = 8 * 1024 * 1024  # what is larger, the allocator takes from the system and gives back each time
 _UNIT = "\x1f"
 _PLAIN = str.maketrans({"\n": " ", "\r": " ", "\x00": "\ufffd", _UNIT: "\ufffd"})
 _ADDRESSES = ("ip.src", "ip.dst", "ipv6.src", "ipv6.dst")
@@ -64,6 +66,31 @@ class Seen:
 
     addresses: set[str] = field(default_factory=set)
     loose: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Cells of several pieces on their way into `conversations`: what they say is summed up for `limit` bytes at once."""
+
+    conversations: Conversations
+    limit: int
+    has_streams: bool
+    tables: list[pa.Table] = field(default_factory=list)
+    byte_count: int = 0
+
+    def add(self, table: pa.Table, byte_count: int) -> None:
+        """Take the cells of a piece of so many bytes."""
+        self.tables.append(table)
+        self.byte_count += byte_count
+        if self.byte_count >= self.limit:
+            self.take()
+
+    def take(self) -> None:
+        """Pass on what has come together."""
+        if self.tables:
+            rows = packets(pa.concat_tables(self.tables), self.conversations.capture_id)
+            (self.conversations.add if self.has_streams else self.conversations.defer)(rows)
+        self.tables, self.byte_count = [], 0
 
 
 class _OtherHeaderError(Exception):
@@ -111,8 +138,8 @@ class PacketFile:
     def _fast(self, layout: Layout, tally: Tally) -> Iterator[tuple[int, str]]:
         """Take what can be read at once, count it, and give the lines that are left."""
         text = Delimited(_unique(layout.fields), TYPES, layout.delimiter, self.seen.loose)
-        take = self.conversations.add if "tcp.stream" in layout.fields else self.conversations.defer
-        for piece in self.source.byte_pieces(self.piece_bytes, layout.header_lines):
+        batch = _Batch(self.conversations, self.piece_bytes, "tcp.stream" in layout.fields)
+        for piece in self.source.byte_pieces(min(_PIECE_BYTES, self.piece_bytes), layout.header_lines):
             is_open = piece.first_line == self.source.open_line
             bare = piece.without_char(layout.quote)
             lists = _lists(bare, layout.delimiter)
@@ -121,11 +148,12 @@ class PacketFile:
                 table = self._undoubted(table, layout)
                 tally.read_count += table.num_rows
                 tally.kept_count += table.num_rows
-                take(packets(table, self.conversations.capture_id))
+                batch.add(table, len(piece.data))
             for number, line in piece.lines(_left(piece, table)):
                 if line and _other_header(line, layout):
                     raise _OtherHeaderError
                 yield number, line
+        batch.take()
 
     def _undoubted(self, table: pa.Table, layout: Layout) -> pa.Table:
         """The rows that need no second look: one header filled their cells, and addresses are addresses."""
@@ -187,9 +215,9 @@ class PacketFile:
 
 def _lists(piece: Piece, delimiter: str) -> Sequence[int]:
     """Places of the lines with several values in a cell, if these are few: no column could keep its type with them."""
-    if delimiter == ",":
+    if delimiter == "," or not (found := [m.start() for m in re.finditer(b",", piece.data)]):
         return ()
-    lines = np.unique(np.searchsorted(piece.ends, piece.places(b",")))
+    lines = np.unique(np.searchsorted(piece.ends, found))
     return cast("list[int]", lines.tolist()) if len(lines) * 20 < piece.line_count else ()
 
 

@@ -1,8 +1,9 @@
 -- about: One direction of a conversation, as some lines of an export show it; halves of the same conversation add up.
 -- about: Those of UDP are of half a minute at most, so that a pause between them shows.
+-- about: `medium`, `src` and `dst` are numbers for interface and protocol, and for sockets (pipeline/sockets.py).
 -- about: What comes first or last is kept as line_number * 2^32 + value, so that it can be told of several halves too.
 -- grain: 5-tuple and segment, one direction
--- key: interface, protocol, src_ip, src_port, dst_ip, dst_port, segment, slot
+-- key: medium, src, dst, segment, slot
 -- stage: ingest
 -- store: no
 WITH placed AS (
@@ -15,7 +16,7 @@ WITH placed AS (
   FROM segments AS s
 )
 SELECT
-  interface, protocol, src_ip, src_port, dst_ip, dst_port, segment, slot,
+  medium, src, dst, segment, slot,
   MIN(line_number) AS first_line,
   MIN(ts_us) AS start_us,
   MAX(ts_us) AS end_us,
@@ -41,4 +42,4 @@ SELECT
   MIN(place + ip_id) AS first_ip_id,
   MAX(CASE WHEN outer_src_ip IS NULL THEN ip_ttl END) AS top_ttl
 FROM placed
-GROUP BY interface, protocol, src_ip, src_port, dst_ip, dst_port, segment, slot
+GROUP BY medium, src, dst, segment, slot

@@ -8,7 +8,7 @@ SELECT p.*
 FROM all_packets AS p
 QUALIFY COALESCE(interface, 'any') <> 'any' OR COALESCE(tcp_tsval, NULLIF(ip_id, 0)) IS NULL OR ROW_NUMBER() OVER (
   PARTITION BY
-    protocol, src_ip, src_port, dst_ip, dst_port, tcp_seq, tcp_ack, tcp_flags, tcp_payload_bytes, tcp_tsval, ip_id,
+    protocol, src, dst, tcp_seq, tcp_ack, tcp_flags, tcp_payload_bytes, tcp_tsval, ip_id,
     CASE WHEN protocol = 'tcp' THEN 0 ELSE ts_us // 1000000 END
   ORDER BY line_number
 ) = 1

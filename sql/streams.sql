@@ -9,4 +9,4 @@ SELECT
   COALESCE(tcp_stream, -1) AS segment,
   COALESCE(tcp_flags & 18 = 2, FALSE) AS is_syn
 FROM packets AS p
-WHERE src_ip IS NOT NULL AND dst_ip IS NOT NULL
+WHERE src IS NOT NULL AND dst IS NOT NULL

@@ -113,6 +113,12 @@ class Source:
     def blocks(self) -> Iterator[bytes]:
         """The decompressed bytes, at most 4 MiB at a time; stops at a broken end and notes it in `broken`."""
         number, end = 1, b"\n"
+        for block in self._blocks():
+            yield block
+            number, end = number + _newlines(block), block[-1:]
+        self.open_line = None if end == b"\n" else number
+
+    def _blocks(self) -> Iterator[bytes]:
         with self.path.open("rb") as f:
             try:
                 for block in self._unpacked(f):
@@ -120,10 +126,8 @@ class Source:
                     if self.given_up:
                         return
                     yield block
-                    number, end = number + _newlines(block), block[-1:]
             except (EOFError, OSError, zlib.error) as e:
                 self.broken = str(e)
-        self.open_line = None if end == b"\n" else number
 
     def _unpacked(self, f: BinaryIO) -> Iterator[bytes]:
         if self.compression == "gzip":
@@ -173,7 +177,7 @@ class Source:
         A line that is longer by itself is cut. A last line without an end is a piece of its own.
         """
         first, waiting, size = 1, [], 0
-        for block in self.blocks():
+        for block in self._blocks():
             waiting.append(block)
             size += len(block)
             if size < piece_bytes:
@@ -186,10 +190,12 @@ class Source:
             skip = 0
         data = b"".join(waiting)
         end = data.rfind(b"\n") + 1
+        whole, rest = Piece(first, data[:end]), Piece(first + _newlines(data), data[end:])
+        self.open_line = rest.first_line if rest.data else None
         if end:
-            yield Piece(first, data[:end]).without(skip)
-        if data[end:]:
-            yield Piece(first + data.count(b"\n"), data[end:]).without(0 if end else skip)
+            yield whole.without(skip)
+        if rest.data:
+            yield rest.without(0 if end else skip)
 
     def text(self) -> str:
         """The whole file as text."""
