@@ -70,7 +70,7 @@ class Seen:
 
 @dataclass(slots=True)
 class _Batch:
-    """Cells of several pieces on their way into `conversations`: what they say is summed up for `limit` bytes at once."""
+    """Cells of several pieces on their way into `conversations`: taken for `limit` bytes of text at once."""
 
     conversations: Conversations
     limit: int

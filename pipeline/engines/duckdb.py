@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from pipeline.schema import Table
 
 Connection = duckdb.DuckDBPyConnection
-_PARQUET = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 40960"  # a group is in memory before it is written
+# Version 2 writes numbers by their differences: smaller, and read in two thirds of the time. A harder zstd costs more
+# than it saves; a row group is in memory before it is written.
+_PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960"
 
 
 def connect(limits: Limits) -> Connection:
