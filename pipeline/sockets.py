@@ -36,5 +36,5 @@ class Numbered:
             return np.zeros(0, np.int64)
         words = column.unify_dictionaries().combine_chunks()
         known = [self.numbers.setdefault(text, len(self.numbers)) for text in words.dictionary.to_pylist()]
-        places: np.ndarray = words.indices.fill_null(len(known)).to_numpy()
-        return np.array([*known, 0])[places]
+        numbers: np.ndarray = np.array([*known, 0])[words.indices.fill_null(len(known)).to_numpy()]
+        return numbers
