@@ -15,6 +15,9 @@ import pytest
 
 from pipeline.config import Limits
 from pipeline.diagnostics import Progress
+from pipeline.engines.delimited import Delimited
+from pipeline.engines.duckdb import connect
+from pipeline.formats.source import Piece
 from pipeline.inputs import look_at
 from tests.conftest import lacking
 
@@ -114,3 +117,17 @@ def test_progress_is_drawn_on_a_terminal_only_and_not_when_quiet(words, is_shown
     assert json.loads(done.stdout)["files"][0]["kept_count"] == 60_000
     assert (b"1 of 1 files: node-a.tsv" in drawn) is is_shown
     assert drawn.endswith(b"\r\x1b[K") is is_shown
+
+
+class Overtaken(Delimited):
+    """Reads a file while another thread finds, in another, the same column to be loose."""
+
+    def _parse(self, data, short, loose):
+        self.loose.add("n")
+        return super()._parse(data, short, loose)
+
+
+def test_a_piece_is_read_at_once_though_another_thread_found_its_column_loose_meanwhile():
+    rows = Overtaken(["n"], {"n": "INTEGER"}, "\t").read(connect(Limits()), Piece(1, b"1\n2\nthree\n4\n"))
+    assert rows is not None
+    assert rows["line_number"].to_pylist() == [1, 2, 4]

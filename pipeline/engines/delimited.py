@@ -68,20 +68,21 @@ class Delimited:
         """Parse as strictly as the lines allow: a column that some line fills otherwise becomes loose."""
         while True:
             short.clear()
+            loose = frozenset(self.loose)  # another thread may add to it meanwhile
             try:
-                return self._parse(data, short)
+                return self._parse(data, short, loose)
             except pa.ArrowInvalid as e:
                 faulty = _FAULTY_COLUMN.search(str(e))
                 name = self.names[int(faulty[1])] if faulty else None
                 clean = data.decode("utf-8", "replace").encode()
                 if clean != data:
                     data = clean
-                elif name is None or name in self.loose or self.types[name] == "VARCHAR":
+                elif name is None or name in loose or self.types[name] == "VARCHAR":
                     return None
                 else:
                     self.loose.add(name)
 
-    def _parse(self, data: bytes, short: list[int]) -> pa.Table:
+    def _parse(self, data: bytes, short: list[int], loose: frozenset[str]) -> pa.Table:
         """Parse whole; places of lines with another number of cells, from 1, go to `short`."""
 
         def skip(row: csv.InvalidRow) -> str:
@@ -100,7 +101,7 @@ class Delimited:
                 invalid_row_handler=skip,
             ),
             csv.ConvertOptions(
-                column_types={n: pa.string() if n in self.loose else _ARROW_TYPES[self.types[n]] for n in known},
+                column_types={n: pa.string() if n in loose else _ARROW_TYPES[self.types[n]] for n in known},
                 include_columns=known,
                 null_values=[""],
                 strings_can_be_null=True,
