@@ -107,6 +107,7 @@ class Desk:
 def open_lake(lake: Lake, limits: Limits, run: str | None = None) -> Connection:
     """A database with a view for every table, over one run or over all."""
     con = connect(limits)
+    con.execute("SET parquet_metadata_cache = true")  # files of a lake are replaced, never changed
     lake_views(con, lake.readable(run))
     return con
 
