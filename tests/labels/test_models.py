@@ -1,12 +1,14 @@
 """Every model of the label stage, on a real capture: its rows are told apart by the key that it declares."""
 
+import duckdb
 import pytest
 
 from pipeline import models, run
 from pipeline.config import Window
 from pipeline.lake import Lake
 
-LABEL = [m for m in models.all_models().values() if m.stage == "label"]
+EVERY = models.all_models().values()
+LABEL = [m for m in EVERY if m.stage == "label"]
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +35,8 @@ def broken_keys(root, tmp_path_factory):
 @pytest.mark.parametrize("model", [m.name for m in LABEL])
 def test_a_key_tells_rows_apart(model, broken_keys):
     assert broken_keys[model] == []
+
+
+@pytest.mark.parametrize("model", EVERY, ids=lambda m: m.name)
+def test_it_needs_the_tables_that_a_parser_finds(model):
+    assert model.needs == duckdb.connect().get_table_names(model.sql)
