@@ -24,31 +24,38 @@ WITH held AS (
   FROM connections
   WHERE source_nat AND snat_ip IS NOT NULL AND pod_ip IS NOT NULL AND start_us IS NOT NULL AND end_us IS NOT NULL
 ),
-changes AS (
-  SELECT snat_ip, protocol, pod_ip, pod_port, start_us AS at_us, 1 AS step_count FROM held
-  UNION ALL
-  SELECT snat_ip, protocol, pod_ip, pod_port, free_us, -1 FROM held
+pools AS (
+  SELECT snat_ip, protocol, pod_ip, pod_port, ROW_NUMBER() OVER (ORDER BY snat_ip, protocol, pod_ip, pod_port) AS pool
+  FROM held
+  GROUP BY snat_ip, protocol, pod_ip, pod_port
 ),
-moments AS (
-  SELECT snat_ip, protocol, pod_ip, pod_port, at_us, CAST(SUM(step_count) AS BIGINT) AS step_count
-  FROM changes
-  GROUP BY snat_ip, protocol, pod_ip, pod_port, at_us
+spans AS (
+  SELECT p.pool, h.start_us, h.free_us
+  FROM held AS h
+  INNER JOIN pools AS p
+    ON p.snat_ip = h.snat_ip AND p.protocol = h.protocol AND p.pod_ip = h.pod_ip AND p.pod_port = h.pod_port
+),
+changes AS (
+  SELECT pool, start_us AS at_us, 1 AS step_count FROM spans
+  UNION ALL
+  SELECT pool, free_us, -1 FROM spans
 ),
 levels AS (
   SELECT
-    snat_ip, protocol, pod_ip, pod_port, at_us,
+    pool, at_us,
     CAST(SUM(step_count) OVER (
-      PARTITION BY snat_ip, protocol, pod_ip, pod_port ORDER BY at_us NULLS LAST
+      PARTITION BY pool ORDER BY at_us NULLS LAST RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS BIGINT) AS held_count
-  FROM moments
+  FROM changes
 ),
-ranked AS (
-  SELECT
-    l.*,
-    ROW_NUMBER() OVER (
-      PARTITION BY snat_ip, protocol, pod_ip, pod_port ORDER BY held_count DESC NULLS LAST, at_us NULLS LAST
-    ) AS place
+peaks AS (
+  SELECT pool, MAX(held_count) AS held_count FROM levels GROUP BY pool
+),
+firsts AS (
+  SELECT l.pool, l.held_count, MIN(l.at_us) AS at_us
   FROM levels AS l
+  INNER JOIN peaks AS k ON k.pool = l.pool AND k.held_count = l.held_count
+  GROUP BY l.pool, l.held_count
 ),
 owners AS (
   SELECT
@@ -100,6 +107,6 @@ SELECT
   CAST(r.held_count AS DOUBLE) / o.range_count AS range_share,
   r.at_us AS peak_us
 FROM sizes AS o
-INNER JOIN ranked AS r
-  ON r.snat_ip = o.snat_ip AND r.protocol = o.protocol AND r.pod_ip = o.pod_ip
-  AND r.pod_port = o.pod_port AND r.place = 1
+INNER JOIN pools AS p
+  ON p.snat_ip = o.snat_ip AND p.protocol = o.protocol AND p.pod_ip = o.pod_ip AND p.pod_port = o.pod_port
+INNER JOIN firsts AS r ON r.pool = p.pool
