@@ -3,14 +3,22 @@
 -- grain: class of packets on one node
 -- key: node, protocol, dst_ip, dst_port, source_class
 -- store: no
-WITH leaving AS (
-  SELECT DISTINCT node, protocol, dst_port, dst_node FROM legs WHERE leg = 'forward'
+WITH ways AS (
+  SELECT DISTINCT call, leg, dst_node FROM legs WHERE leg IN ('forward', 'delivery')
+),
+legs_seen AS (
+  SELECT c.node, c.protocol, c.dst_port, c.src_node, w.leg, w.dst_node
+  FROM ways AS w
+  INNER JOIN roles AS c ON c.call = w.call
+),
+leaving AS (
+  SELECT DISTINCT node, protocol, dst_port, dst_node FROM legs_seen WHERE leg = 'forward'
 ),
 arriving AS (
-  SELECT DISTINCT node, protocol, dst_port FROM legs WHERE leg = 'delivery' AND src_node <> node
+  SELECT DISTINCT node, protocol, dst_port FROM legs_seen WHERE leg = 'delivery' AND src_node <> node
 ),
 shown AS (
-  SELECT DISTINCT node, protocol, dst_port FROM legs WHERE leg IN ('forward', 'delivery')
+  SELECT DISTINCT node, protocol, dst_port FROM legs_seen
 ),
 ends AS (
   SELECT

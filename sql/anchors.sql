@@ -2,4 +2,16 @@
 -- grain: connection
 -- key: flow
 -- store: no
-SELECT * FROM stitches WHERE anchor_rank = 1
+WITH ordered AS (
+  SELECT
+    flow, stitch_key, is_after, has_marks, flow_count,
+    ROW_NUMBER() OVER (PARTITION BY stitch_key ORDER BY leg_rank, at_us NULLS LAST, flow) AS place
+  FROM ranks
+)
+SELECT
+  l.flow, l.call, l.src_port, l.start_us, l.end_us, l.at_us, l.leg, l.is_own, l.packet_count, l.byte_count,
+  l.reply_packet_count, l.reply_byte_count, l.syn_count, l.synack_count, l.request_count, l.payload_bytes,
+  o.stitch_key, o.is_after, o.has_marks, o.flow_count
+FROM ordered AS o
+INNER JOIN legs AS l ON l.flow = o.flow
+WHERE o.place = 1

@@ -5,12 +5,24 @@
 -- store: no
 WITH ingresses AS (
   SELECT
-    rules_node, start_us, syn_count, synack_count,
-    MIN(start_us) OVER (PARTITION BY rules_node) AS first_us,
-    MAX(syn_count) OVER (PARTITION BY rules_node) AS most_syns
+    call,
+    MIN(start_us) AS first_us,
+    MAX(syn_count) AS most_syns
   FROM legs
-  WHERE leg = 'ingress' AND protocol = 'tcp' AND syn_count IS NOT NULL
+  WHERE leg = 'ingress' AND syn_count IS NOT NULL
+  GROUP BY call
+),
+firsts AS (
+  SELECT c.rules_node, MIN(i.first_us) AS first_us
+  FROM ingresses AS i
+  INNER JOIN roles AS c ON c.call = i.call
+  WHERE c.protocol = 'tcp'
+  GROUP BY c.rules_node
+  HAVING MAX(i.most_syns) > 0
 )
-SELECT DISTINCT rules_node AS node
-FROM ingresses
-WHERE most_syns > 0 AND syn_count = 0 AND synack_count = 0 AND start_us <= first_us + 100000
+SELECT DISTINCT f.rules_node AS node
+FROM legs AS l
+INNER JOIN roles AS c ON c.call = l.call
+INNER JOIN firsts AS f ON f.rules_node = c.rules_node
+WHERE l.leg = 'ingress' AND l.syn_count = 0 AND l.synack_count = 0 AND l.start_us <= f.first_us + 100000
+  AND c.protocol = 'tcp'

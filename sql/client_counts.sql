@@ -13,22 +13,27 @@ answered AS (
   CROSS JOIN captured AS t
   WHERE r.status > 0 AND COALESCE(r.ts_us - r.duration_us >= t.first_us AND r.ts_us <= t.last_us, TRUE)
 ),
-sockets AS (
-  SELECT DISTINCT src_ip, src_port, dst_ip, dst_port FROM sightings
-),
 clients AS (
-  SELECT DISTINCT src_ip FROM sightings
+  SELECT DISTINCT client_ip FROM answered WHERE client_port IS NOT NULL
+),
+seen AS (
+  SELECT DISTINCT s.src_ip, s.src_port, s.dst_ip, s.dst_port
+  FROM sightings AS s
+  INNER JOIN clients AS c ON c.client_ip = s.src_ip
+),
+seen_clients AS (
+  SELECT DISTINCT src_ip FROM seen
 ),
 told AS (
   SELECT a.capture_id, COUNT(*) AS request_count, COUNT(s.src_port) AS captured_count
   FROM answered AS a
-  INNER JOIN clients AS c ON c.src_ip = a.client_ip
-  LEFT JOIN sockets AS s
+  INNER JOIN seen_clients AS c ON c.src_ip = a.client_ip
+  LEFT JOIN seen AS s
     ON s.src_ip = a.client_ip AND s.src_port = a.client_port AND s.dst_ip = a.server_ip AND s.dst_port = a.server_port
   WHERE a.client_port IS NOT NULL
   GROUP BY a.capture_id
 ),
-seen AS (
+served AS (
   SELECT CAST(SUM(request_count) AS BIGINT) AS captured_count FROM connections WHERE service IS NOT NULL
 ),
 counted AS (
@@ -39,7 +44,7 @@ every AS (
   UNION ALL
   SELECT c.capture_id, c.request_count, s.captured_count
   FROM counted AS c
-  CROSS JOIN seen AS s
+  CROSS JOIN served AS s
   WHERE s.captured_count IS NOT NULL
 )
 SELECT e.capture_id, c.file, e.request_count, e.captured_count

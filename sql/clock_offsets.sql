@@ -10,7 +10,9 @@
 -- column: round_trip_us BIGINT The quickest way there and back; the offset is wrong by at most half of it. NULL where no answer was seen on both.
 -- column: sample_count BIGINT Packets seen on both nodes that it rests on.
 WITH share AS (
-  SELECT CAST(1 + floor(CAST(COUNT(*) AS DOUBLE) / 100000) AS BIGINT) AS one_in FROM sightings
+  SELECT CAST(1 + floor(CAST(COUNT(*) AS DOUBLE) / 100000) AS BIGINT) AS one_in
+  FROM whole_conversations
+  WHERE lower_port IS NOT NULL AND upper_port IS NOT NULL
 ),
 looks AS (
   SELECT

@@ -10,16 +10,21 @@ WITH sides AS (
   SELECT node, capture_id, first_line, interface, protocol, dst_ip, dst_port, src_ip, src_port, last_us, error, packet_count
   FROM icmp_errors
 ),
+addressed AS (
+  SELECT e.*, c.call
+  FROM sides AS e
+  INNER JOIN roles AS c
+    ON c.node = e.node AND c.protocol = e.protocol AND c.src_ip = e.src_ip AND c.dst_ip = e.dst_ip
+    AND c.dst_port = e.dst_port
+),
 pairs AS (
   SELECT
     s.flow, e.capture_id, e.interface, e.error, e.packet_count,
     ROW_NUMBER() OVER (
       PARTITION BY e.capture_id, e.first_line, s.interface ORDER BY s.start_us DESC NULLS LAST, s.flow
     ) AS place
-  FROM stitches AS s
-  INNER JOIN sides AS e
-    ON e.node = s.node AND e.protocol = s.protocol AND e.src_ip = s.src_ip AND e.src_port = s.src_port
-    AND e.dst_ip = s.dst_ip AND e.dst_port = s.dst_port
+  FROM legs AS s
+  INNER JOIN addressed AS e ON e.call = s.call AND e.src_port = s.src_port
   WHERE COALESCE(s.start_us <= e.last_us, TRUE)
 ),
 seen AS (

@@ -6,45 +6,56 @@
 -- grain: conversation at one vantage
 -- key: flow
 -- store: no
-WITH sides AS (
-  SELECT
-    r.root, l.node, l.start_us, l.src_ip, l.src_port, l.dst_ip, l.dst_port,
-    l.leg = 'ingress' AS is_before
+WITH placed AS (
+  SELECT l.flow, l.start_us, l.tcp_isn, r.root
   FROM legs AS l
-  INNER JOIN roots AS r ON r.flow = l.flow
+  LEFT JOIN roots AS r ON r.flow = l.flow
+),
+odd AS (
+  SELECT root, COALESCE(MIN(tcp_isn) <> MAX(tcp_isn), FALSE) AS has_several
+  FROM placed
+  WHERE root IS NOT NULL
+  GROUP BY root
+  HAVING MAX(start_us) - MIN(start_us) > 1000000 OR MIN(tcp_isn) <> MAX(tcp_isn)
+),
+sides AS (
+  SELECT
+    p.root, c.node, l.start_us, c.src_ip, l.src_port, c.dst_ip, c.dst_port,
+    l.leg = 'ingress' AS is_before
+  FROM placed AS p
+  INNER JOIN odd AS o ON o.root = p.root
+  INNER JOIN legs AS l ON l.flow = p.flow
+  INNER JOIN roles AS c ON c.call = l.call
   WHERE l.leg = 'ingress'
     OR (l.leg IN ('forward', 'delivery') AND (l.synack_count > 0 OR COALESCE(l.payload_bytes, 0) > 0))
 ),
-long_ones AS (
-  SELECT root, node, is_before FROM sides GROUP BY root, node, is_before HAVING MAX(start_us) - MIN(start_us) > 1000000
-),
 muddled AS (
-  SELECT DISTINCT s.root
-  FROM sides AS s
-  INNER JOIN long_ones AS l ON l.root = s.root AND l.node = s.node AND l.is_before = s.is_before
-  GROUP BY s.root, s.node, s.is_before
-  HAVING MIN(src_ip) <> MAX(src_ip) OR MIN(src_port) <> MAX(src_port)
-    OR MIN(dst_ip) <> MAX(dst_ip) OR MIN(dst_port) <> MAX(dst_port)
+  SELECT root
+  FROM sides
+  GROUP BY root, node, is_before
+  HAVING MAX(start_us) - MIN(start_us) > 1000000
+    AND (MIN(src_ip) <> MAX(src_ip) OR MIN(src_port) <> MAX(src_port)
+      OR MIN(dst_ip) <> MAX(dst_ip) OR MIN(dst_port) <> MAX(dst_port))
   UNION
-  SELECT r.root FROM roots AS r INNER JOIN legs AS l ON l.flow = r.flow GROUP BY r.root HAVING MIN(l.tcp_isn) <> MAX(l.tcp_isn)
+  SELECT root FROM odd WHERE has_several
+),
+sorted AS (
+  SELECT p.flow, p.root, p.root IS NOT NULL AND m.root IS NULL AS has_marks
+  FROM placed AS p
+  LEFT JOIN muddled AS m ON m.root = p.root
 ),
 unmarked AS (
   SELECT
-    l.flow, l.protocol, l.src_ip, l.src_port, l.dst_ip, l.dst_port,
+    l.flow, c.protocol, c.src_ip, l.src_port, c.dst_ip, c.dst_port,
     ROW_NUMBER() OVER (
-      PARTITION BY l.node, l.interface, l.protocol, l.src_ip, l.src_port, l.dst_ip, l.dst_port
-      ORDER BY l.start_us NULLS LAST, l.flow
+      PARTITION BY l.call, l.interface, l.src_port ORDER BY l.start_us NULLS LAST, l.flow
     ) AS place
-  FROM legs AS l
-  LEFT JOIN roots AS r ON r.flow = l.flow
-  LEFT JOIN muddled AS m ON m.root = r.root
-  WHERE r.root IS NULL OR m.root IS NOT NULL
+  FROM sorted AS s
+  INNER JOIN legs AS l ON l.flow = s.flow
+  INNER JOIN roles AS c ON c.call = l.call
+  WHERE NOT s.has_marks
 )
-SELECT r.flow, r.root AS group_key, TRUE AS has_marks
-FROM roots AS r
-INNER JOIN legs AS l ON l.flow = r.flow
-LEFT JOIN muddled AS m ON m.root = r.root
-WHERE m.root IS NULL
+SELECT flow, root AS group_key, has_marks FROM sorted WHERE has_marks
 UNION ALL
 SELECT
   flow,

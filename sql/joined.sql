@@ -4,18 +4,18 @@
 -- about: That it stayed on its node can only be told by that node's own view of it.
 -- grain: connection
 -- key: connection_id
--- store: no
+-- store: view
 SELECT
   a.flow,
-  a.capture_id || '-' || CAST(a.first_line AS VARCHAR) AS connection_id,
-  a.stitch_key, a.protocol, a.src_ip, a.src_port, a.dst_ip, a.dst_port, a.leg, a.rules_node, a.src_node, a.has_rules,
+  m.capture_id || '-' || CAST(a.flow % 1099511627776 AS VARCHAR) AS connection_id,
+  a.stitch_key, r.protocol, r.src_ip, a.src_port, r.dst_ip, r.dst_port, a.leg, r.rules_node, r.src_node, r.has_rules,
   a.is_after, a.has_marks, a.at_us, a.start_us, a.end_us, a.flow_count, a.request_count, a.reply_packet_count,
   a.packet_count + a.reply_packet_count AS packet_count,
   a.byte_count + COALESCE(a.reply_byte_count, 0) AS byte_count,
-  a.reply_packet_count > 0 OR (a.protocol = 'tcp' AND COALESCE(a.payload_bytes, 0) > 0) AS is_answered,
+  a.reply_packet_count > 0 OR (r.protocol = 'tcp' AND COALESCE(a.payload_bytes, 0) > 0) AS is_answered,
   a.reply_packet_count > 0 OR COALESCE(a.payload_bytes, 0) > 0 OR a.syn_count IS NULL AS may_be_answered,
   a.synack_count > 0 OR COALESCE(a.payload_bytes, 0) > 0 OR (a.syn_count IS NULL AND a.reply_packet_count > 0) AS is_served,
-  a.object_service, a.object_service_port,
+  r.object_service, r.object_service_port,
   f.dst_ip AS after_dst_ip, f.dst_port AS after_dst_port, f.src_ip AS after_src_ip, f.src_port AS after_src_port,
   f.join_grade, COALESCE(f.is_midway, FALSE) AS is_midway, COALESCE(f.is_contested, FALSE) AS is_contested, f.contestants,
   f.disagreement,
@@ -25,19 +25,21 @@ SELECT
   NULLIF(GREATEST(c.affinity_s, v.most_s), 0) AS affinity_s, c.endpoint_count, c.endpoint_ip, c.endpoint_port,
   c.hop AS rules_hop, c.candidates,
   x.stitch_key IS NOT NULL AS has_orphan,
-  b.local_count, b.local_ip, b.local_port, b.all_captured AND a.node = a.rules_node AS all_captured,
-  b.all_seen AND a.node = a.rules_node AS all_seen, b.all_shown,
+  b.local_count, b.local_ip, b.local_port, b.all_captured AND a.is_own AS all_captured,
+  b.all_seen AND a.is_own AS all_seen, b.all_shown,
   COALESCE(b.local_count < c.endpoint_count AND y.lost_count > 0.1, FALSE) AS may_be_lost
 FROM anchors AS a
+INNER JOIN roles AS r ON r.call = a.call
+INNER JOIN capture_numbers AS m ON m.capture_number = a.flow // 1099511627776
 LEFT JOIN rewrites AS f ON f.flow = a.flow
 LEFT JOIN choices AS c
-  ON c.node = a.rules_node AND c.protocol = a.protocol AND c.dst_ip = a.dst_ip AND c.dst_port = a.dst_port
-  AND c.source_class = a.source_class AND a.leg = 'ingress'
+  ON c.node = r.rules_node AND c.protocol = r.protocol AND c.dst_ip = r.dst_ip AND c.dst_port = r.dst_port
+  AND c.source_class = r.source_class AND a.leg = 'ingress'
 LEFT JOIN absences AS b
   ON b.node = c.node AND b.protocol = c.protocol AND b.dst_ip = c.dst_ip AND b.dst_port = c.dst_port
   AND b.source_class = c.source_class
-LEFT JOIN stickiness AS v ON v.service = a.object_service AND a.leg = 'ingress'
+LEFT JOIN stickiness AS v ON v.service = r.object_service AND a.leg = 'ingress'
 LEFT JOIN orphans AS x ON x.stitch_key = a.stitch_key
-LEFT JOIN losses AS y ON y.protocol = a.protocol
-LEFT JOIN captured_nodes AS n ON n.node = a.src_node
+LEFT JOIN losses AS y ON y.protocol = r.protocol
+LEFT JOIN captured_nodes AS n ON n.node = r.src_node
 WHERE NOT a.is_after OR n.node IS NULL OR a.syn_count > 0

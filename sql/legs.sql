@@ -1,23 +1,26 @@
--- about: Sightings with the part they play: ingress (to a service's address), forward or delivery (to an endpoint).
--- about: `at_us` is its begin by the clock that all nodes are held against.
+-- about: Sightings with the part they play: ingress (to a service's address), forward or delivery (to an endpoint). Who sent
+-- about: them where is told by the call, its row in `roles`. `at_us` is its begin by the clock that all nodes are held against.
 -- grain: conversation at one vantage
 -- key: flow
 -- store: no
 WITH timed AS (
   SELECT
-    s.flow, s.capture_id, s.first_line, s.node, s.interface, s.protocol, s.src_ip, s.src_port, s.dst_ip, s.dst_port,
-    s.start_us, s.end_us, s.packet_count, s.byte_count, s.reply_packet_count, s.reply_byte_count, s.syn_count,
-    s.synack_count, s.fin_count, s.rst_count, s.request_count, s.payload_bytes, s.tcp_isn, s.tcp_tsval, s.first_ip_id,
+    s.flow, r.call, s.interface, s.src_port, s.start_us, s.end_us, s.packet_count, s.byte_count, s.reply_packet_count,
+    s.reply_byte_count, s.syn_count, s.synack_count, s.fin_count, s.rst_count, s.request_count, s.payload_bytes, s.tcp_isn,
+    s.tcp_tsval, s.first_ip_id,
     s.start_us - COALESCE(c.ahead_us, 0) AS at_us,
     c.ahead_us IS NOT NULL AS has_clock,
-    r.has_rules, r.object_service, r.object_service_port, r.to_endpoint, r.src_node, r.source_class, r.rules_node
+    r.node, r.dst_ip, r.src_host, r.dst_host, r.to_endpoint, r.rules_node
   FROM sightings AS s
   INNER JOIN roles AS r
     ON r.node = s.node AND r.src_ip = s.src_ip AND r.protocol = s.protocol AND r.dst_ip = s.dst_ip AND r.dst_port = s.dst_port
   LEFT JOIN clocks AS c ON c.node = s.node
 )
 SELECT
-  t.*,
+  t.flow, t.call, t.interface, t.src_port, t.start_us, t.end_us, t.packet_count, t.byte_count, t.reply_packet_count,
+  t.reply_byte_count, t.syn_count, t.synack_count, t.fin_count, t.rst_count, t.request_count, t.payload_bytes, t.tcp_isn,
+  t.tcp_tsval, t.first_ip_id, t.at_us, t.has_clock, t.src_host, t.dst_host, t.to_endpoint,
+  COALESCE(t.rules_node = t.node, FALSE) AS is_own,
   p.node AS dst_node,
   CASE
     WHEN t.rules_node IS NOT NULL THEN 'ingress'

@@ -5,7 +5,13 @@
 -- key: after_key
 -- store: no
 WITH unmarked AS (
-  SELECT l.*, g.group_key FROM groups AS g INNER JOIN legs AS l ON l.flow = g.flow WHERE NOT g.has_marks
+  SELECT
+    g.group_key, l.leg, l.start_us, l.src_port, l.first_ip_id,
+    c.node, c.protocol, c.src_ip, c.dst_ip, c.dst_port, c.source_class, c.src_node
+  FROM groups AS g
+  INNER JOIN legs AS l ON l.flow = g.flow
+  INNER JOIN roles AS c ON c.call = l.call
+  WHERE NOT g.has_marks
 ),
 ingresses AS (
   SELECT u.*

@@ -6,52 +6,58 @@
 -- grain: mark of a conversation at one vantage
 -- key: flow, kind, seq, other
 -- store: no
-WITH syns AS (
-  SELECT flow, tcp_isn AS seq, COALESCE(tcp_tsval, -1) AS other
+WITH noted AS (
+  SELECT
+    flow, tcp_isn, tcp_tsval, syn_tsvals, synack_seq, synack_ack, lower_first_seq, lower_first_ack, lower_last_seq,
+    lower_last_ack, upper_first_seq, upper_first_ack, upper_last_seq, upper_last_ack,
+    tcp_isn IS NOT NULL OR COALESCE(synack_count, 0) = 0 AS is_whole
   FROM sightings
+),
+syns AS (
+  SELECT flow, tcp_isn AS seq, COALESCE(tcp_tsval, -1) AS other
+  FROM noted
   WHERE tcp_isn IS NOT NULL AND syn_tsvals NOT LIKE '% %'
   UNION ALL
   SELECT flow, tcp_isn, CAST(UNNEST(STRING_SPLIT(syn_tsvals, ' ')) AS BIGINT)
-  FROM sightings
+  FROM noted
   WHERE tcp_isn IS NOT NULL AND syn_tsvals LIKE '% %'
 ),
 shared AS (
   SELECT seq, other FROM syns GROUP BY seq, other HAVING COUNT(*) > 1
 ),
 told AS (
-  SELECT DISTINCT s.flow FROM syns AS s INNER JOIN shared AS h ON h.seq = s.seq AND h.other = s.other
+  SELECT s.flow FROM syns AS s INNER JOIN shared AS h ON h.seq = s.seq AND h.other = s.other
 ),
-whole AS (
-  SELECT * FROM sightings WHERE tcp_isn IS NOT NULL OR COALESCE(synack_count, 0) = 0
+untold AS (
+  SELECT n.* FROM noted AS n LEFT JOIN told AS t ON t.flow = n.flow WHERE t.flow IS NULL
 ),
 others AS (
-  SELECT flow, 2 AS kind, synack_seq AS seq, synack_ack AS other FROM sightings
+  SELECT flow, 2 AS kind, synack_seq AS seq, synack_ack AS other FROM noted
   UNION ALL
-  SELECT flow, 3, lower_first_seq, lower_first_ack FROM sightings
+  SELECT flow, 3, lower_first_seq, lower_first_ack FROM noted
   UNION ALL
-  SELECT flow, 3, lower_last_seq, lower_last_ack FROM whole
+  SELECT flow, 3, lower_last_seq, lower_last_ack FROM noted WHERE is_whole
   UNION ALL
-  SELECT flow, 3, upper_first_seq, upper_first_ack FROM sightings
+  SELECT flow, 3, upper_first_seq, upper_first_ack FROM noted
   UNION ALL
-  SELECT flow, 3, upper_last_seq, upper_last_ack FROM whole
+  SELECT flow, 3, upper_last_seq, upper_last_ack FROM noted WHERE is_whole
 ),
-open_marks AS (
-  SELECT DISTINCT o.flow, o.kind, o.seq, o.other
-  FROM others AS o
-  LEFT JOIN told AS t ON t.flow = o.flow
-  WHERE t.flow IS NULL AND o.seq IS NOT NULL AND o.other IS NOT NULL
+untold_others AS (
+  SELECT 2 AS kind, synack_seq AS seq, synack_ack AS other FROM untold
+  UNION ALL
+  SELECT 3, lower_first_seq, lower_first_ack FROM untold
+  UNION ALL
+  SELECT 3, lower_last_seq, lower_last_ack FROM untold WHERE is_whole
+  UNION ALL
+  SELECT 3, upper_first_seq, upper_first_ack FROM untold
+  UNION ALL
+  SELECT 3, upper_last_seq, upper_last_ack FROM untold WHERE is_whole
 ),
 sought AS (
-  SELECT DISTINCT kind, seq, other FROM open_marks
-),
-told_marks AS (
-  SELECT DISTINCT o.flow, o.kind, o.seq, o.other
-  FROM others AS o
-  INNER JOIN sought AS s ON s.kind = o.kind AND s.seq = o.seq AND s.other = o.other
-  INNER JOIN told AS t ON t.flow = o.flow
+  SELECT DISTINCT kind, seq, other FROM untold_others WHERE seq IS NOT NULL AND other IS NOT NULL
 )
 SELECT flow, 1 AS kind, seq, other FROM syns
 UNION ALL
-SELECT flow, kind, seq, other FROM open_marks
-UNION ALL
-SELECT flow, kind, seq, other FROM told_marks
+SELECT DISTINCT o.flow, o.kind, o.seq, o.other
+FROM others AS o
+INNER JOIN sought AS s ON s.kind = o.kind AND s.seq = o.seq AND s.other = o.other

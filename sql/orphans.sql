@@ -6,18 +6,11 @@
 -- grain: connection
 -- key: stitch_key
 -- store: no
-WITH whole AS (
-  SELECT
-    stitch_key, BOOL_OR(leg = 'ingress') AS has_ingress, BOOL_OR(is_after) AS has_after
-  FROM stitches
-  GROUP BY stitch_key
-),
-lone_afters AS (
+WITH lone_afters AS (
   SELECT s.node, s.protocol, s.src_ip, s.src_port, s.src_node, s.dst_port, s.dst_ip, s.tcp_isn, s.at_us,
     s.at_us + s.end_us - s.start_us AS until_us, s.has_clock
   FROM stitches AS s
-  INNER JOIN whole AS w ON w.stitch_key = s.stitch_key AND NOT w.has_ingress
-  WHERE s.is_after
+  WHERE s.is_after AND NOT s.has_ingress
 ),
 strays AS (
   SELECT DISTINCT src_node, protocol, dst_port
@@ -28,8 +21,7 @@ lone_ingresses AS (
   SELECT s.stitch_key, s.has_marks, s.node, s.rules_node, s.protocol, s.src_ip, s.src_port, s.dst_ip, s.dst_port, s.source_class,
     s.tcp_isn, s.at_us, s.at_us + s.end_us - s.start_us AS until_us, s.has_clock
   FROM stitches AS s
-  INNER JOIN whole AS w ON w.stitch_key = s.stitch_key AND NOT w.has_after
-  WHERE s.leg = 'ingress'
+  WHERE s.leg = 'ingress' AND NOT s.has_after
 )
 SELECT DISTINCT i.stitch_key
 FROM lone_ingresses AS i

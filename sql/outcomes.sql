@@ -2,7 +2,7 @@
 -- about: Hop and address rewriting come from the legs if they were joined, else from the rules if these leave no choice.
 -- grain: connection
 -- key: connection_id
--- store: no
+-- store: view
 WITH known AS (
   SELECT COUNT(*) > 0 AS has_services FROM service_ports
 ),

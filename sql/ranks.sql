@@ -1,4 +1,4 @@
--- about: Legs put together into connections, each leg with its rank: the first by part and time is the anchor; of the legs
+-- about: Legs put together into connections, each leg with its ranks: the first by part and time is the anchor; of the legs
 -- about: after translation, one that was answered or carried data comes before a dead attempt, and one with another source
 -- about: before one with the client's: a bridge shows packets half rewritten. A leg to a socket that neither rules nor
 -- about: objects know is one after translation where it has the marks of an ingress leg.
@@ -7,7 +7,7 @@
 -- store: no
 WITH grouped AS (
   SELECT
-    g.*, l.leg, l.node, l.rules_node, l.to_endpoint, l.src_ip, l.dst_ip, l.at_us,
+    g.*, l.leg, l.is_own, l.to_endpoint, l.src_host, l.dst_host, l.at_us,
     COALESCE(l.synack_count > 0 OR l.payload_bytes > 0, FALSE) AS is_alive
   FROM groups AS g
   INNER JOIN legs AS l ON l.flow = g.flow
@@ -17,16 +17,16 @@ strangers AS (
   FROM grouped AS u
   INNER JOIN grouped AS i ON i.group_key = u.group_key AND i.leg = 'ingress'
   WHERE u.leg = 'unknown' AND u.has_marks
-  GROUP BY u.flow, u.dst_ip
-  HAVING u.dst_ip <> MIN(i.dst_ip)
+  GROUP BY u.flow, u.dst_host
+  HAVING u.dst_host <> MIN(i.dst_host)
 ),
 keyed AS (
   SELECT
-    g.flow, g.leg, g.src_ip, g.at_us, g.is_alive, g.has_marks,
+    g.flow, g.leg = 'ingress' AS is_ingress, g.src_host, g.at_us, g.is_alive, g.has_marks,
     COALESCE(k.ingress_key, g.group_key) AS stitch_key,
     g.leg IN ('forward', 'delivery') OR (g.leg = 'unknown' AND (g.to_endpoint OR s.flow IS NOT NULL)) AS is_after,
     CASE
-      WHEN g.leg = 'ingress' AND g.rules_node = g.node THEN 1
+      WHEN g.leg = 'ingress' AND g.is_own THEN 1
       WHEN g.leg = 'ingress' THEN 2
       WHEN g.leg = 'delivery' THEN 3
       WHEN g.leg = 'forward' THEN 4
@@ -36,21 +36,18 @@ keyed AS (
   LEFT JOIN links AS k ON k.after_key = g.group_key
   LEFT JOIN strangers AS s ON s.flow = g.flow
 ),
-clients AS (
-  SELECT stitch_key, MIN(src_ip) AS client_ip FROM keyed WHERE leg = 'ingress' GROUP BY stitch_key
-),
-known AS (
-  SELECT k.*, COALESCE(c.client_ip = k.src_ip, FALSE) AS has_client
-  FROM keyed AS k
-  LEFT JOIN clients AS c ON c.stitch_key = k.stitch_key
+wholes AS (
+  SELECT
+    stitch_key,
+    MIN(CASE WHEN is_ingress THEN src_host END) AS client_host,
+    BOOL_OR(is_after) AS has_after,
+    COUNT(*) AS flow_count
+  FROM keyed
+  GROUP BY stitch_key
 )
 SELECT
-  flow, stitch_key, is_after, has_marks,
-  CASE WHEN has_marks THEN 'stitched' ELSE 'time' END AS join_grade,
-  ROW_NUMBER() OVER (PARTITION BY stitch_key ORDER BY leg_rank, at_us NULLS LAST, flow) AS anchor_rank,
-  ROW_NUMBER() OVER (
-    PARTITION BY stitch_key, is_after
-    ORDER BY CASE WHEN is_alive THEN 0 ELSE 1 END, CASE WHEN has_client THEN 1 ELSE 0 END, leg_rank, at_us NULLS LAST, flow
-  ) AS after_rank,
-  COUNT(*) OVER (PARTITION BY stitch_key) AS flow_count
-FROM known
+  k.flow, k.stitch_key, k.is_after, k.has_marks, k.leg_rank, k.at_us,
+  CASE WHEN k.is_alive THEN 0 ELSE 2 END + CASE WHEN w.client_host = k.src_host THEN 1 ELSE 0 END AS after_rank,
+  w.client_host IS NOT NULL AS has_ingress, w.has_after, w.flow_count
+FROM keyed AS k
+INNER JOIN wholes AS w ON w.stitch_key = k.stitch_key

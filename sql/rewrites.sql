@@ -5,21 +5,32 @@
 -- grain: connection with an ingress leg and a known translation
 -- key: flow
 -- store: no
-WITH after_legs AS (
+WITH afters AS (
   SELECT
-    stitch_key, node, src_ip, src_port, dst_ip, dst_port, join_grade,
-    COALESCE(synack_count = 0 AND COALESCE(payload_bytes, 0) = 0 AND rst_count > 0, FALSE) AS is_dead
-  FROM stitches
-  WHERE is_after AND after_rank = 1
+    flow, stitch_key, has_marks,
+    ROW_NUMBER() OVER (PARTITION BY stitch_key ORDER BY after_rank, leg_rank, at_us NULLS LAST, flow) AS place
+  FROM ranks
+  WHERE is_after AND has_ingress
+),
+after_legs AS (
+  SELECT
+    f.stitch_key, c.node, c.src_ip, l.src_port, c.dst_ip, c.dst_port,
+    CASE WHEN f.has_marks THEN 'stitched' ELSE 'time' END AS join_grade,
+    COALESCE(l.synack_count = 0 AND COALESCE(l.payload_bytes, 0) = 0 AND l.rst_count > 0, FALSE) AS is_dead
+  FROM afters AS f
+  INNER JOIN legs AS l ON l.flow = f.flow
+  INNER JOIN roles AS c ON c.call = l.call
+  WHERE f.place = 1
 ),
 told AS (
   SELECT
     a.flow, w.pod_ip, w.pod_port, w.snat_ip, w.snat_port, f.dst_ip, f.dst_port, f.src_ip, f.src_port, f.join_grade,
     COALESCE(w.is_timed AND COALESCE(f.join_grade, 'time') = 'time', FALSE) AS is_witnessed,
-    f.node = a.rules_node AS is_midway,
+    f.node = c.rules_node AS is_midway,
     w.pod_ip = f.dst_ip AND w.pod_port = f.dst_port AND w.snat_ip = f.src_ip AND w.snat_port = f.src_port AS agrees,
     COALESCE(w.is_timed, FALSE) AS is_timed
   FROM anchors AS a
+  INNER JOIN roles AS c ON c.call = a.call
   LEFT JOIN after_legs AS f
     ON f.stitch_key = a.stitch_key AND NOT COALESCE(f.is_dead AND a.syn_count > 1 AND a.synack_count > 0, FALSE)
   LEFT JOIN translations AS w ON w.flow = a.flow

@@ -42,7 +42,9 @@ seen AS (
     e.ip IS NOT NULL AS to_endpoint,
     a.owner_node AS src_node,
     k.source_class AS class_here,
-    q.source_class AS class_there
+    q.source_class AS class_there,
+    x.host AS src_host,
+    y.host AS dst_host
   FROM calls AS c
   LEFT JOIN addresses AS o ON o.ip = c.dst_ip
   LEFT JOIN addresses AS a ON a.ip = c.src_ip
@@ -59,9 +61,11 @@ seen AS (
   LEFT JOIN frontends AS f ON f.protocol = c.protocol AND f.ip = c.dst_ip AND f.port = c.dst_port
   LEFT JOIN frontends AS n ON n.protocol = c.protocol AND n.ip IS NULL AND n.port = c.dst_port
   LEFT JOIN endpoint_owners AS e ON e.protocol = c.protocol AND e.ip = c.dst_ip AND e.port = c.dst_port
+  LEFT JOIN hosts AS x ON x.ip = c.src_ip
+  LEFT JOIN hosts AS y ON y.ip = c.dst_ip
 )
 SELECT
-  node, src_ip, protocol, dst_ip, dst_port, has_rules, object_service, object_service_port, to_endpoint, src_node,
+  call, node, src_ip, protocol, dst_ip, dst_port, src_host, dst_host, has_rules, object_service, object_service_port, to_endpoint, src_node,
   CASE WHEN decided_here THEN class_here WHEN decided_there THEN class_there END AS source_class,
   CASE
     WHEN decided_here THEN node

@@ -1,8 +1,8 @@
 -- about: Conversations with client and server told apart: by SYN, by SYN-ACK, by who is a known server, else by port.
 -- grain: conversation at one vantage
 -- key: flow
--- store: no
-WITH told AS (
+-- store: view
+WITH heard AS (
   SELECT
     c.*,
     CASE
@@ -10,14 +10,29 @@ WITH told AS (
       WHEN upper_syns > 0 AND lower_syns = 0 THEN FALSE
       WHEN upper_synacks > 0 AND lower_synacks = 0 THEN TRUE
       WHEN lower_synacks > 0 AND upper_synacks = 0 THEN FALSE
+    END AS lower_began
+  FROM whole_conversations AS c
+  WHERE lower_port IS NOT NULL AND upper_port IS NOT NULL
+),
+asked AS (
+  SELECT
+    h.*,
+    CASE WHEN lower_began IS NULL THEN lower_port END AS lower_open,
+    CASE WHEN lower_began IS NULL THEN upper_port END AS upper_open
+  FROM heard AS h
+),
+told AS (
+  SELECT
+    a.*,
+    CASE
+      WHEN lower_began IS NOT NULL THEN lower_began
       WHEN u.ip IS NOT NULL AND l.ip IS NULL THEN TRUE
       WHEN l.ip IS NOT NULL AND u.ip IS NULL THEN FALSE
       ELSE lower_port > upper_port
     END AS lower_is_client
-  FROM whole_conversations AS c
-  LEFT JOIN servers AS l ON l.protocol = c.protocol AND l.ip = c.lower_ip AND l.port = c.lower_port
-  LEFT JOIN servers AS u ON u.protocol = c.protocol AND u.ip = c.upper_ip AND u.port = c.upper_port
-  WHERE lower_port IS NOT NULL AND upper_port IS NOT NULL
+  FROM asked AS a
+  LEFT JOIN servers AS l ON l.port = a.lower_open AND l.ip = a.lower_ip AND l.protocol = a.protocol
+  LEFT JOIN servers AS u ON u.port = a.upper_open AND u.ip = a.upper_ip AND u.protocol = a.protocol
 )
 SELECT
   flow, capture_id, first_line, node, interface, protocol,

@@ -14,11 +14,12 @@ pairs AS (
   SELECT
     s.flow, e.reply_src_ip, e.reply_src_port, e.reply_dst_ip, e.reply_dst_port,
     e.ts_us IS NOT NULL AND s.start_us IS NOT NULL AS is_timed
-  FROM stitches AS s
+  FROM anchors AS s
+  INNER JOIN roles AS c ON c.call = s.call
   INNER JOIN entries AS e
-    ON e.node = s.node AND e.protocol = s.protocol AND e.src_ip = s.src_ip AND e.src_port = s.src_port
-    AND e.dst_ip = s.dst_ip AND e.dst_port = s.dst_port
-  WHERE s.leg = 'ingress' AND s.anchor_rank = 1 AND s.node = s.rules_node
+    ON e.node = c.node AND e.protocol = c.protocol AND e.src_ip = c.src_ip AND e.src_port = s.src_port
+    AND e.dst_ip = c.dst_ip AND e.dst_port = c.dst_port
+  WHERE s.leg = 'ingress' AND s.is_own
     AND COALESCE(e.ts_us BETWEEN s.start_us - 100000 AND s.end_us + 100000, TRUE)
 )
 SELECT

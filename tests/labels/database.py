@@ -41,3 +41,16 @@ def built(model: str, given: Mapping[str, Sequence[Row]]) -> list[Row]:
         if one.name in wanted:
             con.execute(f"CREATE TABLE {one.name} AS {one.sql}")
     return con.sql(f"FROM {model} ORDER BY ALL").to_dicts()
+
+
+def called(rows: Sequence[Row]) -> dict[str, Sequence[Row]]:
+    """The tables `legs` and `roles` of legs that say whose they are themselves."""
+    calls = [{word: row.get(word) for word in _CALL} for row in rows]
+    numbers = [calls.index(call) for call in calls]
+    return {
+        "legs": [row | {"call": number} for row, number in zip(rows, numbers, strict=True)],
+        "roles": [calls[number] | {"call": number} for number in sorted(set(numbers))],
+    }
+
+
+_CALL = ("node", "src_ip", "protocol", "dst_ip", "dst_port")

@@ -119,7 +119,7 @@ def test_what_began_at_once_is_in_one_bucket_though_clocks_are_apart(mart):
     began = [{"connection_id": n, "node": n, "start_us": 1000 * S + 50_000 + late} for n, late in ahead.items()]
     given = {
         "connections": [{k: r[k] for k in ("connection_id", "start_us")} | SERVED for r in began],
-        "flows": [{"flow_id": r["connection_id"], "node": r["node"]} for r in began],
+        "captures": [{"capture_id": r["connection_id"], "node": r["node"]} for r in began],
         "clocks": [{"node": n, "ahead_us": late} for n, late in ahead.items()],
     }
     assert [(r["bucket_us"], r["connection_count"]) for r in built(mart, given)] == [(1000 * S, 3)]

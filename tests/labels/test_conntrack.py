@@ -6,7 +6,7 @@ from pipeline.config import Limits, Window
 from pipeline.lake import Lake
 from pipeline.query import open_lake
 from pipeline.run import Job, run_whole
-from tests.labels.database import Row, built
+from tests.labels.database import Row, built, called
 from tests.labels.synthetic import Traffic
 from tests.labels.synthetic_cluster import BEGIN, Cluster, Service, nodes, pod
 
@@ -15,8 +15,7 @@ SOCKETS = {"node": "a", "protocol": "tcp", "src_ip": "c", "src_port": 5, "dst_ip
 LEG = SOCKETS | {
     "flow": "f-1",
     "leg": "ingress",
-    "anchor_rank": 1,
-    "rules_node": "a",
+    "is_own": True,
     "start_us": 10 * S,
     "end_us": 11 * S,
 }
@@ -28,7 +27,7 @@ def entry(pod_ip: str, second: int | None = 10, event: str | None = "NEW") -> Ro
 
 
 def told(*entries: Row) -> list[tuple[object, object]]:
-    rows = built("translations", {"stitches": [LEG], "conntrack": entries})
+    rows = built("translations", called([LEG]) | {"conntrack": entries, "anchors": called([LEG])["legs"]})
     return [(r["pod_ip"], r["is_timed"]) for r in rows]
 
 

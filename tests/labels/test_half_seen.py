@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.labels.database import Row, built
+from tests.labels.database import Row, built, called
 from tests.labels.synthetic import Traffic, Truth, View
 from tests.labels.synthetic_check import hold
 from tests.labels.synthetic_cluster import Cluster, Service, nodes, pod
@@ -77,7 +77,7 @@ def leg(flow: str, isn: int | None) -> Row:
 def test_what_joins_two_syns_joins_nothing(isns, exact):
     legs = [leg(str(i), isn) for i, isn in enumerate(isns)]
     roots = [{"flow": one["flow"], "root": "r"} for one in legs]
-    assert {r["has_marks"] for r in built("groups", {"legs": legs, "roots": roots})} == {exact}
+    assert {r["has_marks"] for r in built("groups", called(legs) | {"roots": roots})} == {exact}
 
 
 def socket(spec: str, protocol: str | None = "tcp") -> set[tuple[object, ...]]:
@@ -112,6 +112,7 @@ def stitch(key: str, leg: str, **more: object) -> Row:
         "stitch_key": key, "protocol": "udp", "leg": leg, "node": "a", "rules_node": "a", "src_ip": "c", "src_port": 5,
         "dst_ip": "s", "dst_port": 53, "src_node": None, "dst_node": None, "source_class": 1, "tcp_isn": None,
         "at_us": 50 * S, "start_us": 50 * S, "end_us": 50 * S, "has_clock": True, "is_after": False, "has_marks": False,
+        "has_ingress": leg == "ingress", "has_after": False,
     } | more  # fmt: skip
 
 

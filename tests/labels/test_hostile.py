@@ -10,7 +10,7 @@ from pipeline.config import Limits, Window
 from pipeline.lake import Lake
 from pipeline.query import open_lake
 from pipeline.run import Job, run_whole
-from tests.labels.database import Row, built
+from tests.labels.database import Row, built, called
 from tests.labels.synthetic import Traffic
 from tests.labels.synthetic_check import hold
 from tests.labels.synthetic_cluster import Cluster, Service, nodes, pod
@@ -76,7 +76,7 @@ def leg(flow: str, leg: str, port: int, second: float, node: str = "a") -> Row:
 
 def grouped(*legs: Row) -> list[bool]:
     roots = [{"flow": one["flow"], "root": "r"} for one in legs]
-    return [r["has_marks"] for r in built("groups", {"legs": legs, "roots": roots})]
+    return [r["has_marks"] for r in built("groups", called(legs) | {"roots": roots})]
 
 
 def test_two_connections_whose_syns_have_one_number_are_not_joined_exactly():
