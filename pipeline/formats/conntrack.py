@@ -36,7 +36,7 @@ class Conntrack:
 
     def recognise(self, head: str) -> int:
         """Sure where a line holds two tuples, one a direction."""
-        return 95 if re.search(_ENTRY, head, re.MULTILINE) else 0
+        return 95 if head.count("src=") > 1 and re.search(_ENTRY, head, re.MULTILINE) else 0
 
     def parse(self, source: Source) -> Parsed:
         """A row counts as an entry or an event; the tool's own summary is none."""
