@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline import models
 from pipeline.addresses import AddressBook
 from pipeline.decide import decide
-from pipeline.engines.duckdb import column_list, create_view, identifier, literal, parquet_select, write_parquet
+from pipeline.engines.duckdb import create_table, create_view, literal, parquet_select, write_parquet
 from pipeline.formats.base import frame
 from pipeline.ingest import write_frames
 from pipeline.judge import judge
@@ -30,12 +30,11 @@ if TYPE_CHECKING:
 
 def label(con: Connection, folder: Path, window: Window) -> None:
     """Make every result table of one run from the input tables in `folder`, and write them there."""
-    for table in TABLES:
-        _view(con, folder, table)
+    _inputs(con, folder)
     services = Services(con.sql("SELECT * FROM service_ports ORDER BY ALL").to_dicts())
-    rules = _rule_sets(con, services)
+    rules = _rule_sets(con, folder, services)
     _rule_servers(con, rules)
-    models.build(con, ["calls"])
+    models.build(con, ["calls"], folder)
     pod_ranges = sorted({r for rule_set in rules.values() for r in rule_set.pod_ranges})
     book = AddressBook(con.sql("SELECT node, cidr, kind FROM node_addresses").to_dicts(), pod_ranges)
     decided = _decide(con, rules, book)
@@ -44,34 +43,25 @@ def label(con: Connection, folder: Path, window: Window) -> None:
     _view(con, folder, "trace_steps")
     _write(con, folder, "source_classes", decided.source_classes)
     _write(con, folder, "addresses", _addresses(con, book))
-    models.build(con, ["connections", "flows"])
+    models.build(con, ["connections", "flows"], folder)
     _add_findings(con, folder, _misnamed(rules, services))
-    _cut(con, window)
-    results = [m.name for m in models.all_models().values() if m.stored and m.stage == "label"]
-    models.build(con, results)
-    for table in results:
-        schema = TABLES[table]
-        order = ", ".join(
-            ["start_us NULLS LAST"] * ("start_us" in schema.names) + [k for k in schema.key if k != "run"]
-        )
-        select = f"SELECT {column_list(schema, skip=schema.partitions)} FROM {identifier(table)} ORDER BY {order}"
-        write_parquet(con, select, folder / table / "part.parquet")
+    _cut(con, window, folder)
+    models.build(con, _results(), folder)
     for table, rows in judge(con).items():
         _write(con, folder, table, rows)
 
 
 def look_over(con: Connection, folder: Path) -> list[Row]:
     """What is wrong with a capture as a whole, from the input tables in `folder`: rows of `findings`."""
-    for table in TABLES:
-        _view(con, folder, table)
+    _inputs(con, folder)
     _rule_servers(con, {})
-    models.build(con, ["capture_findings"])
+    models.build(con, ["capture_findings"], folder)
     return con.sql("SELECT * FROM capture_findings ORDER BY finding, node, file, message").to_dicts()
 
 
-def _rule_sets(con: Connection, services: Services) -> dict[str, RuleSet]:
+def _rule_sets(con: Connection, folder: Path, services: Services) -> dict[str, RuleSet]:
     """The compiled rules of each node that has a dump."""
-    models.build(con, ["followed_rules"])
+    models.build(con, ["followed_rules"], folder)
     named = con.sql("SELECT DISTINCT node FROM followed_rules WHERE node IS NOT NULL ORDER BY 1").fetchall()
     order = "ORDER BY file, line_number, table_name, chain, rule_number"
     columns = ", ".join(COLUMNS)
@@ -135,7 +125,7 @@ def _add_findings(con: Connection, folder: Path, more: Iterable[Row]) -> None:
     """Put what only labelling finds beside the findings of reading; a link to an earlier run's file is cut first."""
     import polars as pl
 
-    models.build(con, ["label_findings"])
+    models.build(con, ["label_findings"], folder)
     path = folder / "findings" / "labels.parquet"
     path.unlink(missing_ok=True)
     words = dict.fromkeys(("finding", "severity", "node", "file", "message", "remedy"), pl.String)
@@ -144,24 +134,35 @@ def _add_findings(con: Connection, folder: Path, more: Iterable[Row]) -> None:
     write_parquet(con, f"SELECT * FROM ({both}) ORDER BY finding, file, message", path)
 
 
-def _cut(con: Connection, window: Window) -> None:
+def _cut(con: Connection, window: Window, folder: Path) -> None:
     """Leave out connections, and their flows, that the window does not ask for."""
-    kept = ["TRUE"]
-    if window.since_us is not None:
-        kept.append(f"start_us >= {window.since_us}")
-    if window.until_us is not None:
-        kept.append(f"start_us < {window.until_us}")
-    in_time = " AND ".join(kept)
-    con.execute(f"DELETE FROM flows WHERE COALESCE({in_time}, TRUE) IS FALSE AND connection_id IS NULL")
-    if window.services:
-        names = ", ".join(literal(s) for s in window.services)
-        kept.append(f"COALESCE(service IN ({names}), FALSE)")
-        con.execute("DELETE FROM flows WHERE connection_id IS NULL")
-    con.execute(f"DELETE FROM connections WHERE COALESCE({' AND '.join(kept)}, FALSE) IS FALSE")
-    con.execute(
-        "DELETE FROM flows WHERE connection_id IS NOT NULL "
-        "AND connection_id NOT IN (SELECT connection_id FROM connections)"
-    )
+    times = [(">=", window.since_us), ("<", window.until_us)]
+    in_time = " AND ".join([f"start_us {sign} {us}" for sign, us in times if us is not None]) or "TRUE"
+    names = ", ".join(literal(s) for s in window.services)
+    served = f"COALESCE(service IN ({names}), FALSE)" if names else "TRUE"
+    if (in_time, served) == ("TRUE", "TRUE"):
+        return
+    alone = "FALSE" if names else f"COALESCE({in_time}, TRUE)"
+    joined = "connection_id IN (SELECT connection_id FROM connections)"
+    _keep(con, folder, "connections", f"COALESCE({in_time}, FALSE) AND {served}")
+    _keep(con, folder, "flows", f"CASE WHEN connection_id IS NULL THEN {alone} ELSE {joined} END")
+
+
+def _keep(con: Connection, folder: Path, table: str, condition: str) -> None:
+    create_table(con, f"kept_{table}", f"SELECT * FROM {table} WHERE {condition}")
+    models.store(con, table, f"SELECT * FROM kept_{table}", folder)
+    con.execute(f"DROP TABLE kept_{table}")
+
+
+def _inputs(con: Connection, folder: Path) -> None:
+    """A view for every table that labelling does not make by SQL."""
+    for table in TABLES.keys() - set(_results()):
+        _view(con, folder, table)
+
+
+def _results() -> list[str]:
+    """The tables that labelling makes by SQL."""
+    return [m.name for m in models.all_models().values() if m.stored and m.stage == "label"]
 
 
 def _write(con: Connection, folder: Path, table: str, rows: Iterable[Row]) -> None:

@@ -9,11 +9,20 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from pipeline import resources
-from pipeline.engines.duckdb import create_table, create_view, identifier
+from pipeline.engines.duckdb import (
+    column_list,
+    create_table,
+    create_view,
+    identifier,
+    parquet_select,
+    write_parquet,
+)
 from pipeline.errors import HopscopeError
+from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from pipeline.engines.duckdb import Connection
 
@@ -46,25 +55,36 @@ def all_models() -> dict[str, Model]:
     return {name: _model(name, text) for name, text in texts.items()}
 
 
-def build(con: Connection, wanted: Iterable[str]) -> None:
+def build(con: Connection, wanted: Iterable[str], folder: Path) -> None:
     """Build the wanted models, and the models they need; those already there are taken as they are.
+
+    What goes to the lake is written to `folder`, and read from there.
 
     Raises:
         HopscopeError: rows of a model that goes to the lake are not told apart by its key.
     """
-    there = {str(r[0]) for r in con.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
-    views = {str(r[0]) for r in con.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()}
+    names = "SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal"
+    there = {str(name) for (name,) in con.sql(names).fetchall()}
     for model in in_order(wanted):
         if model.name in there:
             continue
         if model.is_view:
             create_view(con, model.name, model.sql)
-            continue
-        if model.name in views:
-            con.execute(f"DROP VIEW {identifier(model.name)}")
-        create_table(con, model.name, model.sql)
-        if model.stored:
+        elif model.stored:
+            create_view(con, model.name, store(con, model.name, model.sql, folder))
             _check_key(con, model)
+        else:
+            create_table(con, model.name, model.sql)
+
+
+def store(con: Connection, name: str, select: str, folder: Path) -> str:
+    """Write the rows of a result table in the order of its time and key; the SELECT that reads them again."""
+    table, path = TABLES[name], folder / name / "part.parquet"
+    time = ["start_us NULLS LAST"] * ("start_us" in table.names)
+    order = ", ".join([*time, *(k for k in table.key if k not in table.partitions)])
+    columns = column_list(table, skip=table.partitions)
+    write_parquet(con, f"SELECT {columns} FROM ({select}) ORDER BY {order}", path)
+    return parquet_select(table, [path], skip=table.partitions)
 
 
 def in_order(wanted: Iterable[str]) -> list[Model]:

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 Connection = duckdb.DuckDBPyConnection
 # Version 2 writes numbers by their differences: smaller, and read in two thirds of the time. A harder zstd costs more
-# than it saves; a row group is in memory before it is written.
-_PARQUET = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960"
+# than it saves, and so does a dictionary of most of a column; a row group is in memory before it is written.
+_PARQUET = (
+    "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960, "
+    "DICTIONARY_SIZE_LIMIT 4096"
+)
 
 
 def connect(limits: Limits) -> Connection:
@@ -91,22 +94,27 @@ def parquet_select(table: Table, files: Iterable[Path], *, skip: tuple[str, ...]
 def write_parquet(con: Connection, select: str, path: Path) -> int:
     """Write what `select` gives to one Parquet file; the number of rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    result = con.execute(f"COPY ({select}) TO {literal(str(path))} ({_PARQUET})").fetchone()
-    return int(result[0]) if result else 0
+    ((count,),) = _patiently(con, f"COPY ({select}) TO {literal(str(path))} ({_PARQUET})")
+    return int(count)
 
 
 def create_table(con: Connection, name: str, select: str) -> None:
-    """Keep what `select` gives; what fails for lack of memory is done again by one thread that spills at once."""
-    statement = f"CREATE TABLE {identifier(name)} AS {select}"
+    """Keep what `select` gives."""
+    _patiently(con, f"CREATE TABLE {identifier(name)} AS {select}")
+
+
+def _patiently(con: Connection, statement: str) -> list[tuple[int]]:
+    """What `statement` gives; one that fails for lack of memory is done again by one thread that spills at once."""
     try:
-        con.execute(statement)
+        return con.execute(statement).fetchall()
     except duckdb.OutOfMemoryException:
         ((threads,),) = con.sql("SELECT current_setting('threads')").fetchall()
         con.execute("SET threads = 1")
         con.execute("SET debug_force_external = true")
-        con.execute(statement)
+        result = con.execute(statement).fetchall()
         con.execute("SET debug_force_external = false")
         con.execute(f"SET threads = {threads}")
+        return result
 
 
 def create_view(con: Connection, name: str, select: str) -> None:

@@ -69,11 +69,10 @@ def _watched() -> Clock:
     clock.watch(ingest.Ingest, "_parsed", "dumps and objects")
     clock.watch(label, "_rule_sets", "compiling rules")
     clock.watch(label, "_decide", "tracing rules")
-    clock.watch(label, "write_parquet", "writing results")
     clock.watch(label, "judge", "statistics")
     clock.watch(report, "write_report", "report")
     _Builder.build = staticmethod(models.build)
-    clock.watch(_Builder, "build", lambda _, names: f"sql/{names[0]}.sql")
+    clock.watch(_Builder, "build", lambda _, names, __: f"sql/{names[0]}.sql")
     models.build = _one_by_one
     return clock
 
@@ -81,14 +80,14 @@ def _watched() -> Clock:
 class _Builder:
     """Holds what builds models, for the clock to watch."""
 
-    build: Callable[[Connection, list[str]], None]
+    build: Callable[[Connection, list[str], Path], None]
 
 
-def _one_by_one(con: Connection, wanted: Iterable[str]) -> None:
+def _one_by_one(con: Connection, wanted: Iterable[str], folder: Path) -> None:
     from pipeline import models
 
     for model in models.in_order(wanted):
-        _Builder.build(con, [model.name])
+        _Builder.build(con, [model.name], folder)
 
 
 def main(capture: Path, lake: Path) -> None:

@@ -18,7 +18,7 @@ def broken_keys(root, tmp_path_factory):
 
     def label(con, folder, window):
         run_label(con, folder, window)
-        models.build(con, [m.name for m in LABEL])
+        models.build(con, [m.name for m in LABEL], folder)
         for model in LABEL:
             key = ", ".join(model.key)
             twice = f"SELECT {key} FROM {model.name} GROUP BY ALL HAVING COUNT(*) > 1"

@@ -34,9 +34,9 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
             if rows:
                 frame = pl.DataFrame(rows, table.names, orient="row", infer_schema_length=None)
                 con.register("given_rows", frame).execute(f"INSERT INTO {name} FROM given_rows")
-    models.build(con, ["places", "capture_losses"])
-    for name in ("clocks", "starts"):
-        con.execute(f"CREATE TABLE {name} AS {models.all_models()[name].sql}")
+    every = models.all_models()
+    for one in (*models.in_order(["places", "capture_losses"]), every["clocks"], every["starts"]):
+        con.execute(f"CREATE TABLE {one.name} AS {one.sql}")
     for model in models.in_order(marts):
         if model.name in marts:
             con.execute(f"CREATE TABLE {model.name} AS SELECT 'peak-2' AS run, m.* FROM ({model.sql}) AS m")
