@@ -133,5 +133,6 @@ def _write(rows: pa.Table, path: Path) -> None:
         compression="zstd",
         use_dictionary=[n for n in there if n not in (*_COUNTED_UP, "tcp_seq", "tcp_ack", "tcp_tsval")],
         column_encoding=dict.fromkeys(_COUNTED_UP, "DELTA_BINARY_PACKED"),
+        write_statistics=list(_COUNTED_UP),
         store_schema=False,
     )

@@ -215,7 +215,7 @@ class PacketFile:
 
 def _lists(piece: Piece, delimiter: str) -> Sequence[int]:
     """Places of the lines with several values in a cell, if these are few: no column could keep its type with them."""
-    if delimiter == "," or not (found := [m.start() for m in re.finditer(b",", piece.data)]):
+    if delimiter == "," or not (found := [m.start() for m in re.finditer(rb",[^\n]*", piece.data)]):
         return ()
     lines = np.unique(np.searchsorted(piece.ends, found))
     return cast("list[int]", lines.tolist()) if len(lines) * 20 < piece.line_count else ()
