@@ -61,7 +61,7 @@ def _watched() -> Clock:
     clock.watch(run, "_inputs", "finding, recognising and hashing inputs")
     clock.watch(Delimited, "read", "exports: text to typed cells")
     clock.watch(packets.PacketFile, "_undoubted", "exports: rows that need a second look")
-    clock.watch(packets.PacketFile, "_careful", "exports: lines read one by one")
+    clock.watch(packets.PacketFile, "_careful", "exports: text read in pieces, and lines one by one")
     clock.watch(packets, "packets", "exports: cells to columns of packets")
     clock.watch(conversations.Conversations, "_keep", "exports: writing packets")
     clock.watch(conversations.Conversations, "_sum_up", "exports: packets to halves of conversations")
