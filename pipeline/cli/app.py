@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version as installed
 from typing import Annotated
 
 import typer
@@ -22,6 +21,8 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version as installed
+
         with_them = ", ".join(f"{name} {installed(name)}" for name in ("duckdb", "polars", "pyarrow", "plotly"))
         sys.stdout.write(f"hopscope {__version__} ({with_them})\n")
         raise typer.Exit

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from difflib import get_close_matches
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated
@@ -241,6 +240,8 @@ def _report(common: Common, run: str | None, output: Path, data: Path | None = N
 
 def _warn_of_absent(common: Common, run: str, services: list[str]) -> None:
     """Name the Services asked for that no connection is of: one may be mistyped."""
+    from difflib import get_close_matches
+
     if not services:
         return
     from pipeline.lake import Lake

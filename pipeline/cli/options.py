@@ -16,7 +16,6 @@ from pipeline.cli.completions import run_names
 from pipeline.config import DEFAULT_LAKE, Limits, Window
 from pipeline.diagnostics import TALK
 from pipeline.errors import UsageError
-from pipeline.formats.tshark_times import epoch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +109,8 @@ def time_zeros(pairs: list[str]) -> dict[str, str]:
     Raises:
         UsageError: a word is not FILE=TIME.
     """
+    from pipeline.formats.tshark_times import epoch
+
     found = {}
     for pair in pairs:
         file, _, time = pair.rpartition("=")
