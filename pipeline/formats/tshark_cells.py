@@ -35,22 +35,20 @@ def packet_row(cells: Mapping[str, str], clock: Clock, joint: str = ",") -> Row:
     Raises:
         ValueError: it cannot be told what the packet is; the message says why.
     """
-    lists = {name: text.split(joint) for name in IN_HEADERS if (text := cells.get(name))}
-    if "tcp.flags" not in lists and (flags := _flags(cells, joint)):
-        lists["tcp.flags"] = flags
+    if not cells.get("tcp.flags") and (flags := _flags(cells, joint)):
+        cells = {**cells, "tcp.flags": joint.join(flags)}
     found = picks(
-        tuple(lists),
-        tuple(map(len, lists.values())),
-        tuple(lists.get("ip.proto", ())),
-        tuple(lists.get("ipv6.nxt", ())),
+        tuple([text.count(joint) + 1 if text else 0 for text in map(cells.get, IN_HEADERS)]),
+        tuple(cells.get("ip.proto", "").split(joint)),
+        tuple(cells.get("ipv6.nxt", "").split(joint)),
         cells.get("frame.protocols", ""),
-        any(cells.get(name) == "" for name in NOT_QUOTED),
+        "" in map(cells.get, NOT_QUOTED),
     )
     if isinstance(found, str):
         raise ValueError(found)
     row = dict(found.fixed)
     for out, name, place in found.cells:
-        if text := lists[name][place]:
+        if text := cells[name] if place is None else cells[name].split(joint)[place]:
             safe = len(text) < _SAFE_DIGITS[out] and text.isdecimal() and text.isascii()
             row[out] = text if safe else _value(out, text)
     for name in _OF_FRAME:

@@ -83,7 +83,7 @@ class TsharkFields:
             except ValueError as e:
                 yield Reject(number, str(e), line)
             else:
-                trapped += not _PORTS & row.keys() and any(cells.get(p) for p in _SOURCE_PORTS)
+                trapped += _PORTS.isdisjoint(row) and any(cells.get(p) for p in _SOURCE_PORTS)
                 yield number, row
         yield from (*clock.findings(), *talk.findings(), *_of_headers(layout, trapped))
 
@@ -126,7 +126,10 @@ def _drop_last(cells: dict[str, str], line: str, layout: Layout) -> None:
 
 def _joint(cells: dict[str, str]) -> str:
     """What stands between several values in one cell (`-E aggregator`), as the addresses show it."""
-    return next((sign for name in _ADDRESSES if (sign := _between(cells.get(name, "")))), ",")
+    for name in _ADDRESSES:
+        if (addresses := cells.get(name)) and (sign := _between(addresses)):
+            return sign
+    return ","
 
 
 @lru_cache(maxsize=1 << 16)

@@ -29,8 +29,6 @@ _TALK = re.compile(
     re.VERBOSE,
 )
 
-_SIGNS = (" packet", "$", "#", ">")  # one of these is in all talk that begins with a digit
-
 
 def plain(line: str) -> str:
     """The line without colours and other control sequences of a terminal."""
@@ -39,8 +37,8 @@ def plain(line: str) -> str:
 
 def is_noise(line: str) -> bool:
     """Whether the line is blank, a message of tshark's, a shell prompt, or a mark of `script`."""
-    if line[:1].isdigit() and not any(sign in line for sign in _SIGNS):
-        return False
+    if line[:1].isdigit() and not (" packet" in line or "$" in line or "#" in line or ">" in line):
+        return False  # one of these is in all talk that begins with a digit
     return not line.strip() or bool(_TALK.match(line))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pipeline.formats.tshark_names import EXTENSIONS, ICMP, PORTS, TCP
+from pipeline.formats.tshark_names import EXTENSIONS, ICMP, IN_HEADERS, PORTS, TCP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,10 +16,13 @@ Counts = dict[str, int]
 
 @dataclass(slots=True)
 class Picks:
-    """The row of every packet of one shape: values that are fixed, and (column, field, which of its values)."""
+    """The row of every packet of one shape: values that are fixed, and (column, field, which of its values).
+
+    Where all packets of the shape have one value of the field, which is None.
+    """
 
     fixed: dict[str, str] = field(default_factory=dict)
-    cells: list[tuple[str, str, int]] = field(default_factory=list)
+    cells: list[tuple[str, str, int | None]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -38,26 +41,27 @@ class _Header:
 
 @lru_cache(maxsize=1 << 14)
 def picks(
-    names: tuple[str, ...],
     counts: tuple[int, ...],
     protos: tuple[str, ...],
     next_headers: tuple[str, ...],
     protocols: str,
     is_hollow: bool,
 ) -> Picks | str:
-    """What goes where for packets with `counts` values of each of the fields `names`, or why that cannot be told.
+    """What goes where for packets with `counts` values of each of the fields IN_HEADERS, or why that cannot be told.
 
-    `protos`, `next_headers` and `protocols` are the values of ip.proto, ipv6.nxt and frame.protocols; `is_hollow`
-    says that a field is empty which every TCP packet has.
+    `protos`, `next_headers` and `protocols` are the values of ip.proto, ipv6.nxt and frame.protocols, each "" where
+    there is none; `is_hollow` says that a field is empty which every TCP packet has.
     """
-    found = dict(zip(names, counts, strict=True))
+    found = {name: count for name, count in zip(IN_HEADERS, counts, strict=True) if count}
+    numbers = {family: told for family, told in (("ip", protos), ("ipv6", next_headers)) if told != ("",)}
     try:
-        headers = _headers(found, {"ip": protos, "ipv6": next_headers}, protocols)
+        headers = _headers(found, numbers, protocols)
         if len(headers) == 1:
             _check_single(headers[0], found, protocols, is_hollow)
-        return _nested(headers, found) if headers else _unaddressed(found)
+        row = _nested(headers, found) if headers else _unaddressed(found)
     except ValueError as e:
         return str(e)
+    return Picks(row.fixed, [(out, name, place if found[name] > 1 else None) for out, name, place in row.cells])
 
 
 def _check_single(header: _Header, counts: Counts, protocols: str, is_hollow: bool) -> None:
@@ -73,7 +77,7 @@ def _check_single(header: _Header, counts: Counts, protocols: str, is_hollow: bo
 
 def _headers(counts: Counts, numbers: Mapping[str, Sequence[str]], protocols: str) -> list[_Header]:
     """The IP headers of a packet from the outside in, each with its ports."""
-    four, six = (_family(family, counts, numbers[family]) for family in ("ip", "ipv6"))
+    four, six = (_family(family, counts, numbers.get(family, ())) for family in ("ip", "ipv6"))
     headers = _in_order(four, six, protocols) if four and six else four or six
     for header in headers:
         if header.proto in EXTENSIONS or (header.proto is None and header is headers[-1]):
