@@ -15,7 +15,7 @@ from pipeline.engines.duckdb import (
     create_view,
     identifier,
     parquet_select,
-    write_parquet,
+    write_sorted,
 )
 from pipeline.errors import HopscopeError
 from pipeline.schema import TABLES
@@ -83,7 +83,7 @@ def store(con: Connection, name: str, select: str, folder: Path) -> str:
     time = ["start_us NULLS LAST"] * ("start_us" in table.names)
     order = ", ".join([*time, *(k for k in table.key if k not in table.partitions)])
     columns = column_list(table, skip=table.partitions)
-    write_parquet(con, f"SELECT {columns} FROM ({select}) ORDER BY {order}", path)
+    write_sorted(con, f"SELECT {columns} FROM ({select})", order, path)
     return parquet_select(table, [path], skip=table.partitions)
 
 

@@ -98,6 +98,16 @@ def write_parquet(con: Connection, select: str, path: Path) -> int:
     return int(count)
 
 
+def write_sorted(con: Connection, select: str, order: str, path: Path) -> None:
+    """Write what `select` gives in that order; where memory is too small for both, it is kept first and sorted then."""
+    try:
+        write_parquet(con, f"{select} ORDER BY {order}", path)
+    except duckdb.OutOfMemoryException:
+        create_table(con, "unsorted", select)
+        write_parquet(con, f"SELECT * FROM unsorted ORDER BY {order}", path)
+        con.execute("DROP TABLE unsorted")
+
+
 def create_table(con: Connection, name: str, select: str) -> None:
     """Keep what `select` gives."""
     _patiently(con, f"CREATE TABLE {identifier(name)} AS {select}")
@@ -111,10 +121,11 @@ def _patiently(con: Connection, statement: str) -> list[tuple[int]]:
         ((threads,),) = con.sql("SELECT current_setting('threads')").fetchall()
         con.execute("SET threads = 1")
         con.execute("SET debug_force_external = true")
-        result = con.execute(statement).fetchall()
-        con.execute("SET debug_force_external = false")
-        con.execute(f"SET threads = {threads}")
-        return result
+        try:
+            return con.execute(statement).fetchall()
+        finally:
+            con.execute("SET debug_force_external = false")
+            con.execute(f"SET threads = {threads}")
 
 
 def create_view(con: Connection, name: str, select: str) -> None:
