@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from pipeline import models
 from pipeline.config import Keep
-from pipeline.engines.duckdb import literal, write_parquet
+from pipeline.engines.duckdb import create_temporary, literal, write_parquet
 from pipeline.schema import TABLES
 from pipeline.sockets import Numbered
 
@@ -77,7 +77,10 @@ class Conversations:
             out = self.conversations / f"{self.capture_id}.parquet"
             found = models.all_models()["conversations"].sql
             self.con.register("texts", self._numbered.texts())
+            create_temporary(self.con, "sums", models.all_models()["sums"].sql)
+            self.con.execute("DROP TABLE temp.halves")
             write_parquet(self.con, f"SELECT {literal(self.capture_id)} AS capture_id, c.* FROM ({found}) AS c", out)
+            self.con.execute("DROP TABLE temp.sums")
         self.con.execute("DROP TABLE IF EXISTS temp.halves")
         if self._quoting:
             self.con.register("quoting", pa.concat_tables(self._quoting).unify_dictionaries())

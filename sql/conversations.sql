@@ -1,93 +1,9 @@
 -- about: Packets between two sockets (two addresses, where there are no ports) at one vantage, both directions, not yet
--- about: told apart into client and server. Over UDP, two minutes of silence end one: connection tracking forgets it then.
--- about: `texts` says which address, interface or protocol each number in `halves` stands for.
+-- about: told apart into client and server.
+-- about: `texts` says which address, interface or protocol each number in `sums` stands for.
 -- grain: conversation of one export
 -- key: first_line
 -- stage: ingest
-WITH directed AS (
-  SELECT
-    h.*,
-    p.text = 'udp' AS is_udp,
-    s.text < d.text OR (s.text = d.text AND h.src <= h.dst) AS from_lower
-  FROM halves AS h
-  INNER JOIN texts AS p ON p.number = h.medium % 4294967296
-  INNER JOIN texts AS s ON s.number = h.src // 131072
-  INNER JOIN texts AS d ON d.number = h.dst // 131072
-),
-ends AS (
-  SELECT
-    d.*,
-    CASE WHEN from_lower THEN src ELSE dst END AS lower_socket,
-    CASE WHEN from_lower THEN dst ELSE src END AS upper_socket
-  FROM directed AS d
-),
-paused AS (
-  SELECT
-    medium, lower_socket, upper_socket, segment, first_line, start_us,
-    MAX(end_us) OVER (
-      PARTITION BY medium, lower_socket, upper_socket, segment
-      ORDER BY start_us NULLS LAST, first_line
-      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS before_us
-  FROM ends
-  WHERE is_udp
-),
-parts AS (
-  SELECT
-    first_line,
-    SUM(CASE WHEN start_us > before_us + 120000000 THEN 1 ELSE 0 END) OVER (
-      PARTITION BY medium, lower_socket, upper_socket, segment
-      ORDER BY start_us NULLS LAST, first_line
-      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS part
-  FROM paused
-),
-later_parts AS (
-  SELECT first_line, part FROM parts WHERE part > 0
-),
-summed AS (
-  SELECT
-    medium, lower_socket, upper_socket,
-    MIN(e.first_line) AS first_line,
-    MIN(start_us) AS start_us,
-    MAX(end_us) AS end_us,
-    CAST(COALESCE(SUM(CASE WHEN from_lower THEN packet_count END), 0) AS BIGINT) AS lower_packets,
-    CAST(COALESCE(SUM(CASE WHEN NOT from_lower THEN packet_count END), 0) AS BIGINT) AS upper_packets,
-    CAST(SUM(CASE WHEN from_lower THEN byte_count END) AS BIGINT) AS lower_bytes,
-    CAST(SUM(CASE WHEN NOT from_lower THEN byte_count END) AS BIGINT) AS upper_bytes,
-    CAST(SUM(flagged_count) AS BIGINT) AS flagged_packets,
-    CAST(COALESCE(SUM(CASE WHEN from_lower THEN syn_count END), 0) AS BIGINT) AS lower_syns,
-    CAST(COALESCE(SUM(CASE WHEN NOT from_lower THEN syn_count END), 0) AS BIGINT) AS upper_syns,
-    CAST(COALESCE(SUM(CASE WHEN from_lower THEN synack_count END), 0) AS BIGINT) AS lower_synacks,
-    CAST(COALESCE(SUM(CASE WHEN NOT from_lower THEN synack_count END), 0) AS BIGINT) AS upper_synacks,
-    CAST(SUM(fin_count) AS BIGINT) AS fins,
-    CAST(SUM(rst_count) AS BIGINT) AS rsts,
-    CAST(SUM(payload_bytes) AS BIGINT) AS payload_bytes,
-    CAST(SUM(request_count) AS BIGINT) AS requests,
-    MIN(syn_seq) % 4294967296 AS isn,
-    MIN(syn_tsval) % 4294967296 AS tsval,
-    CASE WHEN SUM(syn_count) > 1
-      THEN ARRAY_TO_STRING(LIST_SORT(LIST_DISTINCT(STRING_SPLIT(STRING_AGG(syn_tsvals, ' '), ' '))), ' ')
-      ELSE MIN(syn_tsvals)
-    END AS syn_tsvals,
-    MIN(synack_us) AS synack_us,
-    MIN(synack_seq) % 4294967296 AS synack_seq,
-    MIN(synack_ack) % 4294967296 AS synack_ack,
-    MIN(CASE WHEN from_lower THEN first_seq END) % 4294967296 AS lower_first_seq,
-    MIN(CASE WHEN from_lower THEN first_ack END) % 4294967296 AS lower_first_ack,
-    MAX(CASE WHEN from_lower THEN last_seq END) % 4294967296 AS lower_last_seq,
-    MAX(CASE WHEN from_lower THEN last_ack END) % 4294967296 AS lower_last_ack,
-    MIN(CASE WHEN NOT from_lower THEN first_seq END) % 4294967296 AS upper_first_seq,
-    MIN(CASE WHEN NOT from_lower THEN first_ack END) % 4294967296 AS upper_first_ack,
-    MAX(CASE WHEN NOT from_lower THEN last_seq END) % 4294967296 AS upper_last_seq,
-    MAX(CASE WHEN NOT from_lower THEN last_ack END) % 4294967296 AS upper_last_ack,
-    MIN(first_ip_id) % 4294967296 AS first_ip_id,
-    MAX(CASE WHEN from_lower THEN top_ttl END) AS lower_ttl,
-    MAX(CASE WHEN NOT from_lower THEN top_ttl END) AS upper_ttl
-  FROM ends AS e
-  LEFT JOIN later_parts AS p ON p.first_line = e.first_line
-  GROUP BY medium, lower_socket, upper_socket, segment, part
-)
 SELECT
   i.text AS interface,
   p.text AS protocol,
@@ -96,7 +12,7 @@ SELECT
   u.text AS upper_ip,
   CAST(NULLIF(upper_socket % 131072, 0) - 1 AS INTEGER) AS upper_port,
   s.* EXCLUDE (medium, lower_socket, upper_socket)
-FROM summed AS s
+FROM sums AS s
 INNER JOIN texts AS i ON i.number = s.medium // 4294967296
 INNER JOIN texts AS p ON p.number = s.medium % 4294967296
 INNER JOIN texts AS l ON l.number = s.lower_socket // 131072

@@ -113,6 +113,11 @@ def create_table(con: Connection, name: str, select: str) -> None:
     _patiently(con, f"CREATE TABLE {identifier(name)} AS {select}")
 
 
+def create_temporary(con: Connection, name: str, select: str) -> None:
+    """Keep what `select` gives for this connection only."""
+    _patiently(con, f"CREATE TEMP TABLE {identifier(name)} AS {select}")
+
+
 def _patiently(con: Connection, statement: str) -> list[tuple[int]]:
     """What `statement` gives; one that fails for lack of memory is done again by one thread that spills at once."""
     try:
