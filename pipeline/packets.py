@@ -143,9 +143,9 @@ class PacketFile:
             is_open = piece.first_line == self.source.open_line
             bare = piece.without_char(layout.quote)
             lists = _lists(bare, layout.delimiter)
-            table = None if is_open else text.read(self.conversations.con, bare, lists)
+            found = None if is_open else text.read(self.conversations.con, bare, lists)
+            table = found and self._undoubted(*found, layout)
             if table is not None:
-                table = self._undoubted(table, layout)
                 tally.read_count += table.num_rows
                 tally.kept_count += table.num_rows
                 batch.add(table, len(piece.data))
@@ -155,9 +155,9 @@ class PacketFile:
                 yield number, line
         batch.take()
 
-    def _undoubted(self, table: pa.Table, layout: Layout) -> pa.Table:
-        """The rows that need no second look: one header filled their cells, and addresses are addresses."""
-        is_left = doubtful(table, layout.fields)
+    def _undoubted(self, table: pa.Table, bad: np.ndarray, layout: Layout) -> pa.Table:
+        """The good rows that need no second look: one header filled their cells, and addresses are addresses."""
+        is_left = pc.or_(pa.array(bad), doubtful(table, layout.fields))
         for name in _ADDRESSES:
             if name in table.column_names and (strange := self._no_addresses(table[name])):
                 is_left = pc.or_(is_left, pc.is_in(table[name].cast(pa.string()), pa.array(strange)))
@@ -200,9 +200,9 @@ class PacketFile:
         """The rows of a file of our own making."""
         text = Delimited(list(types), types, _UNIT)
         for piece in Source(path, path.name).byte_pieces(self.piece_bytes):
-            table = text.read(self.conversations.con, piece)
-            if table is not None:
-                yield table
+            if found := text.read(self.conversations.con, piece):
+                table, bad = found
+                yield table.filter(pa.array(~bad)) if bad.any() else table
 
     def _write_rejects(self, path: Path) -> None:
         con, capture_id = self.conversations.con, self.conversations.capture_id

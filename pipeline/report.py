@@ -27,15 +27,8 @@ if TYPE_CHECKING:
     from pipeline.engines.duckdb import Connection
 
 PLOTLY = "plotly-cartesian-{version}.min.js"
-MOST_ROWS = (
-    50,
-    40,
-    30,
-    25,
-    20,
-    15,
-    10,
-)  # of a table: the first that keeps the page, without plotly.js, within MOST_BYTES
+# Of a table: the first that keeps the page, without plotly.js, within MOST_BYTES.
+MOST_ROWS = (50, 40, 30, 25, 20, 15, 10)
 MOST_BYTES = 300_000
 _MEANINGS = {
     "label": LABELS,

@@ -128,6 +128,9 @@ class Overtaken(Delimited):
 
 
 def test_a_piece_is_read_at_once_though_another_thread_found_its_column_loose_meanwhile():
-    rows = Overtaken(["n"], {"n": "INTEGER"}, "\t").read(connect(Limits()), Piece(1, b"1\n2\nthree\n4\n"))
-    assert rows is not None
-    assert rows["line_number"].to_pylist() == [1, 2, 4]
+    read = Overtaken(["n"], {"n": "INTEGER"}, "\t").read(connect(Limits()), Piece(1, b"1\n2\nthree\n4\n"))
+    assert read is not None
+    rows, bad = read
+    assert rows["line_number"].to_pylist() == [1, 2, 3, 4]
+    assert rows["n"].to_pylist() == [1, 2, None, 4]
+    assert bad.tolist() == [False, False, True, False]

@@ -1,4 +1,7 @@
-"""Reads delimited text with pyarrow: typed cells by line number; lines that have other cells are set aside."""
+"""Reads delimited text with pyarrow: typed cells by line number; lines that have other cells are marked.
+
+Decimal seconds, DECIMAL(19,9), come as whole microseconds.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from pipeline.engines.decimals import microseconds
 from pipeline.engines.duckdb import identifier
 
 if TYPE_CHECKING:
@@ -20,8 +24,9 @@ if TYPE_CHECKING:
     from pipeline.engines.duckdb import Connection
     from pipeline.formats.source import Piece
 
+_SECONDS = "DECIMAL(19,9)"
 _ARROW_TYPES = {
-    "DECIMAL(19,9)": pa.decimal128(19, 9),
+    _SECONDS: pa.string(),
     "VARCHAR": pa.dictionary(pa.int32(), pa.string()),
     "BIGINT": pa.int64(),
     "INTEGER": pa.int32(),
@@ -44,11 +49,11 @@ class Delimited:
     delimiter: str
     loose: set[str] = field(default_factory=set)
 
-    def read(self, con: Connection, piece: Piece, left_out: Sequence[int] = ()) -> pa.Table | None:
-        """The rows of a piece with their `line_number`; lines that are no rows are left out.
+    def read(self, con: Connection, piece: Piece, left_out: Sequence[int] = ()) -> tuple[pa.Table, np.ndarray] | None:
+        """The rows of a piece with their `line_number`, and which of them have cells of another type or none at all.
 
-        So are the lines at the places `left_out`, and columns that `types` does not have. None if nothing can be read
-        of it as such text.
+        Lines with another number of cells and those at the places `left_out` are left out, and columns that `types`
+        does not have. None if nothing can be read of it as such text.
         """
         short: list[int] = []
         table = self._rows(_cut(piece, left_out), short)
@@ -58,11 +63,13 @@ class Delimited:
         numbers = np.delete(numbers, np.array(short, dtype=np.int64) - 1)
         if len(numbers) != table.num_rows:
             return None  # e.g. two kinds of line ends in one file
+        table, bad = self._tighten(con, table)
+        table, no_times = self._times(con, table)
+        bad |= no_times
         if "line_number" not in self.names:
-            blank = _blank_rows(table, piece, numbers)
+            bad |= _blank_rows(table, piece, numbers)
             table = table.append_column("line_number", pa.array(numbers + piece.first_line))
-            table = table if blank is None else table.filter(pc.invert(blank))
-        return self._tighten(con, table)
+        return table, bad
 
     def _rows(self, data: bytes, short: list[int]) -> pa.Table | None:
         """Parse as strictly as the lines allow: a column that some line fills otherwise becomes loose."""
@@ -77,7 +84,7 @@ class Delimited:
                 clean = data.decode("utf-8", "replace").encode()
                 if clean != data:
                     data = clean
-                elif name is None or name in loose or self.types[name] == "VARCHAR":
+                elif name is None or name in loose or self.types[name] in ("VARCHAR", _SECONDS):
                     return None
                 else:
                     self.loose.add(name)
@@ -108,11 +115,20 @@ class Delimited:
             ),
         )
 
-    def _tighten(self, con: Connection, table: pa.Table) -> pa.Table:
-        """Give loose columns their type; rows in which that cannot be done are left out."""
+    def _times(self, con: Connection, table: pa.Table) -> tuple[pa.Table, np.ndarray]:
+        """Turn seconds into microseconds; rows in which that cannot be done."""
+        bad = np.zeros(len(table), bool)
+        for place, name in enumerate(table.column_names):
+            if self.types.get(name) == _SECONDS:
+                found, is_bad = microseconds(con, table[name].combine_chunks())
+                table, bad = table.set_column(place, name, found), bad | is_bad
+        return table, bad
+
+    def _tighten(self, con: Connection, table: pa.Table) -> tuple[pa.Table, np.ndarray]:
+        """Give loose columns their type; rows in which that cannot be done."""
         loose = sorted(self.loose & set(table.column_names))
         if not loose:
-            return table
+            return table, np.zeros(len(table), bool)
         con.register("loose", table.select(loose))
         cast = [f"TRY_CAST({identifier(n)} AS {self.types[n]})" for n in loose]
         bad = " OR ".join(f"({identifier(n)} IS NOT NULL AND {c} IS NULL)" for n, c in zip(loose, cast, strict=True))
@@ -121,7 +137,7 @@ class Delimited:
         con.unregister("loose")
         for name in loose:
             table = table.set_column(table.schema.get_field_index(name), name, found[name])
-        return table.filter(pc.invert(found["bad"])) if pc.any(found["bad"]).as_py() else table
+        return table, found["bad"].to_numpy()
 
 
 def _cut(piece: Piece, lines: Sequence[int]) -> bytes:
@@ -134,10 +150,10 @@ def _cut(piece: Piece, lines: Sequence[int]) -> bytes:
     return b"".join(piece.data[begin:end] for begin, end in cuts)
 
 
-def _blank_rows(table: pa.Table, piece: Piece, numbers: np.ndarray) -> pa.Array | None:
-    """Which rows come of lines with nothing in them, not even what separates cells; None if none do."""
+def _blank_rows(table: pa.Table, piece: Piece, numbers: np.ndarray) -> np.ndarray:
+    """Which rows come of lines with nothing in them, not even what separates cells."""
     if not all(column.null_count for column in table.columns):
-        return None
+        return np.zeros(len(table), bool)
     empty = functools.reduce(pc.and_, map(pc.is_null, table.columns)).to_numpy()
     blank = [n for n, line in piece.lines((numbers[empty] + piece.first_line).tolist()) if not line]
-    return pa.array(np.isin(numbers + piece.first_line, blank)) if blank else None
+    return np.isin(numbers + piece.first_line, blank)

@@ -17,6 +17,7 @@ _PROTOCOLS = PORTS | {1: "icmp", 58: "icmpv6"}
 _TWO_HEADERS = r":ip(v6)?:(.*:)?ip(v6)?(:|$)"
 _NUMBERS = {
     "line_number": ("line_number", pa.int64()),
+    "ts_us": ("frame.time_epoch", pa.int64()),
     "frame_bytes": ("frame.len", pa.int32()),
     "tcp_flags": ("tcp.flags", pa.int32()),
     "tcp_seq": ("tcp.seq_raw", pa.int64()),
@@ -47,7 +48,6 @@ def packets(cells: pa.Table, capture_id: str) -> pa.Table:
     made = {name: known.number(field, kind) for name, (field, kind) in _NUMBERS.items()}
     made |= {name: known.text(field) for name, field in _TEXTS.items()}
     made["capture_id"] = _words(np.zeros(len(cells), np.int64), lambda _: capture_id)
-    made["ts_us"] = known.microseconds()
     made["protocol"] = _words(known.protocols(), lambda n: _PROTOCOLS.get(n, str(n)))
     made["outer_protocol"] = _words(known.integers("outer.proto"), lambda n: "udp" if n == 17 else str(n))
     made["quoted_protocol"] = _words(known.integers("quoted.proto"), lambda n: PORTS.get(n, str(n)))
@@ -123,13 +123,6 @@ class _Cells:
         numbers[self.filled("udp.srcport") & (numbers != 6)] = 17
         numbers[self.filled("tcp.srcport")] = 6
         return numbers
-
-    def microseconds(self) -> pa.Array:
-        """Whole microseconds of decimal seconds; what is finer is cut off, exactly."""
-        if "frame.time_epoch" not in self.names:
-            return pa.nulls(self.length, pa.int64())
-        whole = self.column("frame.time_epoch").cast(pa.decimal128(16, 6), safe=False)
-        return pc.multiply(whole, pa.scalar(1_000_000)).cast(pa.int64())
 
     def text(self, name: str) -> pa.Array:
         if name not in self.names:
