@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench import against, one_more, questions, stages, start
-from tests.bench.cost import Cost, tell
+from tests.bench.cost import tell
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     options.add_argument("--folder", type=Path, help="where captures are kept from one time to the next")
     asked = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=asked.folder) as spare:
-        found: dict[int, dict[str, list[Cost]]] = {}
+        found: dict[int, against.Costs] = {}
         for packets in asked.packets:
             place = Path(spare, str(packets))
             place.mkdir()

@@ -30,7 +30,7 @@ GOALS = {
 }
 _SLOW = ("pandas copy", "5-tuples: mawk", "5-tuples: sort, uniq")
 FEW = 10_000_000  # above this many packets the slow ones are left out
-Costs = dict[str, list["Cost"]]
+Costs = dict[str, list["Cost | None"]]
 
 
 def made(folder: Path, packets: int) -> Path:
@@ -46,30 +46,46 @@ def made(folder: Path, packets: int) -> Path:
 
 
 def compared(capture: Path, packets: int, rounds: int, spare: Path) -> Costs:
-    """What everything costs on one capture, round by round."""
+    """What everything costs on one capture, round by round; None for what failed."""
     found: Costs = defaultdict(list)
     for number in range(rounds):
         for name in BASELINES:
             if packets <= FEW or name not in _SLOW:
                 tell(f"round {number + 1} of {rounds}, {packets:,} packets: {name}")
                 out = spare / f"{name.split()[0]}.out"
-                found[name].append(cost(baseline(name, capture, out)))
+                found[name].append(told(baseline(name, capture, out)))
         for name, options in RUNS.items():
             tell(f"round {number + 1} of {rounds}, {packets:,} packets: {name}")
             lake = spare / name.replace(" ", "-")
             shutil.rmtree(lake, ignore_errors=True)
             report = ["-o", str(lake.with_suffix(".html"))]
-            found[name].append(cost(hopscope("run", str(capture), "--lake", str(lake), *report, *options)))
+            found[name].append(told(hopscope("run", str(capture), "--lake", str(lake), *report, *options)))
     return found
 
 
-def show(packets: int, found: Mapping[str, Sequence[Cost]]) -> None:
+def told(command: Sequence[str]) -> Cost | None:
+    """What a command costs, told at once; one that fails does not take the round with it."""
+    try:
+        found = cost(command)
+    except subprocess.CalledProcessError as e:
+        tell(f"  failed: {e.stderr.decode(errors='replace')[-500:]}")
+        return None
+    tell(f"  {found.cpu_s:.2f} CPU s, {found.wall_s:.1f} s, {found.peak_mb:,.0f} MB")
+    return found
+
+
+def show(packets: int, found: Mapping[str, Sequence[Cost | None]]) -> None:
     """The table of one capture."""
     print(f"\n### {packets:,} packets\n")
     print("| what | CPU s: median (min to max) | of the bare copy | goal | wall s | peak MB |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for name, costs in found.items():
-        ratios = [c.cpu_s / base.cpu_s for c, base in zip(costs, found[BARE], strict=True)]
+    for name, tried in found.items():
+        both = [(c, base) for c, base in zip(tried, found[BARE], strict=True) if c and base]
+        if len(both) < len(tried):
+            print(f"| {name}: {len(tried) - len(both)} of {len(tried)} rounds failed |  |  |  |  |  |", flush=True)
+        if not both:
+            continue
+        costs, ratios = [c for c, _ in both], [c.cpu_s / base.cpu_s for c, base in both]
         goal = f"{GOALS[name, packets]:.2f}" if (name, packets) in GOALS else ""
         wall, peak = spread([c.wall_s for c in costs], 1), max(c.peak_mb for c in costs)
         cells = (name, spread([c.cpu_s for c in costs]), spread(ratios), goal, wall, f"{peak:,.0f}")
@@ -93,11 +109,12 @@ def show_sizes(packets: int, spare: Path) -> None:
     print(f"Report: {(spare / f'{LAKE}.html').stat().st_size / 1e6:.2f} MB (goal 2).")
 
 
-def show_growth(found: Mapping[int, Mapping[str, Sequence[Cost]]]) -> None:
+def show_growth(found: Mapping[int, Mapping[str, Sequence[Cost | None]]]) -> None:
     """How costs grow from the smallest capture to the largest."""
     print("\n### Growth\n")
     print("| what | packets | CPU s per million packets | peak MB |\n| --- | ---: | ---: | ---: |")
     for name in (BARE, *RUNS):
-        for packets, costs in found.items():
-            per_million = [c.cpu_s / packets * 1e6 for c in costs[name]]
-            print(f"| {name} | {packets:,} | {spread(per_million)} | {max(c.peak_mb for c in costs[name]):,.0f} |")
+        for packets, tried in found.items():
+            if costs := [c for c in tried[name] if c]:
+                per_million = [c.cpu_s / packets * 1e6 for c in costs]
+                print(f"| {name} | {packets:,} | {spread(per_million)} | {max(c.peak_mb for c in costs):,.0f} |")
