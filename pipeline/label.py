@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from pipeline import models
 from pipeline.addresses import AddressBook
 from pipeline.decide import decide
+from pipeline.diagnostics import warn
 from pipeline.engines.duckdb import create_table, create_view, literal, parquet_select, write_parquet
 from pipeline.formats.base import frame
 from pipeline.ingest import write_frames
 from pipeline.judge import judge
+from pipeline.numbers import count, fine_moment
 from pipeline.rules import NodeFacts, RuleSet
 from pipeline.rules.nodes import by_node
 from pipeline.rules.recovered import Services
@@ -142,10 +144,23 @@ def _cut(con: Connection, window: Window, folder: Path) -> None:
     served = f"COALESCE(service IN ({names}), FALSE)" if names else "TRUE"
     if (in_time, served) == ("TRUE", "TRUE"):
         return
+    _tell_if_none(con, f"COALESCE({in_time}, FALSE) AND {served}")
     alone = "FALSE" if names else f"COALESCE({in_time}, TRUE)"
     joined = "connection_id IN (SELECT connection_id FROM connections)"
     _keep(con, folder, "connections", f"COALESCE({in_time}, FALSE) AND {served}")
     _keep(con, folder, "flows", f"CASE WHEN connection_id IS NULL THEN {alone} ELSE {joined} END")
+
+
+def _tell_if_none(con: Connection, condition: str) -> None:
+    """Warn where a window leaves out all that there is, and say what there is."""
+    counts = f"SELECT COUNT(*), COUNT(CASE WHEN {condition} THEN 1 END), MIN(start_us), MAX(start_us) FROM connections"
+    ((every, kept, first_us, last_us),) = con.sql(counts).fetchall()
+    if every and not kept:
+        named = "SELECT DISTINCT service FROM connections WHERE service IS NOT NULL ORDER BY 1 LIMIT 5"
+        services = ", ".join(name for (name,) in con.sql(named).fetchall())
+        times = "" if first_us is None else f"they start from {fine_moment(first_us)} to {fine_moment(last_us)} UTC"
+        hint = "; ".join(filter(None, [times, services and f"services: {services}"]))
+        warn(f"none of the {count(every, 'connection')} is in what --service, --since and --until ask for", hint=hint)
 
 
 def _keep(con: Connection, folder: Path, table: str, condition: str) -> None:

@@ -67,6 +67,21 @@ def share_of(part: object, whole: object, nouns: str = "") -> str:
     )
 
 
+def between(part: object, known: object, unknown: object) -> str:
+    """`67 to 100 % (603 of 900, 297 not known)`: between which bounds a share is, of known ones and unknown ones."""
+    some, rest = int(str(part or 0)), int(str(unknown or 0))
+    every = int(str(known or 0)) + rest
+    if not rest:
+        return share_of(some, every)
+    return f"{bounds(some, every, rest)} ({some:,}{_BLANK}of{_BLANK}{every:,}, {rest:,} not known)"
+
+
+def bounds(part: int, whole: int, unknown: int) -> str:
+    """`67 to 100 %`: least and most of a share, as some are not known to be of it."""
+    least, most = percent(part / whole), percent((part + unknown) / whole)
+    return most if least == most else f"{least.removesuffix(f'{_NARROW}%')} to {most}"
+
+
 def moment(us: object, form: str = "%Y-%m-%d %H:%M:%S") -> str:
     """A time in UTC."""
     return datetime.fromtimestamp(int(str(us)) / 1e6, UTC).strftime(form)

@@ -245,7 +245,14 @@ def _environment() -> Environment:
             "sentence",
         )
     }
-    env.globals |= {"share_of": numbers.share_of, "few": numbers.FEW, "meanings": _MEANINGS, "versions": _versions()}
+    env.globals |= {
+        "share_of": numbers.share_of,
+        "between": numbers.between,
+        "bounds": numbers.bounds,
+        "few": numbers.FEW,
+        "meanings": _MEANINGS,
+        "versions": _versions(),
+    }
     return env
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from pipeline import __version__
@@ -110,7 +110,16 @@ def _is_news(lake: Lake, manifest: Manifest) -> bool:
         message = f"run {manifest.run!r} was made from other inputs"
         remedy = f"give another name with --run, or `hopscope runs --delete {manifest.run}` first"
         raise UsageError(message, where=str(lake.root), hint=remedy)
+    if before and _selected(before) and _selected(manifest) not in ({}, _selected(before)):
+        remedy = "another name (--run) would leave this one as it was"
+        note(f"run {manifest.run}: other --service, --since or --until than before; its labels are replaced; {remedy}")
     return True
+
+
+def _selected(manifest: Manifest) -> dict[str, object]:
+    """Which connections a run's labels are about; nothing where it has none."""
+    names = [f.name for f in fields(Window)] if manifest.options.get("labelled") else []
+    return {name: manifest.options.get(name) for name in names}
 
 
 def _ingest(con: Connection, folder: Path, inputs: Sequence[Input], job: Job, manifest: Manifest) -> None:

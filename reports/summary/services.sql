@@ -3,6 +3,7 @@ WITH counted AS (
   SELECT
     service,
     CAST(SUM(connection_count) AS BIGINT) AS connection_count,
+    COALESCE(CAST(SUM(CASE WHEN hop = 'unknown' THEN connection_count END) AS BIGINT), 0) AS hop_unknown_count,
     COALESCE(CAST(SUM(CASE WHEN hop = 'forwarded' THEN connection_count END) AS BIGINT), 0) AS forwarded_count,
     COALESCE(CAST(SUM(CASE WHEN hop IN ('local', 'forwarded') THEN connection_count END) AS BIGINT), 0) AS hop_count,
     COALESCE(CAST(SUM(CASE WHEN NOT source_nat AND hop IN ('local', 'forwarded') THEN connection_count END) AS BIGINT), 0) AS client_kept_count,

@@ -60,6 +60,9 @@ def test_counts_and_shares_in_a_sentence() -> None:
     assert numbers.share_of(600, 900) == "66.7\u202f% (600\u00a0of\u00a0900)"
     assert numbers.share_of(600, 900, "pods") == "600 of 900 pods (66.7\u202f%)"
     assert numbers.share_of(0, 0) == "none of 0"
+    assert numbers.between(600, 900, 0) == numbers.share_of(600, 900)
+    assert numbers.between(300, 600, 300) == "33.3 to 66.7\u202f% (300\u00a0of\u00a0900, 300 not known)"
+    assert numbers.between(9999, 9999, 1) == ">99.9 to 100\u202f% (9,999\u00a0of\u00a010,000, 1 not known)"
     assert numbers.sentence("no rules") == "No rules."
     assert numbers.sentence("") == ""
 
