@@ -1,10 +1,23 @@
 -- about: Where each connection went and on what ground, before affinity is judged.
+-- about: Without rules of its node, what is dialled is known to be no Service's endpoint only if those of Services are known.
 -- about: Hop and address rewriting come from the legs if they were joined, else from the rules if these leave no choice.
 -- grain: connection
 -- key: connection_id
 -- store: view
-WITH known AS (
+WITH named AS (
   SELECT COUNT(*) > 0 AS has_services FROM service_ports
+),
+listed AS (
+  SELECT COUNT(*) > 0 AS has_endpoints FROM endpoints
+),
+ruled AS (
+  SELECT COUNT(CASE WHEN has_rules THEN 1 END) > 0 AS has_rules FROM roles
+),
+known AS (
+  SELECT n.has_services AND (l.has_endpoints OR r.has_rules) AS has_services
+  FROM named AS n
+  CROSS JOIN listed AS l
+  CROSS JOIN ruled AS r
 ),
 situations AS (
   SELECT

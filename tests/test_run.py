@@ -164,6 +164,18 @@ def test_the_same_in_steps_gives_the_same(single_pod, tmp_path):
     assert (tmp_path / "stepwise.html").read_bytes() == (single_pod / "report.html").read_bytes()
 
 
+@pytest.mark.parametrize("dump", ["*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n", None], ids=["filter only", "no dump"])
+def test_where_endpoints_are_not_known_a_pod_that_is_dialled_may_be_one(dump, tmp_path):
+    capture = shutil.copytree(SAMPLES / "origin", tmp_path / "origin")
+    (rules,) = capture.glob("nodes/*/iptables.txt")
+    rules.unlink()
+    if dump:
+        (rules.parent / "iptables-save.txt").write_text(dump)
+    hopscope("run", capture, cwd=tmp_path)
+    labels = ask("SELECT DISTINCT label, reason FROM connections", tmp_path)
+    assert labels == [{"label": "unlabelled", "reason": "no-rules"}]
+
+
 def test_the_same_input_again_is_not_done_again_and_other_input_is_refused(origin, tmp_path):
     again = hopscope("run", SAMPLES / "origin", cwd=origin)
     assert "nothing new" in again.stderr
