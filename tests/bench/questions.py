@@ -21,13 +21,15 @@ CONNECTIONS = 10_000_000
 _TIMES = 7
 _SCANNED = re.compile(r"Row Groups Scanned: *(\d+) */ *(\d+)")
 _GOALS = {"shares of the labels": "100 / 300"}
+GUEST = "192.0.2.7"
 QUESTIONS = {
     "shares of the labels": "SELECT label, COUNT(*) FROM connections GROUP BY ALL",
     "p99 of duration by service": "SELECT service, QUANTILE_CONT(end_us - start_us, 0.99) FROM connections GROUP BY 1",
     "ten busiest clients": (
         "SELECT client_ip, COUNT(*) AS n FROM connections GROUP BY ALL ORDER BY n DESC, client_ip LIMIT 10"
     ),
-    "one client": "SELECT label, COUNT(*) FROM connections WHERE client_ip = '203.0.113.7' GROUP BY ALL",
+    "one client, always there": "SELECT label, COUNT(*) FROM connections WHERE client_ip = '203.0.113.7' GROUP BY 1",
+    "one client, there for a while": f"SELECT label, COUNT(*) FROM connections WHERE client_ip = '{GUEST}' GROUP BY 1",
     "one second": (
         "SELECT label, COUNT(*) FROM connections WHERE start_us BETWEEN {second} AND {second} + 999999 GROUP BY ALL"
     ),
@@ -56,7 +58,7 @@ def show(lake: Path) -> None:
 
 
 def _grow(lake: Path) -> int:
-    """Repeat the connections; when the first starts."""
+    """Repeat the connections; when the first starts. In one copy, one of its clients has another address."""
     con = connect(Limits())
     (part,) = lake.glob("connections/run=*/part.parquet")
     counts = con.sql(f"SELECT COUNT(*), MIN(start_us), MAX(end_us) FROM '{part}'").fetchall()
@@ -64,7 +66,10 @@ def _grow(lake: Path) -> int:
     copies, span = -(-CONNECTIONS // count), last_us - first_us + 1
     grown = part.with_name("grown")
     moved = ", ".join(f"{c} + i * {span} AS {c}" for c in ("start_us", "end_us"))
-    write_parquet(con, f"SELECT * REPLACE ({moved}) FROM '{part}', range({copies}) AS t(i) ORDER BY start_us", grown)
+    guest = f"CASE WHEN i = 1 AND client_ip = '203.0.113.8' THEN '{GUEST}' ELSE client_ip END AS client_ip"
+    write_parquet(
+        con, f"SELECT * REPLACE ({moved}, {guest}) FROM '{part}', range({copies}) AS t(i) ORDER BY start_us", grown
+    )
     con.close()
     grown.replace(part)
     return int(first_us)
