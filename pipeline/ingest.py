@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
+import pyarrow as pa
+
 from pipeline import audit, repeats
 from pipeline.bundles import stamp_us
 from pipeline.config import LEAST_PIECE, Keep, Limits
@@ -75,6 +77,7 @@ class Ingest:
             for one, size in zip(new, sizes, strict=True):
                 shown.file(one.source.name, size, partial(getattr, one.source, "read_bytes"))
                 self._note(one, next(found))
+        pa.default_memory_pool().release_unused()
         self.finish()
 
     def take(self, one: Input) -> None:
