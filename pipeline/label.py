@@ -144,23 +144,23 @@ def _cut(con: Connection, window: Window, folder: Path) -> None:
     served = f"COALESCE(service IN ({names}), FALSE)" if names else "TRUE"
     if (in_time, served) == ("TRUE", "TRUE"):
         return
-    _tell_if_none(con, f"COALESCE({in_time}, FALSE) AND {served}")
+    if in_time != "TRUE":
+        _tell_if_none(con, in_time)
     alone = "FALSE" if names else f"COALESCE({in_time}, TRUE)"
     joined = "connection_id IN (SELECT connection_id FROM connections)"
     _keep(con, folder, "connections", f"COALESCE({in_time}, FALSE) AND {served}")
     _keep(con, folder, "flows", f"CASE WHEN connection_id IS NULL THEN {alone} ELSE {joined} END")
 
 
-def _tell_if_none(con: Connection, condition: str) -> None:
-    """Warn where a window leaves out all that there is, and say what there is."""
-    counts = f"SELECT COUNT(*), COUNT(CASE WHEN {condition} THEN 1 END), MIN(start_us), MAX(start_us) FROM connections"
+def _tell_if_none(con: Connection, in_time: str) -> None:
+    """Warn where no connection starts in the time asked for, and say when they do."""
+    counts = f"SELECT COUNT(*), COUNT(CASE WHEN {in_time} THEN 1 END), MIN(start_us), MAX(start_us) FROM connections"
     ((every, kept, first_us, last_us),) = con.sql(counts).fetchall()
     if every and not kept:
-        named = "SELECT DISTINCT service FROM connections WHERE service IS NOT NULL ORDER BY 1 LIMIT 5"
-        services = ", ".join(name for (name,) in con.sql(named).fetchall())
-        times = "" if first_us is None else f"they start from {fine_moment(first_us)} to {fine_moment(last_us)} UTC"
-        hint = "; ".join(filter(None, [times, services and f"services: {services}"]))
-        warn(f"none of the {count(every, 'connection')} is in what --service, --since and --until ask for", hint=hint)
+        hint = "the captures have no times"
+        if first_us is not None:
+            hint = f"they start from {fine_moment(first_us)} to {fine_moment(last_us)} UTC"
+        warn(f"none of the {count(every, 'connection')} starts in the time that --since and --until ask for", hint=hint)
 
 
 def _keep(con: Connection, folder: Path, table: str, condition: str) -> None:
