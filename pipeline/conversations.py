@@ -81,7 +81,6 @@ class Conversations:
             self.con.execute("DROP TABLE temp.halves")
             write_parquet(self.con, f"SELECT {literal(self.capture_id)} AS capture_id, c.* FROM ({found}) AS c", out)
             self.con.execute("DROP TABLE temp.sums")
-        self.con.execute("DROP TABLE IF EXISTS temp.halves")
         if self._quoting:
             self.con.register("quoting", pa.concat_tables(self._quoting).unify_dictionaries())
             out = self.conversations.parents[1] / "icmp_errors" / self.conversations.name / f"{self.capture_id}.parquet"
