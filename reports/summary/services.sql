@@ -10,6 +10,9 @@ WITH counted AS (
     COALESCE(
       CAST(SUM(CASE WHEN source_nat IS NOT NULL AND hop IN ('local', 'forwarded') THEN connection_count END) AS BIGINT), 0
     ) AS source_nat_known_count,
+    COALESCE(
+      CAST(SUM(CASE WHEN hop = 'unknown' OR (source_nat IS NULL AND hop IN ('local', 'forwarded')) THEN connection_count END) AS BIGINT), 0
+    ) AS source_nat_unknown_count,
     COALESCE(CAST(SUM(CASE WHEN label = 'unlabelled' THEN connection_count END) AS BIGINT), 0) AS unlabelled_count,
     COALESCE(CAST(SUM(CASE WHEN evidence = 'assumed' THEN connection_count END) AS BIGINT), 0) AS assumed_count,
     COALESCE(CAST(SUM(CASE WHEN affinity = 'pinned' THEN connection_count END) AS BIGINT), 0) AS pinned_count,

@@ -18,6 +18,7 @@ flags AS (
     COALESCE(hop = 'forwarded', FALSE) AS is_forwarded,
     COALESCE(hop IN ('local', 'forwarded'), FALSE) AS has_hop,
     COALESCE(hop = 'unknown', FALSE) AS is_hop_unknown,
+    COALESCE(hop = 'unknown' OR (hop IN ('local', 'forwarded') AND source_nat IS NULL), FALSE) AS is_source_nat_unknown,
     COALESCE(hop IN ('local', 'forwarded') AND NOT source_nat, FALSE) AS keeps_client,
     COALESCE(hop IN ('local', 'forwarded') AND source_nat IS NOT NULL, FALSE) AS has_source_nat,
     COALESCE(affinity = 'pinned', FALSE) AS is_pinned,
@@ -35,6 +36,7 @@ counted AS (
     COALESCE(CAST(SUM(CASE WHEN is_hop_unknown THEN connection_count END) AS BIGINT), 0) AS hop_unknown_count,
     COALESCE(CAST(SUM(CASE WHEN keeps_client THEN connection_count END) AS BIGINT), 0) AS client_kept_count,
     COALESCE(CAST(SUM(CASE WHEN has_source_nat THEN connection_count END) AS BIGINT), 0) AS source_nat_known_count,
+    COALESCE(CAST(SUM(CASE WHEN is_source_nat_unknown THEN connection_count END) AS BIGINT), 0) AS source_nat_unknown_count,
     COALESCE(CAST(SUM(CASE WHEN is_pinned THEN connection_count END) AS BIGINT), 0) AS pinned_count,
     COALESCE(CAST(SUM(CASE WHEN has_affinity THEN connection_count END) AS BIGINT), 0) AS affinity_count,
     COALESCE(CAST(SUM(CASE WHEN is_assumed THEN connection_count END) AS BIGINT), 0) AS assumed_count
