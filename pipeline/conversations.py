@@ -6,6 +6,7 @@ Rows come piece by piece. Those whose conversation must be told by looking at th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.engines.duckdb import Connection
+    from pipeline.side_by_side import Helpers
 
 _NOT_IN_SLIM = ("tcp_ack", "tcp_tsval", "ip_id", "ip_ttl")
 # A SYN that one export shows twice: all interfaces were captured, and none is named.
@@ -44,6 +46,7 @@ class Conversations:
     conversations: Path
     spare: Path
     keep: Keep
+    helpers: Helpers
     first_us: int | None = None
     last_us: int | None = None
     _kept: list[Path] = field(default_factory=list)
@@ -54,10 +57,10 @@ class Conversations:
 
     def add(self, rows: pa.Table) -> None:
         """Take rows of `packets`, of which those of one TCP stream are numbered so; what they say adds up."""
-        self._keep(rows)
-        self.con.register("all_packets", self._numbered.rows(rows))
-        self._sum_up("streams")
-        self.con.unregister("all_packets")
+        with self.helpers.meanwhile(partial(self._keep, rows)):
+            self.con.register("all_packets", self._numbered.rows(rows))
+            self._sum_up("streams")
+            self.con.unregister("all_packets")
 
     def defer(self, rows: pa.Table) -> None:
         """Take rows of `packets` whose conversations can be told when all are there."""

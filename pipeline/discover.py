@@ -50,6 +50,11 @@ class Input:
     findings: list[Finding]
 
     @property
+    def kind(self) -> str:
+        """What its form holds; `unknown` where nothing knows it."""
+        return self.form.kind if self.form else "unknown"
+
+    @property
     def capture_id(self) -> str:
         """8 hex digits that tell the file apart by node and content, wherever it lies."""
         return hashlib.sha256(f"{self.source.node}\n{self.sha256}".encode()).hexdigest()[:8]
@@ -174,7 +179,7 @@ def _name_nodes(inputs: list[Input]) -> None:
         name = bundle_of(one.source.name) or one.source.name.rpartition("/")[2]
         found = [n for n in known if re.search(rf"(?<![a-zA-Z0-9]){re.escape(n)}(?![a-zA-Z0-9])", name)]
         one.source.node = max(found, key=len, default=one.source.node)
-    captured = {i.source.node for i in loose if i.form and i.form.kind == "packets"}
+    captured = {i.source.node for i in loose if i.kind == "packets"}
     for one in loose if len(captured) == 1 else []:
         if one.source.node not in known:
             one.source.node = next(iter(captured))

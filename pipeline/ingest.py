@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -24,7 +25,7 @@ from pipeline.formats.base import POLARS_TYPES, Finding, Parsed, Reject, clip, f
 from pipeline.lake import link
 from pipeline.packets import PacketFile, Seen
 from pipeline.schema import TABLES, Row
-from pipeline.side_by_side import side_by_side
+from pipeline.side_by_side import Helpers, side_by_side
 from pipeline.snapshots import merged
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ class Ingest:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (
             progress(len(new), sum(sizes)) as shown,
-            self._at_once(len(new)) as at_once,
-            closing(side_by_side(self._read, new, at_once)) as found,
+            self._readers(new) as pool,
+            closing(side_by_side(pool, partial(self._read, Helpers(pool)), new)) as found,
         ):
             for one, size in zip(new, sizes, strict=True):
                 shown.file(one.source.name, size, partial(getattr, one.source, "read_bytes"))
@@ -80,29 +81,26 @@ class Ingest:
         pa.default_memory_pool().release_unused()
         self.finish()
 
-    def take(self, one: Input) -> None:
-        """Read one input."""
-        self._note(one, self._read(one))
-
     @contextmanager
-    def _at_once(self, file_count: int) -> Iterator[int]:
-        """How many files are read at once; meanwhile the engine needs no threads of its own."""
-        (threads,) = self.con.sql("SELECT current_setting('threads')").fetchall()[0]
-        at_once = max(1, min(int(threads), file_count, self.piece_bytes // LEAST_PIECE))
+    def _readers(self, inputs: Sequence[Input]) -> Iterator[ThreadPoolExecutor]:
+        """Threads to read with; where several have an export each, the engine needs no threads of its own."""
+        ((threads,),) = self.con.sql("SELECT current_setting('threads')").fetchall()
+        readers = max(1, min(int(threads), self.piece_bytes // LEAST_PIECE))
+        at_once = max(1, min(readers, sum(one.kind == "packets" for one in inputs)))
         if at_once > 1:
             self.con.execute("SET threads = 1")
-        self.piece_bytes //= at_once
-        yield at_once
+            self.piece_bytes //= at_once
+        yield ThreadPoolExecutor(readers)
         self.con.execute(f"SET threads = {threads}")
 
-    def _read(self, one: Input) -> Row:
+    def _read(self, helpers: Helpers, one: Input) -> Row:
         """The counts of an export of packets, read; of other inputs nothing yet."""
         row: Row = {"row_count": 0, "kept_count": 0, "rejected_count": 0}
-        if one.form is None or one.form.kind != "packets":
+        if one.kind != "packets":
             return row
         con = self.con.cursor()
         try:
-            return row | self._packets(con, one, one.form)
+            return row | self._packets(con, one, helpers)
         except InputError as e:
             one.findings.append(Finding("unreadable-file", "error", str(e), e.hint or ""))
             return row
@@ -112,7 +110,7 @@ class Ingest:
     def _note(self, one: Input, row: Row) -> None:
         """Note what was read of one input; what is no export of packets is read now."""
         detail(f"reading {one.source.name} as {one.form.name if one.form else 'nothing known'}")
-        if one.form is not None and one.form.kind != "packets":
+        if one.form is not None and one.kind != "packets":
             row |= self._gather(one, self._parsed(one, cast("Parser", one.form)))
         if one.source.broken:
             one.findings.append(_truncated(one.source))
@@ -152,13 +150,13 @@ class Ingest:
         self._note_all(f for f in self.earlier.findings if f["file"] == one.source.name)
         self.captures.append(row)
 
-    def _packets(self, con: Connection, one: Input, form: Format) -> Row:
+    def _packets(self, con: Connection, one: Input, helpers: Helpers) -> Row:
         packets, conversations = (self._place(table, one) for table in ("packets", "conversations"))
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="spare-", dir=self.folder) as spare:
-            rows = Conversations(con, one.capture_id, packets, conversations, Path(spare), self.keep)
+            rows = Conversations(con, one.capture_id, packets, conversations, Path(spare), self.keep, helpers)
             file = PacketFile(one.source, rows, self.folder / "rejects", self.seen, self.piece_bytes)
-            tally = file.read(form, self.fields)
+            tally = file.read(cast("Format", one.form), self.fields)
         one.findings += tally.findings
         if not tally.read_count:
             remedy = "tshark loses what it buffered when it is killed; capture again with -l"
@@ -235,7 +233,7 @@ def _identity(one: Input) -> Row:
         "capture_id": one.capture_id,
         "node": one.source.node,
         "file": one.source.name,
-        "kind": one.form.kind if one.form else "unknown",
+        "kind": one.kind,
         "format": one.form.name if one.form else "unknown",
         "file_bytes": path.lstat().st_size,
         "sha256": one.sha256 or None,

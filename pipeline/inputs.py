@@ -65,7 +65,7 @@ def look_at(
 
 def _keep(inputs: Sequence[Input]) -> Keep:
     """How much of the packets is needed: none, unless two exports of a node may hold the same."""
-    exports = Counter(one.source.node for one in inputs if one.form and one.form.kind == "packets")
+    exports = Counter(one.source.node for one in inputs if one.kind == "packets")
     return Keep.SLIM if max(exports.values(), default=0) > 1 else Keep.NONE
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 import re
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
@@ -137,14 +139,9 @@ class PacketFile:
 
     def _fast(self, layout: Layout, tally: Tally) -> Iterator[tuple[int, str]]:
         """Take what can be read at once, count it, and give the lines that are left."""
-        text = Delimited(_unique(layout.fields), TYPES, layout.delimiter, self.seen.loose)
         batch = _Batch(self.conversations, self.piece_bytes, "tcp.stream" in layout.fields)
-        for piece in self.source.byte_pieces(min(_PIECE_BYTES, self.piece_bytes), layout.header_lines):
-            is_open = piece.first_line == self.source.open_line
-            bare = piece.without_char(layout.quote)
-            lists = _lists(bare, layout.delimiter)
-            found = None if is_open else text.read(self.conversations.con, bare, lists)
-            table = found and self._undoubted(*found, layout)
+        pieces = self.source.byte_pieces(min(_PIECE_BYTES, self.piece_bytes), layout.header_lines)
+        for piece, table in self.conversations.helpers.each(partial(self._cells, layout), pieces):
             if table is not None:
                 tally.read_count += table.num_rows
                 tally.kept_count += table.num_rows
@@ -154,6 +151,16 @@ class PacketFile:
                     raise _OtherHeaderError
                 yield number, line
         batch.take()
+
+    def _cells(self, layout: Layout, piece: Piece) -> tuple[Piece, pa.Table | None]:
+        """A piece with the rows of it that need no second look; other threads read other pieces meanwhile."""
+        if piece.first_line == self.source.open_line:
+            return piece, None
+        text = Delimited(_unique(layout.fields), TYPES, layout.delimiter, self.seen.loose)
+        bare = piece.without_char(layout.quote)
+        with closing(self.conversations.con.cursor()) as con:
+            found = text.read(con, bare, _lists(bare, layout.delimiter))
+        return piece, found and self._undoubted(*found, layout)
 
     def _undoubted(self, table: pa.Table, bad: np.ndarray, layout: Layout) -> pa.Table:
         """The good rows that need no second look: one header filled their cells, and addresses are addresses."""

@@ -34,9 +34,7 @@ def ingest(folder: Path, files: dict[str, bytes]) -> duckdb.DuckDBPyConnection:
         path.write_bytes(data)
     con = connect(Limits())
     taken = Ingest(con, out)
-    for one in discover(capture, {}, []):
-        taken.take(one)
-    taken.finish()
+    taken.take_all(discover(capture, {}, []))
     for table in ("packets", "captures", "rejects", "findings"):
         if any((out / table).rglob("*.parquet")):
             con.execute(f"CREATE VIEW {table} AS FROM read_parquet('{out}/{table}/**/*.parquet')")

@@ -71,9 +71,7 @@ def read(tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         taken = Ingest(connect(Limits()), folder / "out", silent=True)
-        for one in discover(folder / "capture", {}, []):
-            taken.take(one)
-        taken.finish()
+        taken.take_all(discover(folder / "capture", {}, []))
         return pl.read_parquet(folder / "out" / table / "*.parquet").to_dicts()
 
     return rows

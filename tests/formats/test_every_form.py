@@ -36,8 +36,7 @@ def take(path: Path, out: Path, form: str | None = None) -> Ingest:
     if (form or path.parent.name) == "pcap" and not shutil.which("tshark"):
         lacking("capture files need tshark")
     taken = Ingest(connect(Limits()), out)
-    taken.take(Input(Source(path, path.name, "node-a"), FORMS[form or path.parent.name], "0" * 64, []))
-    taken.finish()
+    taken.take_all([Input(Source(path, path.name, "node-a"), FORMS[form or path.parent.name], "0" * 64, [])])
     return taken
 
 

@@ -46,9 +46,9 @@ def read(path: Path, out: Path, columns: str = SOCKETS, fields: tuple[str, ...] 
     source = Source(path, path.name, "node-a")
     con = connect(Limits())
     taken = Ingest(con, out, fields, silent=True)
-    taken.take(Input(source, recognise(source.head()), "0" * 64, []))
+    taken.take_all([Input(source, recognise(source.head()), "0" * 64, [])])
     capture = taken.captures[0]
-    found = Read(capture, [str(f["finding"]) for f in taken.findings])
+    found = Read(capture, [str(f["finding"]) for f in taken.findings if f["file"]])
     assert capture["row_count"] == capture["kept_count"] + capture["rejected_count"]
     if files := list(out.glob("packets/*/*.parquet")):
         listed = [str(f) for f in files]

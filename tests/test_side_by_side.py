@@ -1,0 +1,100 @@
+"""Threads help each other with one work: in order, without waiting in a circle, and without keeping what is done."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from pipeline.config import LEAST_PIECE, Keep, Limits
+from pipeline.discover import discover
+from pipeline.engines.duckdb import connect
+from pipeline.ingest import Ingest
+from pipeline.side_by_side import Helpers
+from tests.bench.load import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Thing:
+    """Something that can be found gone."""
+
+
+def test_what_comes_of_each_is_in_order_and_idle_threads_make_some_of_it():
+    both = threading.Barrier(2, timeout=20)
+
+    def make(n: int) -> tuple[int, str]:
+        if n in (0, 1):
+            both.wait()  # neither can be made before the other is begun
+        return n, threading.current_thread().name
+
+    with ThreadPoolExecutor(2) as pool:
+        made = list(Helpers(pool).each(make, range(50)))
+    assert [n for n, _ in made] == list(range(50))
+    assert len({name for _, name in made[:2]}) == 2
+
+
+def test_threads_that_all_read_files_do_not_wait_for_each_other():
+    with ThreadPoolExecutor(1) as pool:
+        helpers = Helpers(pool)
+        found = pool.submit(lambda: list(helpers.each(lambda n: n * n, range(20))))
+        assert found.result(timeout=20) == [n * n for n in range(20)]
+
+
+def test_what_no_thread_had_time_for_is_let_go_once_it_is_done():
+    gone = []
+
+    def all_gone() -> bool:
+        helpers = Helpers(pool)
+
+        def things():
+            for _ in range(20):
+                thing = Thing()
+                gone.append(weakref.ref(thing))
+                yield thing
+                del thing
+
+        for _ in helpers.each(lambda _: None, things()):
+            pass
+        gc.collect()
+        return not any(ref() for ref in gone)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(all_gone).result(timeout=20)
+
+
+def test_what_fails_beside_is_told_at_the_end():
+    def fail() -> None:
+        raise ValueError("no room")
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ValueError, match="no room"), Helpers(pool).meanwhile(fail):
+        pass
+
+
+def rows(folder: Path, table: str) -> list[tuple[object, ...]]:
+    return duckdb.sql(f"SELECT * FROM read_parquet('{folder}/{table}/**/*.parquet') ORDER BY ALL").fetchall()
+
+
+def test_one_file_in_pieces_is_the_same_whoever_reads_them(tmp_path):
+    con = duckdb.connect()
+    write(tmp_path / "made", 120_000, con)
+    con.close()
+    file = tmp_path / "capture" / "nodes" / "node-0" / "any.tsv"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"".join(p.read_bytes() for p in sorted((tmp_path / "made").glob("nodes/*/any.tsv"))))
+    for threads in (1, 4):
+        out = tmp_path / str(threads)
+        con = connect(Limits(threads=threads))
+        taken = Ingest(con, out, keep=Keep.ALL, silent=True, piece_bytes=4 * LEAST_PIECE)
+        taken.take_all(discover(tmp_path / "capture", {}, []))
+        con.close()
+    for table in ("packets", "conversations", "rejects", "captures"):
+        once, shared = (rows(tmp_path / str(threads), table) for threads in (1, 4))
+        assert once
+        assert once == shared
