@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from pipeline.formats.source import Source
 
 
+_MOST_AHEAD = 4  # pieces of an export, each with its text in memory
+
+
 @dataclass(slots=True)
 class Ingest:
     """Takes inputs one by one into `folder` (the run's own), and writes the small tables at the end.
@@ -72,8 +75,8 @@ class Ingest:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (
             progress(len(new), sum(sizes)) as shown,
-            self._readers(new) as pool,
-            closing(side_by_side(pool, partial(self._read, Helpers(pool)), new)) as found,
+            self._readers(new) as readers,
+            closing(side_by_side(readers.pool, partial(self._read, readers), new)) as found,
         ):
             for one, size in zip(new, sizes, strict=True):
                 shown.file(one.source.name, size, partial(getattr, one.source, "read_bytes"))
@@ -82,7 +85,7 @@ class Ingest:
         self.finish()
 
     @contextmanager
-    def _readers(self, inputs: Sequence[Input]) -> Iterator[ThreadPoolExecutor]:
+    def _readers(self, inputs: Sequence[Input]) -> Iterator[Helpers]:
         """Threads to read with; where several have an export each, the engine needs no threads of its own."""
         ((threads,),) = self.con.sql("SELECT current_setting('threads')").fetchall()
         readers = max(1, min(int(threads), self.piece_bytes // LEAST_PIECE))
@@ -90,7 +93,7 @@ class Ingest:
         if at_once > 1:
             self.con.execute("SET threads = 1")
             self.piece_bytes //= at_once
-        yield ThreadPoolExecutor(readers)
+        yield Helpers(ThreadPoolExecutor(readers), ahead=min(2 * (readers - 1), _MOST_AHEAD))
         self.con.execute(f"SET threads = {threads}")
 
     def _read(self, helpers: Helpers, one: Input) -> Row:

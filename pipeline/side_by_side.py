@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
-_AHEAD = 4
-
 
 def side_by_side(pool: Executor, read: Callable[[Input], Made], inputs: Sequence[Input]) -> Generator[Made, None, None]:
     """What `read` makes of each input, as many at once as the pool has threads; closing it ends all reading soon."""
@@ -32,12 +30,13 @@ def side_by_side(pool: Executor, read: Callable[[Input], Made], inputs: Sequence
 
 @dataclass(frozen=True, slots=True)
 class Helpers:
-    """Idle threads of a pool, which do parts of a work beforehand.
+    """Idle threads of a pool, which do parts of a work beforehand, `ahead` of them at most.
 
     What none of them has begun when it is needed is done by who needs it: so no thread waits for one that waits for it.
     """
 
     pool: Executor
+    ahead: int
 
     def each(self, make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
         """What `make` makes of each item, in their order; some of it is made before it is asked for."""
@@ -45,7 +44,7 @@ class Helpers:
         try:
             for item in items:
                 begun.append(self._begin(partial(make, item)))
-                if len(begun) > _AHEAD:
+                if len(begun) > self.ahead:
                     yield begun.popleft().result()
             while begun:
                 yield begun.popleft().result()

@@ -35,14 +35,14 @@ def test_what_comes_of_each_is_in_order_and_idle_threads_make_some_of_it():
         return n, threading.current_thread().name
 
     with ThreadPoolExecutor(2) as pool:
-        made = list(Helpers(pool).each(make, range(50)))
+        made = list(Helpers(pool, ahead=4).each(make, range(50)))
     assert [n for n, _ in made] == list(range(50))
     assert len({name for _, name in made[:2]}) == 2
 
 
 def test_threads_that_all_read_files_do_not_wait_for_each_other():
     with ThreadPoolExecutor(1) as pool:
-        helpers = Helpers(pool)
+        helpers = Helpers(pool, ahead=4)
         found = pool.submit(lambda: list(helpers.each(lambda n: n * n, range(20))))
         assert found.result(timeout=20) == [n * n for n in range(20)]
 
@@ -51,7 +51,7 @@ def test_what_no_thread_had_time_for_is_let_go_once_it_is_done():
     gone = []
 
     def all_gone() -> bool:
-        helpers = Helpers(pool)
+        helpers = Helpers(pool, ahead=4)
 
         def things():
             for _ in range(20):
@@ -73,7 +73,11 @@ def test_what_fails_beside_is_told_at_the_end():
     def fail() -> None:
         raise ValueError("no room")
 
-    with ThreadPoolExecutor(1) as pool, pytest.raises(ValueError, match="no room"), Helpers(pool).meanwhile(fail):
+    with (
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(ValueError, match="no room"),
+        Helpers(pool, ahead=4).meanwhile(fail),
+    ):
         pass
 
 
