@@ -59,7 +59,8 @@ class Conversations:
         """Take rows of `packets`, of which those of one TCP stream are numbered so; what they say adds up."""
         with self.helpers.meanwhile(partial(self._keep, rows)):
             self.con.register("all_packets", self._numbered.rows(rows))
-            self._sum_up("streams")
+            with self.helpers.alone:
+                self._sum_up("streams")
             self.con.unregister("all_packets")
 
     def defer(self, rows: pa.Table) -> None:
@@ -71,6 +72,10 @@ class Conversations:
 
     def finish(self) -> None:
         """Write the conversations of all rows."""
+        with self.helpers.alone:
+            self._finish()
+
+    def _finish(self) -> None:
         if self._waiting:
             waiting = ", ".join(literal(str(p)) for p in self._waiting)
             self.con.execute(f"CREATE TEMP VIEW all_packets AS SELECT * FROM read_parquet([{waiting}])")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
@@ -46,7 +47,7 @@ _MOST_AHEAD = 4  # pieces of an export, each with its text in memory
 class Ingest:
     """Takes inputs one by one into `folder` (the run's own), and writes the small tables at the end.
 
-    Findings are told as they are found, unless `silent`. `piece_bytes` is how much text of exports is in hand at once.
+    Findings are told as they are found, unless `silent`.
     """
 
     con: Connection
@@ -55,7 +56,7 @@ class Ingest:
     keep: Keep = Keep.ALL
     earlier: Earlier = field(default_factory=Earlier)
     silent: bool = False
-    piece_bytes: int = Limits().piece_bytes
+    limits: Limits = field(default_factory=Limits)
     seen: Seen = field(default_factory=Seen)
     captures: list[Row] = field(default_factory=list)
     rejects: list[Row] = field(default_factory=list)
@@ -88,12 +89,13 @@ class Ingest:
     def _readers(self, inputs: Sequence[Input]) -> Iterator[Helpers]:
         """Threads to read with; where several have an export each, the engine needs no threads of its own."""
         ((threads,),) = self.con.sql("SELECT current_setting('threads')").fetchall()
-        readers = max(1, min(int(threads), self.piece_bytes // LEAST_PIECE))
+        readers = max(1, min(int(threads), self.limits.piece_bytes // LEAST_PIECE))
         at_once = max(1, min(readers, sum(one.kind == "packets" for one in inputs)))
         if at_once > 1:
             self.con.execute("SET threads = 1")
-            self.piece_bytes //= at_once
-        yield Helpers(ThreadPoolExecutor(readers), ahead=min(2 * (readers - 1), _MOST_AHEAD))
+        alone = nullcontext() if self.limits.memory_limit is None else Lock()
+        pool = ThreadPoolExecutor(readers)
+        yield Helpers(pool, min(2 * (readers - 1), _MOST_AHEAD), self.limits.piece_bytes // at_once, alone)
         self.con.execute(f"SET threads = {threads}")
 
     def _read(self, helpers: Helpers, one: Input) -> Row:
@@ -158,7 +160,7 @@ class Ingest:
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="spare-", dir=self.folder) as spare:
             rows = Conversations(con, one.capture_id, packets, conversations, Path(spare), self.keep, helpers)
-            file = PacketFile(one.source, rows, self.folder / "rejects", self.seen, self.piece_bytes)
+            file = PacketFile(one.source, rows, self.folder / "rejects", self.seen)
             tally = file.read(cast("Format", one.form), self.fields)
         one.findings += tally.findings
         if not tally.read_count:

@@ -55,7 +55,7 @@ def look_at(
     with tempfile.TemporaryDirectory(prefix="hopscope-", dir=limits.temp_dir) as name:
         folder = Path(name)
         inputs = discover(capture, nodes or {}, cluster, fields, limits.temp_dir, zeros)
-        taken = Ingest(con, folder, fields, _keep(inputs), silent=True, piece_bytes=limits.piece_bytes)
+        taken = Ingest(con, folder, fields, _keep(inputs), silent=True, limits=limits)
         taken.take_all(inputs)
         findings = [*taken.findings, *look_over(con, folder)]
         files = [_file(con, folder, c, findings) for c in taken.captures]

@@ -110,7 +110,6 @@ class PacketFile:
     conversations: Conversations
     rejects: Path
     seen: Seen
-    piece_bytes: int
 
     def read(self, form: Format, fields: Sequence[str]) -> Tally:
         """Read it by the road that its form allows."""
@@ -139,9 +138,10 @@ class PacketFile:
 
     def _fast(self, layout: Layout, tally: Tally) -> Iterator[tuple[int, str]]:
         """Take what can be read at once, count it, and give the lines that are left."""
-        batch = _Batch(self.conversations, self.piece_bytes, "tcp.stream" in layout.fields)
-        pieces = self.source.byte_pieces(min(_PIECE_BYTES, self.piece_bytes), layout.header_lines)
-        for piece, table in self.conversations.helpers.each(partial(self._cells, layout), pieces):
+        helpers = self.conversations.helpers
+        batch = _Batch(self.conversations, helpers.piece_bytes, "tcp.stream" in layout.fields)
+        pieces = self.source.byte_pieces(min(_PIECE_BYTES, helpers.piece_bytes), layout.header_lines)
+        for piece, table in helpers.each(partial(self._cells, layout), pieces):
             if table is not None:
                 tally.read_count += table.num_rows
                 tally.kept_count += table.num_rows
@@ -206,7 +206,7 @@ class PacketFile:
     def _prepared(self, path: Path, types: dict[str, str]) -> Iterator[pa.Table]:
         """The rows of a file of our own making."""
         text = Delimited(list(types), types, _UNIT)
-        for piece in Source(path, path.name).byte_pieces(self.piece_bytes):
+        for piece in Source(path, path.name).byte_pieces(self.conversations.helpers.piece_bytes):
             if found := text.read(self.conversations.con, piece):
                 table, bad = found
                 yield table.filter(pa.array(~bad)) if bad.any() else table

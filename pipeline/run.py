@@ -124,5 +124,5 @@ def _selected(manifest: Manifest) -> dict[str, object]:
 
 def _ingest(con: Connection, folder: Path, inputs: Sequence[Input], job: Job, manifest: Manifest) -> None:
     before = earlier(job.lake, manifest)
-    reader = Ingest(con, folder, job.fields, job.keep_packets, before, piece_bytes=job.limits.piece_bytes)
+    reader = Ingest(con, folder, job.fields, job.keep_packets, before, limits=job.limits)
     reader.take_all(inputs)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -33,10 +33,13 @@ class Helpers:
     """Idle threads of a pool, which do parts of a work beforehand, `ahead` of them at most.
 
     What none of them has begun when it is needed is done by who needs it: so no thread waits for one that waits for it.
+    Each thread has `piece_bytes` of text in hand at once; `alone` is held by who needs much memory.
     """
 
     pool: Executor
     ahead: int
+    piece_bytes: int
+    alone: AbstractContextManager[object] = field(default_factory=nullcontext)
 
     def each(self, make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
         """What `make` makes of each item, in their order; some of it is made before it is asked for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from pipeline.config import LEAST_PIECE, Keep, Limits
+from pipeline.config import Keep, Limits
+from pipeline.conversations import Conversations
 from pipeline.discover import discover
 from pipeline.engines.duckdb import connect
 from pipeline.ingest import Ingest
@@ -35,14 +37,14 @@ def test_what_comes_of_each_is_in_order_and_idle_threads_make_some_of_it():
         return n, threading.current_thread().name
 
     with ThreadPoolExecutor(2) as pool:
-        made = list(Helpers(pool, ahead=4).each(make, range(50)))
+        made = list(Helpers(pool, ahead=4, piece_bytes=1).each(make, range(50)))
     assert [n for n, _ in made] == list(range(50))
     assert len({name for _, name in made[:2]}) == 2
 
 
 def test_threads_that_all_read_files_do_not_wait_for_each_other():
     with ThreadPoolExecutor(1) as pool:
-        helpers = Helpers(pool, ahead=4)
+        helpers = Helpers(pool, ahead=4, piece_bytes=1)
         found = pool.submit(lambda: list(helpers.each(lambda n: n * n, range(20))))
         assert found.result(timeout=20) == [n * n for n in range(20)]
 
@@ -51,7 +53,7 @@ def test_what_no_thread_had_time_for_is_let_go_once_it_is_done():
     gone = []
 
     def all_gone() -> bool:
-        helpers = Helpers(pool, ahead=4)
+        helpers = Helpers(pool, ahead=4, piece_bytes=1)
 
         def things():
             for _ in range(20):
@@ -76,7 +78,7 @@ def test_what_fails_beside_is_told_at_the_end():
     with (
         ThreadPoolExecutor(1) as pool,
         pytest.raises(ValueError, match="no room"),
-        Helpers(pool, ahead=4).meanwhile(fail),
+        Helpers(pool, ahead=4, piece_bytes=1).meanwhile(fail),
     ):
         pass
 
@@ -94,11 +96,35 @@ def test_one_file_in_pieces_is_the_same_whoever_reads_them(tmp_path):
     file.write_bytes(b"".join(p.read_bytes() for p in sorted((tmp_path / "made").glob("nodes/*/any.tsv"))))
     for threads in (1, 4):
         out = tmp_path / str(threads)
-        con = connect(Limits(threads=threads))
-        taken = Ingest(con, out, keep=Keep.ALL, silent=True, piece_bytes=4 * LEAST_PIECE)
+        limits = Limits(threads=threads, memory_limit="1GB")
+        con = connect(limits)
+        taken = Ingest(con, out, keep=Keep.ALL, silent=True, limits=limits)
         taken.take_all(discover(tmp_path / "capture", {}, []))
         con.close()
     for table in ("packets", "conversations", "rejects", "captures"):
         once, shared = (rows(tmp_path / str(threads), table) for threads in (1, 4))
         assert once
         assert once == shared
+
+
+@pytest.mark.parametrize(("memory_limit", "most"), [(None, 2), ("1GB", 1)])
+def test_files_are_finished_one_by_one_where_memory_is_limited(memory_limit, most, tmp_path, monkeypatch):
+    for n in range(4):
+        file = tmp_path / "capture" / "nodes" / f"node-{n}" / "any.tsv"
+        file.parent.mkdir(parents=True)
+        file.write_text(f"frame.time_epoch\tip.src\tip.dst\tip.proto\n1790000000.{n}\t10.0.0.1\t10.0.0.2\t6\n")
+    finishing, seen = [], []
+    finish = Conversations._finish
+
+    def slow(rows: Conversations) -> None:
+        finishing.append(rows)
+        seen.append(len(finishing))
+        time.sleep(0.2)
+        finish(rows)
+        finishing.remove(rows)
+
+    monkeypatch.setattr(Conversations, "_finish", slow)
+    limits = Limits(threads=2, memory_limit=memory_limit)
+    taken = Ingest(connect(limits), tmp_path / "out", silent=True, limits=limits)
+    taken.take_all(discover(tmp_path / "capture", {}, []))
+    assert (max(seen), len(seen)) == (most, 4)

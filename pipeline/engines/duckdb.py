@@ -93,15 +93,14 @@ def parquet_select(table: Table, files: Iterable[Path], *, skip: tuple[str, ...]
 
 def write_parquet(con: Connection, select: str, path: Path) -> int:
     """Write what `select` gives to one Parquet file; the number of rows."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ((count,),) = _patiently(con, f"COPY ({select}) TO {literal(str(path))} ({_PARQUET})")
+    ((count,),) = _patiently(con, _copy(select, path))
     return int(count)
 
 
 def write_sorted(con: Connection, select: str, order: str, path: Path) -> None:
     """Write what `select` gives in that order; where memory is too small for both, it is kept first and sorted then."""
     try:
-        write_parquet(con, f"{select} ORDER BY {order}", path)
+        con.execute(_copy(f"{select} ORDER BY {order}", path))
     except duckdb.OutOfMemoryException:
         create_table(con, "unsorted", select)
         write_parquet(con, f"SELECT * FROM unsorted ORDER BY {order}", path)
@@ -116,6 +115,11 @@ def create_table(con: Connection, name: str, select: str) -> None:
 def create_temporary(con: Connection, name: str, select: str) -> None:
     """Keep what `select` gives for this connection only."""
     _patiently(con, f"CREATE TEMP TABLE {identifier(name)} AS {select}")
+
+
+def _copy(select: str, path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return f"COPY ({select}) TO {literal(str(path))} ({_PARQUET})"
 
 
 def _patiently(con: Connection, statement: str) -> list[tuple[int]]:
