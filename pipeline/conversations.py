@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from pipeline import models
 from pipeline.config import Keep
-from pipeline.engines.duckdb import create_temporary, literal, write_parquet
+from pipeline.engines.duckdb import OutOfMemory, create_temporary, literal, write_parquet
 from pipeline.schema import TABLES
 from pipeline.sockets import Numbered
 
@@ -59,8 +59,7 @@ class Conversations:
         """Take rows of `packets`, of which those of one TCP stream are numbered so; what they say adds up."""
         with self.helpers.meanwhile(partial(self._keep, rows)):
             self.con.register("all_packets", self._numbered.rows(rows))
-            with self.helpers.alone:
-                self._sum_up("streams")
+            self._sum_up("streams")
             self.con.unregister("all_packets")
 
     def defer(self, rows: pa.Table) -> None:
@@ -127,7 +126,12 @@ class Conversations:
         self.con.execute(f"CREATE TEMP VIEW packets AS {once}")
         self.con.execute(f"CREATE TEMP VIEW segments AS {models.all_models()[segments].sql}")
         into = "INSERT INTO halves" if self._started else "CREATE TEMP TABLE halves AS"
-        self.con.execute(f"{into} {models.all_models()['halves'].sql}")
+        insert = partial(self.con.execute, f"{into} {models.all_models()['halves'].sql}")
+        try:
+            insert()
+        except OutOfMemory:
+            with self.helpers.alone:  # others that held memory have let it go
+                insert()
         self.con.execute("DROP VIEW temp.segments")
         self.con.execute("DROP VIEW temp.packets")
         self._started = True

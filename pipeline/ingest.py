@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
@@ -93,7 +93,7 @@ class Ingest:
         at_once = max(1, min(readers, sum(one.kind == "packets" for one in inputs)))
         if at_once > 1:
             self.con.execute("SET threads = 1")
-        alone = nullcontext() if self.limits.memory_limit is None else Lock()
+        alone = nullcontext() if self.limits.memory_limit is None else RLock()
         pool = ThreadPoolExecutor(readers)
         yield Helpers(pool, min(2 * (readers - 1), _MOST_AHEAD), self.limits.piece_bytes // at_once, alone)
         self.con.execute(f"SET threads = {threads}")

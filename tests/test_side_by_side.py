@@ -128,3 +128,35 @@ def test_files_are_finished_one_by_one_where_memory_is_limited(memory_limit, mos
     taken = Ingest(connect(limits), tmp_path / "out", silent=True, limits=limits)
     taken.take_all(discover(tmp_path / "capture", {}, []))
     assert (max(seen), len(seen)) == (most, 4)
+
+
+class Scarce:
+    """A connection that has no memory for sums while another thread works, as told by `alone`."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, alone: threading.Lock, refused: list[str]) -> None:
+        self.con, self.alone, self.refused = con, alone, refused
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.con, name)
+
+    def cursor(self) -> Scarce:
+        return Scarce(self.con.cursor(), self.alone, self.refused)
+
+    def execute(self, sql: str) -> object:
+        if "halves" in sql.split(" SELECT ")[0] and sql.startswith(("INSERT", "CREATE")) and not self.alone.locked():
+            self.refused.append(sql)
+            raise duckdb.OutOfMemoryException("not now")
+        return self.con.execute(sql)
+
+
+def test_sums_without_room_wait_until_no_other_file_is_being_finished(tmp_path):
+    alone = threading.Lock()
+    con = Scarce(connect(Limits()), alone, [])
+    write(tmp_path / "made", 5_000, duckdb.connect())
+    with ThreadPoolExecutor(1) as pool:
+        helpers = Helpers(pool, ahead=1, piece_bytes=1 << 20, alone=alone)
+        (one, *_) = [i for i in discover(tmp_path / "made", {}, []) if i.kind == "packets"]
+        found = Ingest(con, tmp_path / "out", silent=True)._read(helpers, one)
+    assert con.refused
+    assert found["kept_count"] == found["row_count"] - found["rejected_count"] > 0
+    assert rows(tmp_path / "out", "conversations")

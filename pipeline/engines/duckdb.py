@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.schema import Table
 
 Connection = duckdb.DuckDBPyConnection
+OutOfMemory = duckdb.OutOfMemoryException
 # Version 2 writes numbers by their differences: smaller, and read in two thirds of the time. A harder zstd costs more
 # than it saves, and so does a dictionary of most of a column; a row group is in memory before it is written.
 _PARQUET = (
@@ -101,7 +102,7 @@ def write_sorted(con: Connection, select: str, order: str, path: Path) -> None:
     """Write what `select` gives in that order; where memory is too small for both, it is kept first and sorted then."""
     try:
         con.execute(_copy(f"{select} ORDER BY {order}", path))
-    except duckdb.OutOfMemoryException:
+    except OutOfMemory:
         create_table(con, "unsorted", select)
         write_parquet(con, f"SELECT * FROM unsorted ORDER BY {order}", path)
         con.execute("DROP TABLE unsorted")
@@ -126,7 +127,7 @@ def _patiently(con: Connection, statement: str) -> list[tuple[int]]:
     """What `statement` gives; one that fails for lack of memory is done again by one thread that spills at once."""
     try:
         return con.execute(statement).fetchall()
-    except duckdb.OutOfMemoryException:
+    except OutOfMemory:
         ((threads,),) = con.sql("SELECT current_setting('threads')").fetchall()
         con.execute("SET threads = 1")
         con.execute("SET debug_force_external = true")
