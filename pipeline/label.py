@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 def label(con: Connection, folder: Path, window: Window) -> None:
     """Make every result table of one run from the input tables in `folder`, and write them there."""
     _inputs(con, folder)
+    _name_nodes(con, folder)
     services = Services(con.sql("SELECT * FROM service_ports ORDER BY ALL").to_dicts())
     rules = _rule_sets(con, folder, services)
     _rule_servers(con, rules)
     models.build(con, ["calls"], folder)
-    pod_ranges = sorted({r for rule_set in rules.values() for r in rule_set.pod_ranges})
-    book = AddressBook(con.sql("SELECT node, cidr, kind FROM node_addresses").to_dicts(), pod_ranges)
+    book = _address_book(con, rules)
     decided = _decide(con, rules, book)
     _write(con, folder, "decisions", decided.decisions)
     write_frames(folder, "trace_steps", decided.trace_steps)
@@ -69,6 +69,14 @@ def _rule_sets(con: Connection, folder: Path, services: Services) -> dict[str, R
     columns = ", ".join(COLUMNS)
     query = f"SELECT {columns} FROM followed_rules WHERE node = {{}} {order}"
     return by_node((str(node), services.with_ports(con.sql(query.format(literal(node))).pl())) for (node,) in named)
+
+
+def _address_book(con: Connection, rules: Mapping[str, RuleSet]) -> AddressBook:
+    """What objects, interfaces and rules tell of addresses; a range whose node is not known is still one of pods."""
+    known = con.sql("SELECT node, cidr, kind FROM node_addresses WHERE node IS NOT NULL").to_dicts()
+    anyones = con.sql("SELECT cidr FROM node_addresses WHERE node IS NULL AND kind = 'pods'").fetchall()
+    told = {r for rule_set in rules.values() for r in rule_set.pod_ranges}
+    return AddressBook(known, sorted(told | {str(cidr) for (cidr,) in anyones}))
 
 
 def _misnamed(rules: Mapping[str, RuleSet], services: Services) -> Iterable[Row]:
@@ -173,6 +181,17 @@ def _inputs(con: Connection, folder: Path) -> None:
     """A view for every table that labelling does not make by SQL."""
     for table in TABLES.keys() - set(_results()):
         _view(con, folder, table)
+
+
+def _name_nodes(con: Connection, folder: Path) -> None:
+    """Have objects call nodes as captures do; one that may be captured under another name is called NULL."""
+    models.build(con, ["node_names"], folder)
+    node = "CASE WHEN n.object_node IS NULL THEN t.node ELSE n.node END AS node"
+    for table in ("pods", "endpoints", "node_addresses"):
+        create_table(con, f"told_{table}", f"SELECT * FROM {table}")
+        others = ", ".join(f"t.{c}" for c in TABLES[table].names if c not in ("run", "node"))
+        named = f"FROM told_{table} AS t LEFT JOIN node_names AS n ON n.object_node = t.node"
+        create_view(con, table, f"SELECT {others}, {node} {named}")
 
 
 def _results() -> list[str]:

@@ -1,5 +1,5 @@
 -- about: What is wrong with a capture as a whole, as rows of `findings`: clocks that are apart or were set meanwhile, packets
--- about: that the capture lost, dumps that were taken long before or after the packets.
+-- about: that the capture lost, nodes that objects name otherwise, dumps that were taken long before or after the packets.
 -- grain: thing worth knowing
 -- key: finding, node, file, message
 -- store: no
@@ -53,6 +53,20 @@ SELECT
 FROM capture_losses AS l
 INNER JOIN captures AS c ON c.capture_id = l.capture_id
 WHERE l.missing_count > 0
+UNION ALL
+SELECT
+  'node-alias', 'note', node, CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
+  'is called ' || object_node || ' by the cluster''s objects: an address of both is the same',
+  'name folders as `kubectl get nodes` does'
+FROM strangers
+WHERE object_node IS NOT NULL
+UNION ALL
+SELECT
+  'unlisted-node', 'warning', node, CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
+  'was captured and is none of the nodes that the cluster''s objects name; it may be one that they name otherwise',
+  'name folders as `kubectl get nodes` does, or add `ip -j addr` of each node'
+FROM strangers
+WHERE object_node IS NULL
 UNION ALL
 SELECT
   'stale-dump', 'warning', c.node, c.file, CAST(NULL AS BIGINT),

@@ -37,6 +37,7 @@ no-capture | warning | A node of the cluster, or one with rules, has no capture.
 no-kube-chains | warning | Nothing of kube-proxy is in a rule dump. | Dump in the node's own network namespace, as root, with the backend that kube-proxy uses.
 no-protocols | note | An export names no protocols: packets in tunnels and ICMP errors cannot be told from others. | Export `ip.proto` and `ipv6.nxt` as well.
 no-rules | warning | A node has packets and no rules, or a dump names chains and shows no rule. | Run `iptables-save` (or `nft list ruleset`) on it.
+node-alias | note | A captured node is called otherwise by the cluster's objects, as an address that both have tells; it is one node. | Name folders as `kubectl get nodes` does.
 node-unclear | warning | A file lies in no node's folder, and its name is like no node's that has packets: it is taken for another node's. | Say whose it is: `--node NAME=FILE`, once for each file; or make folders `nodes/NAME/`.
 not-used | note | Something was understood, and nothing is taken from it. | Nothing.
 occurrence-trap | warning | The export pairs outer addresses with inner ports; such packets are kept without ports. | Export with `-E occurrence=a`.
@@ -56,11 +57,12 @@ talk-in-export | note | Lines of an export are what tshark or a shell says; they
 truncated-file | warning | Compressed data, an archive or a dump of rules ends early; what came before is read, and no decision of such a dump is certain. | Copy the file again, or take it again.
 tunnel-not-decoded | warning | Packets of a tunnel that tshark did not look into. | Export with `-d udp.port==PORT,vxlan -E occurrence=a`.
 unclear-times | warning | Times without a date, or in a zone whose name can mean several: such packets have no time. | Export `frame.time_epoch`, or set `TZ=UTC` for tshark.
+unlisted-node | warning | A captured node is none of those that the cluster's objects name, while some of these were not captured: it may be one of them, so where the pods of those live is not known. | Name folders as `kubectl get nodes` does, or add `ip -j addr` of each node.
 unread-rules | warning | Lines of a dump of rules could not be read: no decision of it is certain. | Look at them in `rejects`; dump again.
 unreadable-file | error | A file cannot be read at all. | The finding says what is in the way.
 unrecognised-file | warning | A file is no input form that is known. | Take it out of the folder, or see the list of input forms.
 unsupported-revision | warning | The tool that printed the rules is older than the one that wrote them. | Dump with the kube-proxy container's own `iptables-save`.
-witnesses-disagree | warning | Connection tracking, or a list of remembered clients, says another thing than the packets do. | Look at both with `hopscope explain`.
+witnesses-disagree | warning | Connection tracking, or a list of remembered clients, says another thing than the packets do, or packets were seen on a node where they cannot have been. | Look at both with `hopscope explain`; see whether a file has the wrong node's name.
 zone-assumed | note | Dates that name no time zone are taken for UTC. | Export `frame.time_epoch`; `-t ad` prints local time.
 """
 
