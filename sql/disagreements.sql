@@ -1,4 +1,5 @@
--- about: Where connection tracking, or a list of remembered clients, says another thing than the packets; rows of `findings`.
+-- about: Where connection tracking, or a list of remembered clients, says another thing than the packets,
+-- about: or packets another thing than the names of nodes; rows of `findings`.
 -- grain: connection, or list of clients
 -- key: file, message
 -- store: no
@@ -13,6 +14,18 @@ SELECT
 FROM joined AS j
 LEFT JOIN captures AS c ON c.capture_id = split_part(j.connection_id, '-', 1)
 WHERE j.disagreement IS NOT NULL
+UNION ALL
+SELECT
+  'witnesses-disagree',
+  'warning',
+  rules_node,
+  CAST(NULL AS VARCHAR),
+  CAST(NULL AS BIGINT),
+  CAST(COUNT(*) AS VARCHAR) || ' of its connections have a leg that cannot be where it was seen, e.g. ' || MIN(connection_id),
+  'an export, a dump or a pod has the wrong node''s name; look at it with `hopscope explain`'
+FROM joined
+WHERE is_contested AND disagreement IS NULL
+GROUP BY rules_node
 UNION ALL
 SELECT
   'witnesses-disagree',

@@ -1,6 +1,7 @@
 -- about: Service addresses of which a node's rules are older or newer than the traffic: a joined leg reached an endpoint that
 -- about: they do not have (then so, likely, are the other nodes'); or they and the Service's EndpointSlices each have
--- about: endpoints that the other has not, as after a rollout. `is_local` where the policy keeps traffic on the node anyhow.
+-- about: endpoints that the other has not, as after a rollout; or they send what comes from outside to another node, where the
+-- about: Service keeps it on the node that it came to. `is_local` where the policy keeps traffic on the node anyhow.
 -- grain: service address
 -- key: protocol, dst_ip, dst_port
 -- store: no
@@ -45,5 +46,15 @@ found AS (
   LEFT JOIN listed AS l ON l.service = r.service AND l.ip = r.endpoint_ip
   LEFT JOIN cluster_ips AS c ON c.ip = r.dst_ip
   WHERE l.ip IS NULL
+  UNION
+  SELECT r.protocol, r.dst_ip, r.dst_port, FALSE
+  FROM roles AS r
+  INNER JOIN choices AS h
+    ON h.node = r.rules_node AND h.protocol = r.protocol AND h.dst_ip = r.dst_ip AND h.dst_port = r.dst_port
+    AND h.source_class = r.source_class AND h.hop = 'forwarded'
+  INNER JOIN local_policies AS p ON p.service = COALESCE(h.service, r.object_service)
+  INNER JOIN addresses AS s ON s.ip = r.src_ip AND s.owner_node IS NULL AND NOT s.in_pod_range
+  LEFT JOIN cluster_ips AS c ON c.ip = r.dst_ip
+  WHERE c.ip IS NULL
 )
 SELECT protocol, dst_ip, dst_port, BOOL_AND(is_local) AS is_local FROM found GROUP BY protocol, dst_ip, dst_port

@@ -19,6 +19,7 @@ SELECT
   f.dst_ip AS after_dst_ip, f.dst_port AS after_dst_port, f.src_ip AS after_src_ip, f.src_port AS after_src_port,
   f.join_grade, COALESCE(f.is_midway, FALSE) AS is_midway, COALESCE(f.is_contested, FALSE) AS is_contested, f.contestants,
   f.disagreement,
+  COALESCE(c.uncertain_because LIKE '%is the destination one of them%', FALSE) AS may_be_elsewhere,
   c.trace_id, c.service AS rules_service, c.service_port AS rules_service_port, c.verdict, c.certain,
   c.source_nat AS rules_source_nat,
   LEAST(CASE WHEN c.certain THEN COALESCE(c.affinity_s, 0) ELSE c.affinity_s END, v.least_s) AS affinity_least_s,

@@ -1,10 +1,17 @@
 -- about: Groups without marks that are one connection by their rules, socket and time: an ingress leg and the only leg
 -- about: on the same node that starts within a second after it, goes to an endpoint its rules allow, and keeps or loses
 -- about: its source as they say for that endpoint. Where they keep the source, the socket is the same; where not, the IP id is.
+-- about: Where the capture lost more than one packet in fifty, the only leg may be another connection's: nothing is joined so.
 -- grain: group of legs after translation
 -- key: after_key
 -- store: no
-WITH unmarked AS (
+WITH lossy AS (
+  SELECT c.node FROM capture_losses AS l
+  INNER JOIN captures AS c ON c.capture_id = l.capture_id
+  GROUP BY c.node
+  HAVING SUM(l.missing_count) * 50 > SUM(l.due_count)
+),
+unmarked AS (
   SELECT
     g.group_key, l.leg, l.start_us, l.src_port, l.first_ip_id,
     c.node, c.protocol, c.src_ip, c.dst_ip, c.dst_port, c.source_class, c.src_node
@@ -19,7 +26,8 @@ ingresses AS (
   INNER JOIN choices AS c
     ON c.node = u.node AND c.protocol = u.protocol AND c.dst_ip = u.dst_ip AND c.dst_port = u.dst_port
     AND c.source_class = u.source_class
-  WHERE u.leg = 'ingress' AND u.start_us IS NOT NULL AND c.certain
+  LEFT JOIN lossy AS y ON y.node = u.node
+  WHERE y.node IS NULL AND u.leg = 'ingress' AND u.start_us IS NOT NULL AND c.certain
 ),
 pairs AS (
   SELECT DISTINCT i.group_key AS ingress_key, a.group_key AS after_key

@@ -19,6 +19,9 @@ known AS (
   CROSS JOIN listed AS l
   CROSS JOIN ruled AS r
 ),
+shared AS (
+  SELECT split_part(cidr, '/', 1) AS ip FROM node_addresses WHERE kind <> 'pods' GROUP BY cidr HAVING COUNT(DISTINCT node) <> 1
+),
 situations AS (
   SELECT
     j.*,
@@ -36,6 +39,7 @@ situations AS (
       AS is_sticky,
     CASE
       WHEN j.is_contested THEN 'witnesses-disagree'
+      WHEN j.may_be_elsewhere AND t.owner_node IS NULL AND (s.is_private OR s.in_pod_range) THEN 'uncertain-rules'
       WHEN j.leg = 'ingress' AND j.after_dst_ip IS NOT NULL THEN 'joined'
       WHEN j.leg = 'ingress' AND f.is_local AND j.certain AND j.rules_hop = 'local' THEN 'ruled'
       WHEN j.leg = 'ingress' AND f.protocol IS NOT NULL AND NOT COALESCE(j.has_marks AND j.local_count > 0 AND j.all_seen AND j.all_shown AND NOT j.may_be_lost, FALSE)
@@ -56,7 +60,7 @@ situations AS (
       WHEN j.is_after AND d.node IS NULL THEN 'endpoint-node-unknown'
       WHEN j.is_after AND j.src_node = d.node THEN 'node-originated'
       WHEN j.is_after AND j.src_node IS NOT NULL THEN 'from-node'
-      WHEN j.is_after AND s.is_private AND NOT s.in_pod_range AND o.rewrites_sources
+      WHEN j.is_after AND s.is_private AND NOT s.in_pod_range AND e.ip IS NULL AND o.rewrites_sources
         THEN 'from-assumed-node'
       WHEN j.is_after THEN 'ingress-leg-not-captured'
       WHEN NOT j.has_rules AND NOT k.has_services THEN 'no-rules'
@@ -72,6 +76,7 @@ situations AS (
     ON d.ip = j.dst_ip AND COALESCE(j.at_us, -1) >= d.since_us AND COALESCE(j.at_us, -1) < d.until_us
   LEFT JOIN addresses AS s ON s.ip = j.src_ip
   LEFT JOIN addresses AS t ON t.ip = j.dst_ip
+  LEFT JOIN shared AS e ON e.ip = j.src_ip
 ),
 aimed AS (
   SELECT

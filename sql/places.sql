@@ -1,6 +1,8 @@
 -- about: Where an address lived from one moment to another: its node and pod. Two pods or nodes that claim it at one time
--- about: leave it undecided; `owners` names them. Where no input tells an address's node, its packets may. The span from -1 to 0 answers for no moment in particular: whoever had
--- about: the address while packets were captured. Objects count in whole seconds, so a pod has the one it ended in. A pod that
+-- about: leave it undecided (`owners` names them), and so do packets: where a node's packets to it were seen on others than its
+-- about: own, or their time to live tells of another. Where no input tells an address's node, that time to live may. The span
+-- about: from -1 to 0 answers for no moment in particular: whoever had the address while packets were captured. Objects count
+-- about: in whole seconds, so a pod has the one it ended in. A pod that
 -- about: was to be gone but runs has its address on (`is_late`) as long as nobody else does.
 -- grain: address in one span of time
 -- key: ip, since_us
@@ -74,12 +76,26 @@ counted AS (
   FROM ranked
   WHERE COALESCE(is_late = least_late, TRUE)
   GROUP BY ip, since_us, until_us
+),
+reached AS (
+  SELECT DISTINCT c.dst_ip AS ip, c.node
+  FROM calls AS c
+  INNER JOIN addresses AS a ON a.ip = c.src_ip AND a.owner_node <> c.node
+),
+belied AS (
+  SELECT c.ip, c.since_us
+  FROM counted AS c
+  INNER JOIN reached AS r ON r.ip = c.ip
+  INNER JOIN addresses AS a ON a.ip = c.ip
+  GROUP BY c.ip, c.since_us
+  HAVING NOT BOOL_OR(r.node = COALESCE(c.node, a.owner_node, a.host_node))
 )
 SELECT
   c.ip, c.since_us, c.until_us,
-  CASE WHEN c.node_count > 1 THEN NULL ELSE COALESCE(c.node, a.owner_node, a.host_node, u.node) END AS node,
+  CASE WHEN c.node_count > 1 OR b.ip IS NOT NULL OR u.node <> COALESCE(c.node, a.host_node) THEN NULL ELSE COALESCE(c.node, a.owner_node, a.host_node, u.node) END AS node,
   CASE WHEN c.pod_count = 1 THEN c.pod END AS pod,
   CASE WHEN c.pod_count > 1 THEN c.owners END AS owners
 FROM counted AS c
 LEFT JOIN addresses AS a ON a.ip = c.ip
 LEFT JOIN unrouted AS u ON u.ip = c.ip
+LEFT JOIN belied AS b ON b.ip = c.ip AND b.since_us = c.since_us

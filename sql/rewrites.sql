@@ -1,6 +1,8 @@
 -- about: What addresses a connection has after translation, where its ingress leg was seen and they are known: from the leg
 -- about: that was seen, or from connection tracking.
--- about: Where connection tracking names another translation than legs joined exactly, neither counts (`is_contested`).
+-- about: Where connection tracking names another translation than legs joined exactly, neither counts (`is_contested`); nor
+-- about: does a leg whose source was rewritten to the address of another node than the one that was seen to translate: an
+-- about: export, or a dump, then has the wrong node's name.
 -- about: A dead attempt (no SYN-ACK, no data, reset) is not where a connection went that repeated its SYN and was answered.
 -- grain: connection with an ingress leg and a known translation
 -- key: flow
@@ -14,7 +16,7 @@ WITH afters AS (
 ),
 after_legs AS (
   SELECT
-    f.stitch_key, c.node, c.src_ip, l.src_port, c.dst_ip, c.dst_port,
+    f.stitch_key, c.node, c.src_ip, c.src_node, l.src_port, c.dst_ip, c.dst_port,
     CASE WHEN f.has_marks THEN 'stitched' ELSE 'time' END AS join_grade,
     COALESCE(l.synack_count = 0 AND COALESCE(l.payload_bytes, 0) = 0 AND l.rst_count > 0, FALSE) AS is_dead
   FROM afters AS f
@@ -28,7 +30,8 @@ told AS (
     COALESCE(w.is_timed AND COALESCE(f.join_grade, 'time') = 'time', FALSE) AS is_witnessed,
     f.node = c.rules_node AS is_midway,
     w.pod_ip = f.dst_ip AND w.pod_port = f.dst_port AND w.snat_ip = f.src_ip AND w.snat_port = f.src_port AS agrees,
-    COALESCE(w.is_timed, FALSE) AS is_timed
+    COALESCE(w.is_timed, FALSE) AS is_timed,
+    COALESCE(f.src_ip <> c.src_ip AND f.src_node <> c.rules_node, FALSE) AS is_misplaced
   FROM anchors AS a
   INNER JOIN roles AS c ON c.call = a.call
   LEFT JOIN after_legs AS f
@@ -44,7 +47,7 @@ SELECT
   CASE WHEN is_witnessed THEN snat_port ELSE src_port END AS src_port,
   CASE WHEN is_witnessed OR agrees THEN 'conntrack' ELSE join_grade END AS join_grade,
   COALESCE(is_midway AND NOT is_witnessed AND NOT COALESCE(agrees, FALSE), FALSE) AS is_midway,
-  COALESCE(is_timed AND NOT agrees AND join_grade = 'stitched', FALSE) AS is_contested,
+  is_misplaced OR COALESCE(is_timed AND NOT agrees AND join_grade = 'stitched', FALSE) AS is_contested,
   CASE WHEN is_timed THEN
     dst_ip || ':' || CAST(dst_port AS VARCHAR) || ' (packets), ' || pod_ip || ':' || CAST(pod_port AS VARCHAR) || ' (conntrack)'
   END AS contestants,

@@ -16,9 +16,9 @@ EVIDENCE: dict[str, str] = {
 REASONS: dict[str, str] = {
     "uncertain-rules": "The node's rules are not whole or hold a match that cannot be judged; see uncertain_because in `decisions`.",
     "no-rules": "There is no rule dump of the node it entered at.",
-    "rules-drifted": "The rule dump is older or newer than the traffic: connections reached endpoints that it does not have, were answered where it rejects them, or the Service lists other endpoints.",
+    "rules-drifted": "The rule dump is older or newer than the traffic: connections reached endpoints that it does not have, were answered where it rejects them, the Service lists other endpoints, or the dump sends to another node what the Service keeps on its own.",
     "ambiguous-endpoint": "The rules allow endpoints on this node and on others, and nothing else decides.",
-    "witnesses-disagree": "Connection tracking, or a list of remembered clients, tells otherwise than the packets; see `findings`.",
+    "witnesses-disagree": "Connection tracking, or a list of remembered clients, tells otherwise than the packets, or a leg cannot be where it was seen; see `findings`.",
     "ambiguous-pod": "Two pods claim the endpoint's address at that time.",
     "endpoint-node-unknown": "It is not known on which node the endpoint lives; pods, EndpointSlices or `ip -j addr` would tell.",
     "source-nat-unknown": "Whether the client's address was replaced is not known.",

@@ -110,12 +110,26 @@ def test_only_a_pod_s_home_is_told_by_its_packets():
     assert home(("a", 64), ("b", 63), owner_node="c") is None
 
 
-def test_objects_come_before_what_packets_tell():
+def spans(heights: tuple[tuple[str, int], ...], **address: object) -> set[object]:
+    """The nodes of a pod's address that packets from it tell of too."""
     seen = [
         {"node": n, "capture_id": n, "first_line": 1, "lower_ip": "10.1.0.5", "upper_ip": "x", "lower_ttl": t}
-        for n, t in (("p", 64), ("q", 63))
+        for n, t in heights
     ]
-    for host, expected in (("h", "h"), (None, "p")):
-        addresses = [{"ip": "10.1.0.5", "host_node": host, "in_pod_range": True}]
-        spans = built("places", {"conversations": seen, "addresses": addresses, "captures": [CAPTURE]})
-        assert {s["node"] for s in spans} == {expected}
+    addresses = [{"ip": "10.1.0.5", "in_pod_range": True} | address]
+    return {s["node"] for s in built("places", {"conversations": seen, "addresses": addresses, "captures": [CAPTURE]})}
+
+
+def test_packets_tell_where_objects_do_not_and_what_both_tell_must_agree():
+    assert spans((("p", 64), ("q", 63))) == {"p"}
+    assert spans((("p", 64), ("q", 63)), host_node="p") == {"p"}
+    assert spans((("p", 64), ("q", 63)), host_node="h") == {None}
+    assert spans((("p", 63), ("q", 63)), host_node="h") == {"h"}
+
+
+@pytest.mark.parametrize(("seen_on", "expected"), [("m", "h"), ("h", "h"), ("q", None)])
+def test_what_a_node_sends_to_a_pod_is_seen_on_no_third_one(seen_on, expected):
+    addresses = [{"ip": "10.1.0.5", "host_node": "h"}, {"ip": "10.0.0.9", "owner_node": "m"}]
+    sent = {"node": seen_on, "src_ip": "10.0.0.9", "protocol": "tcp", "dst_ip": "10.1.0.5", "dst_port": 80, "call": 1}
+    rows = built("places", {"calls": [sent], "addresses": addresses, "captures": [CAPTURE]})
+    assert {r["node"] for r in rows if r["ip"] == "10.1.0.5"} == {expected}
