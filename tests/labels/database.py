@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Row = dict[str, object]
-_RULE_SERVERS = "node VARCHAR, protocol VARCHAR, ip VARCHAR, port INTEGER"  # made by Python, and not stored
+RULE_SERVERS = "node VARCHAR, protocol VARCHAR, ip VARCHAR, port INTEGER"  # made by Python, and not stored
 
 
 def built(model: str, given: Mapping[str, Sequence[Row]]) -> list[Row]:
@@ -31,7 +31,7 @@ def built(model: str, given: Mapping[str, Sequence[Row]]) -> list[Row]:
         elif name in given and name not in TABLES:
             con.register(name, pl.DataFrame(given[name], infer_schema_length=None))
         else:
-            columns = _RULE_SERVERS
+            columns = RULE_SERVERS
             if name != "rule_servers":
                 columns = ", ".join(f"{c.name} {c.type}" for c in TABLES[name].columns)
             con.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")

@@ -10,6 +10,7 @@ from pipeline import models
 from pipeline.formats.base import frame as frame_of
 from pipeline.judge import judge
 from pipeline.schema import TABLES
+from tests.labels.database import RULE_SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,7 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
             if rows:
                 frame = pl.DataFrame(rows, table.names, orient="row", infer_schema_length=None)
                 con.register("given_rows", frame).execute(f"INSERT INTO {name} FROM given_rows")
+    con.execute(f"CREATE TABLE rule_servers ({RULE_SERVERS})")
     every = models.all_models()
     for one in (*models.in_order(["places", "capture_losses"]), every["clocks"], every["starts"]):
         con.execute(f"CREATE TABLE {one.name} AS {one.sql}")
