@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+import resource
+from typing import TYPE_CHECKING
 
 import duckdb
 import polars as pl
 import pytest
 
 from tests.bench import baselines
+from tests.bench.cost import apart, cost
 from tests.bench.load import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COPIES = (baselines.duckdb_copy, baselines.polars_copy, baselines.pyarrow_copy)
 
@@ -47,3 +53,20 @@ def test_the_ways_to_count_5_tuples_count_the_same_lines(capture, tmp_path):
         totals.append(sum(map(int, re.findall(pattern, out.read_text(), re.MULTILINE))))
     lines = sum(f.read_text().count("\n") for f in files)
     assert totals == [lines - len(files), lines, lines]  # the two that know no header count it
+
+
+def grow(out: Path, megabytes: int) -> None:
+    held = b"x" * (megabytes << 20)
+    out.write_text(str(len(held)))
+
+
+def test_what_one_table_holds_is_no_peak_of_the_next_ones_commands(tmp_path):
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    apart(grow, tmp_path / "out", int(own) + 200)
+    assert int((tmp_path / "out").read_text()) > (int(own) + 200) << 19
+    assert cost(["true"]).peak_mb < own + 100
+
+
+def test_a_table_that_fails_is_told():
+    with pytest.raises(ChildProcessError, match="test_bench ended with 1"):
+        apart(grow, "no path", 1)

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench import against, one_more, questions, stages, start
-from tests.bench.cost import tell
+from tests.bench.cost import apart, tell
 
 
 def main() -> None:
@@ -32,11 +32,11 @@ def main() -> None:
             capture = against.made(asked.folder or Path(spare), packets)
             found[packets] = against.compared(capture, packets, asked.rounds, place)
             against.show(packets, found[packets])
-            against.show_sizes(packets, place)
+            apart(against.show_sizes, packets, place)
             if packets <= against.FEW:
                 one_more.show(capture, asked.rounds, place)
                 stages.show(capture, place)
-                questions.show(place / against.LAKE)
+                apart(questions.show, place / against.LAKE)
             shutil.rmtree(place)
         against.show_growth(found)
         start.show(asked.rounds, Path(spare))

@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,20 @@ def cost(command: Sequence[str]) -> Cost:
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, stderr=said)
     return Cost(used.ru_utime + used.ru_stime, time.perf_counter() - start, used.ru_maxrss / 1024)
+
+
+def apart(show: Callable[..., None], *about: object) -> None:
+    """Show something in a process of its own; what this one ever held would count as the peak of all commands after it.
+
+    Raises:
+        ChildProcessError: it failed; what it said is on stderr.
+    """
+    sys.stdout.flush()
+    process = get_context("spawn").Process(target=show, args=about)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise ChildProcessError(f"{show.__module__} ended with {process.exitcode}")
 
 
 def spread(numbers: Sequence[float], digits: int = 2) -> str:
