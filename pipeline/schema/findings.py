@@ -37,7 +37,7 @@ no-capture | warning | A node of the cluster, or one with rules, has no capture.
 no-kube-chains | warning | Nothing of kube-proxy is in a rule dump. | Dump in the node's own network namespace, as root, with the backend that kube-proxy uses.
 no-protocols | note | An export names no protocols: packets in tunnels and ICMP errors cannot be told from others. | Export `ip.proto` and `ipv6.nxt` as well.
 no-rules | warning | A node has packets and no rules, or a dump names chains and shows no rule. | Run `iptables-save` (or `nft list ruleset`) on it.
-node-alias | note | A captured node is called otherwise by the cluster's objects, as an address that both have tells; it is one node. | Name folders as `kubectl get nodes` does.
+node-alias | note | A captured node is called otherwise by the cluster's objects, as an address that both have tells; it is one node, and tables of objects keep their name for it. | Name folders as `kubectl get nodes` does.
 node-unclear | warning | A file lies in no node's folder, and its name is like no node's that has packets: it is taken for another node's. | Say whose it is: `--node NAME=FILE`, once for each file; or make folders `nodes/NAME/`.
 not-used | note | Something was understood, and nothing is taken from it. | Nothing.
 occurrence-trap | warning | The export pairs outer addresses with inner ports; such packets are kept without ports. | Export with `-E occurrence=a`.
