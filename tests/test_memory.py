@@ -42,9 +42,9 @@ def test_eight_times_the_packets_need_hardly_more_memory(tmp_path):
     ("told", "database", "piece_mib"),
     [
         (None, None, 32),
-        ("8GB", "7580000KB", 32),
+        ("8GB", "7540000KB", 32),
         ("512MB", "192000KB", 7),
-        ("1GiB", "653741KB", 16),
+        ("1GiB", "613741KB", 16),
         ("80%", "80%", 32),
     ],
 )
