@@ -198,3 +198,12 @@ def test_a_view_or_macro_says_what_it_is_for_and_stands_in_a_query(question, mac
     if question.gives_rows:
         arguments = ", ".join("1" for _ in question.parameters.split(", "))
         macros.sql(f"SELECT * FROM {question.name}{f'({arguments})' if question.parameters else ''}").fetchall()
+
+
+def test_no_progress_bar_is_among_the_data_of_a_process_without_a_file():
+    text = (
+        "from pipeline.config import Limits; from pipeline.engines.duckdb import connect; "
+        "print(connect(Limits()).sql('SELECT current_setting($$enable_progress_bar$$)').fetchall())"
+    )
+    done = subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True)
+    assert done.stdout == "[(False,)]\n"

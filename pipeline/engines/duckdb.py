@@ -31,6 +31,7 @@ def connect(limits: Limits) -> Connection:
     """An in-memory database that obeys `limits`."""
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET enable_progress_bar = false")  # a Python prompt gets one, in the middle of the data on stdout
     for setting, value in (
         ("memory_limit", limits.database_memory),
         ("threads", limits.threads),
