@@ -64,7 +64,7 @@ def test_what_one_table_holds_is_no_peak_of_the_next_ones_commands(tmp_path):
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     apart(grow, tmp_path / "out", int(own) + 200)
     assert int((tmp_path / "out").read_text()) > (int(own) + 200) << 19
-    assert cost(["true"]).peak_mb < own + 100
+    assert cost(["true"]).peak_mib < own + 100
 
 
 def test_a_table_that_fails_is_told():

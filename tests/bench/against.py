@@ -70,14 +70,14 @@ def told(command: Sequence[str]) -> Cost | None:
     except subprocess.CalledProcessError as e:
         tell(f"  failed: {e.stderr.decode(errors='replace')[-500:]}")
         return None
-    tell(f"  {found.cpu_s:.2f} CPU s, {found.wall_s:.1f} s, {found.peak_mb:,.0f} MB")
+    tell(f"  {found.cpu_s:.2f} CPU s, {found.wall_s:.1f} s, {found.peak_mib:,.0f} MiB")
     return found
 
 
 def show(packets: int, found: Mapping[str, Sequence[Cost | None]]) -> None:
     """The table of one capture."""
     print(f"\n### {packets:,} packets\n")
-    print("| what | CPU s: median (min to max) | of the bare copy | goal | wall s | peak MB |")
+    print("| what | CPU s: median (min to max) | of the bare copy | goal | wall s | peak MiB |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for name, tried in found.items():
         both = [(c, base) for c, base in zip(tried, found[BARE], strict=True) if c and base]
@@ -87,7 +87,7 @@ def show(packets: int, found: Mapping[str, Sequence[Cost | None]]) -> None:
             continue
         costs, ratios = [c for c, _ in both], [c.cpu_s / base.cpu_s for c, base in both]
         goal = f"{GOALS[name, packets]:.2f}" if (name, packets) in GOALS else ""
-        wall, peak = spread([c.wall_s for c in costs], 1), max(c.peak_mb for c in costs)
+        wall, peak = spread([c.wall_s for c in costs], 1), max(c.peak_mib for c in costs)
         cells = (name, spread([c.cpu_s for c in costs]), spread(ratios), goal, wall, f"{peak:,.0f}")
         print(f"| {' | '.join(cells)} |", flush=True)
 
@@ -112,9 +112,9 @@ def show_sizes(packets: int, spare: Path) -> None:
 def show_growth(found: Mapping[int, Mapping[str, Sequence[Cost | None]]]) -> None:
     """How costs grow from the smallest capture to the largest."""
     print("\n### Growth\n")
-    print("| what | packets | CPU s per million packets | peak MB |\n| --- | ---: | ---: | ---: |")
+    print("| what | packets | CPU s per million packets | peak MiB |\n| --- | ---: | ---: | ---: |")
     for name in (BARE, *RUNS):
         for packets, tried in found.items():
             if costs := [c for c in tried[name] if c]:
                 per_million = [c.cpu_s / packets * 1e6 for c in costs]
-                print(f"| {name} | {packets:,} | {spread(per_million)} | {max(c.peak_mb for c in costs):,.0f} |")
+                print(f"| {name} | {packets:,} | {spread(per_million)} | {max(c.peak_mib for c in costs):,.0f} |")

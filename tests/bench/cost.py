@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU seconds (user and system, all threads), wall seconds, peak resident memory in MB."""
+    """CPU seconds (user and system, all threads), wall seconds, peak resident memory in MiB."""
 
     cpu_s: float
     wall_s: float
-    peak_mb: float
+    peak_mib: float
 
 
 def cost(command: Sequence[str]) -> Cost:

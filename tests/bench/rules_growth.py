@@ -92,13 +92,13 @@ def measure(path: Path, nodes: int) -> None:
     dump = FORMAT.parse(Source(path, path.name)).tables["rules"]  # once, as a run reads dumps that are equal
     rules = by_node((f"node-{i}", dump.with_columns(file=pl.lit(f"node-{i}/{path.name}"))) for i in range(nodes))
     frontends = {node: rule_set.frontends for node, rule_set in rules.items()}
-    read, memory = time.process_time() - start, _peak_mb()
+    read, memory = time.process_time() - start, _peak_mib()
     start = time.process_time()
     answers = sum(_traced(rules[node], frontends[node]) for node in rules)
     traced = time.process_time() - start
     lines = sum(len(rule_set.rows) for rule_set in rules.values())
     print(f"{nodes:>5} {lines:>9,} {read:>8.2f} {memory:>8.0f} ", end="")
-    print(f"{answers:>9,} {traced:>8.2f} {traced / answers * 1e5:>9.2f} {_peak_mb():>8.0f}")
+    print(f"{answers:>9,} {traced:>8.2f} {traced / answers * 1e5:>9.2f} {_peak_mib():>8.0f}")
 
 
 def _traced(rules: RuleSet, frontends: Iterable[Frontend]) -> int:
@@ -113,7 +113,7 @@ def _traced(rules: RuleSet, frontends: Iterable[Frontend]) -> int:
     return sum(t.sources.bit_count() for _, ip, port in frontends for t in tracer.trace(number(ip), port))
 
 
-def _peak_mb() -> float:
+def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -127,7 +127,7 @@ def main() -> None:
     if asked.measure:
         measure(asked.measure, asked.nodes)
         return
-    print("nodes     lines   read s  peak MB   classes  trace s  s / 100k  peak MB")
+    print("nodes     lines   read s  peak MiB   classes  trace s  s / 100k  peak MiB")
     with tempfile.TemporaryDirectory() as folder:
         for lines in asked.lines:
             path = Path(folder, "iptables-save.txt")
