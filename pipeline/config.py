@@ -10,6 +10,7 @@ from pathlib import Path
 DEFAULT_LAKE = Path("lake")
 _SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT])(I?)B\s*", re.IGNORECASE)
 _BESIDE_BYTES = 460_000_000  # Python with its libraries, lines on their way into columns, what DuckDB does not count
+_LEAST_DATABASE_BYTES = 192_000_000  # with less, DuckDB cannot sum up the conversations of a large export
 LEAST_PIECE, _BEST_PIECE = 4 * 1024 * 1024, 32 * 1024 * 1024
 
 
@@ -26,7 +27,7 @@ class Limits:
         """What DuckDB may use of the memory."""
         if (limit := self._bytes) is None:
             return self.memory_limit
-        return f"{max(limit - _BESIDE_BYTES, limit * 3 // 8) // 1000}KB"
+        return f"{max(limit - _BESIDE_BYTES, _LEAST_DATABASE_BYTES) // 1000}KB"
 
     @property
     def piece_bytes(self) -> int:

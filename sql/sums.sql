@@ -1,5 +1,4 @@
--- about: Halves summed up into conversations, sockets and media still as numbers. Over UDP, two minutes of silence end a
--- about: conversation: connection tracking forgets it then.
+-- about: Halves summed up into conversations, sockets and media still as numbers.
 -- grain: conversation of one export
 -- key: first_line
 -- stage: ingest
@@ -7,47 +6,22 @@
 WITH directed AS (
   SELECT
     h.*,
-    p.text = 'udp' AS is_udp,
     s.text < d.text OR (s.text = d.text AND h.src <= h.dst) AS from_lower
   FROM halves AS h
-  INNER JOIN texts AS p ON p.number = h.medium % 4294967296
   INNER JOIN texts AS s ON s.number = h.src // 131072
   INNER JOIN texts AS d ON d.number = h.dst // 131072
 ),
 ends AS (
   SELECT
-    d.*,
+    d.*, p.part,
     CASE WHEN from_lower THEN src ELSE dst END AS lower_socket,
     CASE WHEN from_lower THEN dst ELSE src END AS upper_socket
   FROM directed AS d
-),
-paused AS (
-  SELECT
-    medium, lower_socket, upper_socket, segment, first_line, start_us,
-    MAX(end_us) OVER (
-      PARTITION BY medium, lower_socket, upper_socket, segment
-      ORDER BY start_us NULLS LAST, first_line
-      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS before_us
-  FROM ends
-  WHERE is_udp
-),
-parts AS (
-  SELECT
-    first_line,
-    SUM(CASE WHEN start_us > before_us + 120000000 THEN 1 ELSE 0 END) OVER (
-      PARTITION BY medium, lower_socket, upper_socket, segment
-      ORDER BY start_us NULLS LAST, first_line
-      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS part
-  FROM paused
-),
-later_parts AS (
-  SELECT first_line, part FROM parts WHERE part > 0
+  LEFT JOIN later_parts AS p ON p.first_line = d.first_line
 )
 SELECT
   medium, lower_socket, upper_socket,
-  MIN(e.first_line) AS first_line,
+  MIN(first_line) AS first_line,
   MIN(start_us) AS start_us,
   MAX(end_us) AS end_us,
   CAST(COALESCE(SUM(CASE WHEN from_lower THEN packet_count END), 0) AS BIGINT) AS lower_packets,
@@ -83,6 +57,5 @@ SELECT
   MIN(first_ip_id) % 4294967296 AS first_ip_id,
   MAX(CASE WHEN from_lower THEN top_ttl END) AS lower_ttl,
   MAX(CASE WHEN NOT from_lower THEN top_ttl END) AS upper_ttl
-FROM ends AS e
-LEFT JOIN later_parts AS p ON p.first_line = e.first_line
+FROM ends
 GROUP BY medium, lower_socket, upper_socket, segment, part
