@@ -72,7 +72,7 @@ class Seen:
 
 @dataclass(slots=True)
 class _Batch:
-    """Cells of several pieces on their way into `conversations`: taken for `limit` bytes of text at once."""
+    """Rows of several pieces on their way into `conversations`: taken for `limit` bytes of text at once."""
 
     conversations: Conversations
     limit: int
@@ -81,7 +81,7 @@ class _Batch:
     byte_count: int = 0
 
     def add(self, table: pa.Table, byte_count: int) -> None:
-        """Take the cells of a piece of so many bytes."""
+        """Take the rows of a piece of so many bytes."""
         self.tables.append(table)
         self.byte_count += byte_count
         if self.byte_count >= self.limit:
@@ -90,7 +90,7 @@ class _Batch:
     def take(self) -> None:
         """Pass on what has come together."""
         if self.tables:
-            rows = packets(pa.concat_tables(self.tables), self.conversations.capture_id)
+            rows = pa.concat_tables(self.tables).unify_dictionaries()
             (self.conversations.add if self.has_streams else self.conversations.defer)(rows)
         self.tables, self.byte_count = [], 0
 
@@ -153,14 +153,14 @@ class PacketFile:
         batch.take()
 
     def _cells(self, layout: Layout, piece: Piece) -> tuple[Piece, pa.Table | None]:
-        """A piece with the rows of it that need no second look; other threads read other pieces meanwhile."""
+        """A piece with the packets of it that need no second look; other threads read other pieces meanwhile."""
         if piece.first_line == self.source.open_line:
             return piece, None
         text = Delimited(_unique(layout.fields), TYPES, layout.delimiter, self.seen.loose)
         bare = piece.without_char(layout.quote)
         with closing(self.conversations.con.cursor()) as con:
             found = text.read(con, bare, _lists(bare, layout.delimiter))
-        return piece, found and self._undoubted(*found, layout)
+        return piece, found and packets(self._undoubted(*found, layout), self.conversations.capture_id)
 
     def _undoubted(self, table: pa.Table, bad: np.ndarray, layout: Layout) -> pa.Table:
         """The good rows that need no second look: one header filled their cells, and addresses are addresses."""

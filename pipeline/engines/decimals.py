@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _WHOLE, _FRACTION = 10, 9  # digits of a DECIMAL(19,9)
 _LONGEST = _WHOLE + 1 + _FRACTION
+_NUMBER = r"^[\s\v\d._eE+-]+$"  # all that DuckDB may take for one
 
 
 def microseconds(con: Connection, texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
@@ -28,6 +29,8 @@ def microseconds(con: Connection, texts: pa.Array) -> tuple[pa.Array, np.ndarray
     is_left[rows] = False
     rest = np.flatnonzero(is_left)
     bad = np.zeros(len(texts), bool)
+    bad[rest] = True
+    rest = rest[np.asarray(pc.match_substring_regex(texts.take(pa.array(rest)), _NUMBER))]
     if len(rest):
         found = _cast(con, texts.take(pa.array(rest)))
         values[rest] = found.fill_null(0)

@@ -97,7 +97,7 @@ class Delimited:
             return "skip"
 
         known = [n for n in self.names if n in self.types]
-        return csv.read_csv(
+        table = csv.read_csv(
             pa.BufferReader(data),
             csv.ReadOptions(column_names=self.names, use_threads=False, block_size=_BLOCK_BYTES),
             csv.ParseOptions(
@@ -114,6 +114,7 @@ class Delimited:
                 strings_can_be_null=True,
             ),
         )
+        return table.combine_chunks()
 
     def _times(self, con: Connection, table: pa.Table) -> tuple[pa.Table, np.ndarray]:
         """Turn seconds into microseconds; rows in which that cannot be done."""

@@ -75,12 +75,12 @@ class Piece:
     def lines(self, numbers: Iterable[int]) -> Iterator[tuple[int, str]]:
         """The lines of these numbers, each with its number and without its end, decoded as by `Source.lines`."""
         for number in numbers:
-            place = number - self.first_line
-            text = _text(self.data[self._begin(place) : self.ends[place]])
-            yield number, OpenLine(text) if self.ends[place] == len(self.data) else text
+            begin, end = self._begin(number - self.first_line), int(self.ends[number - self.first_line])
+            text = _text(self.data[begin:end])
+            yield number, OpenLine(text) if end == len(self.data) else text
 
     def _begin(self, place: int) -> int:
-        return int(self.ends[min(place, self.line_count) - 1]) + 1 if place else 0
+        return int(self.ends[min(place, len(self.ends)) - 1]) + 1 if place else 0
 
 
 @dataclass(slots=True)

@@ -81,6 +81,7 @@ def _value(name: str, text: str) -> str:
     return str(number)
 
 
+@lru_cache(maxsize=1 << 16)
 def is_address(text: str) -> bool:
     """Whether it is an IP address as tshark writes them."""
     try:

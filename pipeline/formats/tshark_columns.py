@@ -47,7 +47,7 @@ def packets(cells: pa.Table, capture_id: str) -> pa.Table:
     known = _Cells(cells)
     made = {name: known.number(field, kind) for name, (field, kind) in _NUMBERS.items()}
     made |= {name: known.text(field) for name, field in _TEXTS.items()}
-    made["capture_id"] = _words(np.zeros(len(cells), np.int64), lambda _: capture_id)
+    made["capture_id"] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(cells), np.int32)), [capture_id])
     made["protocol"] = _words(known.protocols(), lambda n: _PROTOCOLS.get(n, str(n)))
     made["outer_protocol"] = _words(known.integers("outer.proto"), lambda n: "udp" if n == 17 else str(n))
     made["quoted_protocol"] = _words(known.integers("quoted.proto"), lambda n: PORTS.get(n, str(n)))
