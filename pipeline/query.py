@@ -20,10 +20,9 @@ from pipeline.diagnostics import warn
 from pipeline.engines.duckdb import connect, lake_views, literal
 from pipeline.errors import QueryError
 from pipeline.query_errors import unknown_run, what_is_wrong
-from pipeline.questions import create_questions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from pipeline.config import Limits
     from pipeline.engines.duckdb import Connection
@@ -104,18 +103,17 @@ class Desk:
         return path, more
 
 
-def open_lake(lake: Lake, limits: Limits, run: str | None = None) -> Connection:
-    """A database with a view for every table, over one run or over all."""
+def open_lake(lake: Lake, limits: Limits, run: str | None = None, tables: Collection[str] | None = None) -> Connection:
+    """A database with a view for every table, or for those of these names, over one run or over all."""
     con = connect(limits)
     con.execute("SET parquet_metadata_cache = true")  # files of a lake are replaced, never changed
-    lake_views(con, lake.readable(run))
+    lake_views(con, lake.readable(run), only=tables)
     return con
 
 
 @contextmanager
 def desk(con: Connection, lake: Lake, timeout_s: float | None = None, *, unsafe: bool = False) -> Iterator[Desk]:
     """Answers queries; unless `unsafe`, nothing but the lake's files can be read, and no setting be changed."""
-    create_questions(con)
     runs = tuple(m.run for m in lake.runs())
     with tempfile.TemporaryDirectory(prefix="hopscope-") as scratch:
         if not unsafe:

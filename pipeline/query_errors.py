@@ -35,7 +35,7 @@ def what_is_wrong(error: duckdb.Error, sql: str, con: Connection) -> QueryError:
         hint = _nearest(found[1], [*TABLES, *(q.name for q in all_questions() if q.gives_rows)])
     elif found := _FUNCTION.search(text):
         functions = con.sql("SELECT DISTINCT function_name FROM duckdb_functions() ORDER BY 1").fetchall()
-        hint = _nearest(found[1], [str(f[0]) for f in functions])
+        hint = _nearest(found[1], [*(str(f[0]) for f in functions), *(q.name for q in all_questions())])
     elif "Out of Memory" in text:
         hint = "ask for less, or give more with --memory-limit"
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
     from pipeline.engines.duckdb import Connection
+
+_ASKS_AROUND = {"show", "describe", "desc", "summarize", "pragma", "information_schema"}
+_CATALOGS = ("duckdb_", "pg_", "sqlite_", "pragma_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,14 @@ def all_questions() -> tuple[Question, ...]:
         parameters = header["parameters"][0] if "parameters" in header else ""
         found.append(Question(path.stem, " ".join(header["about"]), parameters, resources.HEADER.sub("", text).strip()))
     return tuple(sorted(found, key=lambda q: (any(f"{o.name}(" in q.body for o in found), q.name)))
+
+
+def named_tables(sql: str) -> frozenset[str] | None:
+    """The tables whose names are in a query; None where it may ask for any: by one of our views, or what there is."""
+    words = frozenset(re.findall(r"\w+", sql.lower()))
+    if words & (_ASKS_AROUND | {q.name for q in all_questions()}) or any(w.startswith(_CATALOGS) for w in words):
+        return None
+    return words & TABLES.keys()
 
 
 def create_questions(con: Connection) -> None:

@@ -20,7 +20,7 @@ from pipeline.engines.duckdb import connect, lake_views
 from pipeline.errors import QueryError
 from pipeline.lake import Lake, Manifest
 from pipeline.query import desk
-from pipeline.questions import all_questions, create_questions
+from pipeline.questions import all_questions, create_questions, named_tables
 
 GOLDEN = Path(__file__).parent / "golden"
 HARD = """
@@ -152,6 +152,22 @@ def test_a_reader_that_leaves_early_hears_nothing(tmp_path):
     env = {"PYTHONPATH": str(GOLDEN.parent.parent), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("range\n", "", 0)
+
+
+@pytest.mark.parametrize(
+    ("sql", "tables"),
+    [
+        ("SELECT 1", frozenset()),
+        ('SELECT label FROM Connections AS c JOIN "flows" USING (connection_id)', {"connections", "flows"}),
+        ("FROM query_table('pods')", {"pods"}),
+        ("SELECT share(1, 2) FROM pods", None),
+        ("SHOW TABLES", None),
+        ("SELECT view_name FROM duckdb_views()", None),
+        ("FROM information_schema.tables", None),
+    ],
+)
+def test_only_tables_that_a_query_may_ask_for_are_opened(sql, tables):
+    assert named_tables(sql) == tables
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def sql(
 
     Example: `hopscope sql "SELECT label, count(*) FROM connections GROUP BY label" --format csv`
     """
-    from pipeline.questions import questions_text
+    from pipeline.questions import create_questions, named_tables, questions_text
     from pipeline.schema import schema_text
 
     if schema:
@@ -50,7 +50,11 @@ def sql(
     chosen = _form(form, output)
     lake = Lake(common.lake)
     lake.run(common.run)
-    with desk(open_lake(lake, common.limits, common.run), lake, timeout, unsafe=unsafe) as asked:
+    tables = None if text is None else named_tables(text)
+    con = open_lake(lake, common.limits, common.run, tables)
+    if tables is None:
+        create_questions(con)
+    with desk(con, lake, timeout, unsafe=unsafe) as asked:
         if text is not None:
             asked.answer(text, chosen, output)
         elif output is not None:

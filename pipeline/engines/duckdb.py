@@ -11,7 +11,7 @@ import duckdb
 from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from pipeline.config import Limits
@@ -144,7 +144,8 @@ def create_view(con: Connection, name: str, select: str) -> None:
     con.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {select}")
 
 
-def lake_views(con: Connection, files: dict[str, list[Path]], *, skip: tuple[str, ...] = ()) -> None:
-    """A view for every table of the schema over its files."""
+def lake_views(con: Connection, files: dict[str, list[Path]], *, only: Collection[str] | None = None) -> None:
+    """A view for every table of the schema, or for `only` some, over its files."""
     for name, table in TABLES.items():
-        create_view(con, name, parquet_select(table, files.get(name, []), skip=skip))
+        if only is None or name in only:
+            create_view(con, name, parquet_select(table, files.get(name, [])))
