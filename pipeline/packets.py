@@ -224,8 +224,8 @@ def _lists(piece: Piece, delimiter: str) -> Sequence[int]:
     """Places of the lines with several values in a cell, if these are few: no column could keep its type with them."""
     if delimiter == "," or not (found := [m.start() for m in re.finditer(rb",[^\n]*", piece.data)]):
         return ()
-    lines = np.unique(np.searchsorted(piece.ends, found))
-    return cast("list[int]", lines.tolist()) if len(lines) * 20 < piece.line_count else ()
+    lines = np.searchsorted(piece.ends, found).tolist()  # each once: the pattern goes to the line's end
+    return lines if len(lines) * 20 < piece.line_count else ()
 
 
 def _left(piece: Piece, table: pa.Table | None) -> Iterable[int]:
