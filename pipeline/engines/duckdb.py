@@ -54,6 +54,8 @@ def workshop(limits: Limits, folder: Path) -> Iterator[Connection]:
             con.execute("SET force_compression = 'uncompressed'")  # tables are read once or twice
             con.execute(f"ATTACH {literal(spare + '/tables')} AS tables (ROW_GROUP_SIZE 20480)")
             con.execute("USE tables")
+        else:
+            con.execute("SET block_allocator_memory = '1GB'")  # kept for the next statement, not taken anew each time
         try:
             yield con
         finally:
