@@ -171,7 +171,8 @@ def _page(con: Connection, env: Environment, section: Section, facts: Mapping[st
     records: list[Record] = [dict(zip(kinds, row, strict=True)) for row in result.fetchall()]
     titles = _column_titles()
     filled = [c for c in kinds if any(record[c] is not None for record in records)]
-    named = [{c: _named(titles[c], kinds[c], v) for c, v in record.items()} for record in records]
+    unknown = {c: titles[c].get("none", "not known") for c, kind in kinds.items() if kind == "VARCHAR"}
+    named = [record | {c: word for c, word in unknown.items() if record[c] is None} for record in records]
     words = env.get_template(f"{section.name}/words.html.j2").render(rows=records, **facts) if records else ""
     return Page(
         section,
@@ -191,10 +192,6 @@ def _pictures(section: Section, records: list[Record], facts: Mapping[str, list[
         for drawing in draw(chart, records, f"{section.anchor}-{number}", facts.get(chart.marks, ())):
             pictures.setdefault(drawing.group, []).append(drawing)
     return pictures
-
-
-def _named(words: Mapping[str, str], kind: str, value: object) -> object:
-    return words.get("none", "not known") if value is None and kind == "VARCHAR" else value
 
 
 def _cell(words: Mapping[str, str], kind: str, column: str, value: object) -> Cell:
@@ -219,6 +216,7 @@ def _facts(con: Connection, folder: str) -> dict[str, list[Record]]:
     return {path.stem: con.sql(path.read_text(encoding="utf-8")).to_dicts() for path in paths}
 
 
+@cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -229,6 +227,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         keep_trailing_newline=True,
         lstrip_blocks=True,
+        optimized=False,  # every template is compiled for one page
     )
     env.filters |= {
         name: getattr(numbers, name)
