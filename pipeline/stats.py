@@ -91,11 +91,10 @@ def fair_runs(totals: Numbers, shares: Numbers, draws: int = DRAWS) -> Numbers:
 
     draws = max(1000, min(draws, _MOST_CELLS_DRAWN // max(1, shares.size)))
     generator = np.random.default_rng(_SEED)
-    groups = [
-        generator.multinomial(round(float(n)), p / p.sum(), size=draws)
-        for n, p in zip(totals, np.asarray(shares, float), strict=True)
-    ]
-    return np.asarray(np.stack(groups, axis=-2), float)
+    runs = np.empty((draws, *shares.shape))
+    for group, (n, p) in enumerate(zip(totals, np.asarray(shares, float), strict=True)):
+        runs[:, group] = generator.multinomial(round(float(n)), p / p.sum(), size=draws)
+    return runs
 
 
 def most_even(observed: Numbers, lost: Numbers, shares: Numbers) -> Numbers:
