@@ -166,8 +166,8 @@ def _section(folder: Path, parent: str) -> Section:
 
 
 def _page(con: Connection, env: Environment, section: Section, facts: Mapping[str, list[Record]]) -> Page:
-    result = con.sql(section.sql)
-    kinds = {name: str(kind) for name, kind in zip(result.columns, result.types, strict=True)}
+    result = con.execute(section.sql)
+    kinds = {name: str(kind) for name, kind, *_ in result.description or ()}
     records: list[Record] = [dict(zip(kinds, row, strict=True)) for row in result.fetchall()]
     titles = _column_titles()
     filled = [c for c in kinds if any(record[c] is not None for record in records)]
