@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from pipeline.cli import run_app
@@ -10,6 +11,7 @@ from pipeline.cli import run_app
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix is multiplied, and numpy's threads wait busily
     gc.set_threshold(50_000)  # next to nothing is kept by cycles alone, and looking for them takes time
     code = run_app()
     gc.freeze()  # nor is it looked through once more on leaving
