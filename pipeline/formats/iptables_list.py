@@ -214,8 +214,10 @@ class IptablesList:
         header = re.search(r"^[\s#>|+]*(num\s+)?(pkts\s+bytes\s+)?target\s+prot\s", head, re.MULTILINE)
         if chains:
             return 90 if header else 70
-        rows = sum(1 for line in head.splitlines() if (found := _ROW.match(line)) and found["opt"])
-        return 72 if header else 60 if rows else 0
+        if header:
+            return 72
+        has_options = re.search(r"\s(--|-f|!f)\s", head)
+        return 60 if has_options and any(m["opt"] for line in head.splitlines() if (m := _ROW.match(line))) else 0
 
     def parse(self, source: Source) -> Parsed:
         """One row a rule, and one with rule_number 0 a chain."""

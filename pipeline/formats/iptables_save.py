@@ -46,6 +46,8 @@ class IptablesSave:
         """Sure where a table opens; nearly so where a line appends a rule."""
         if re.search(_TABLE, head, re.MULTILINE) and re.search(_LEAD + r"(:\S+ \S+|.*-A )", head, re.MULTILINE):
             return 95
+        if not any(f"{option} " in head for option in ("-A", "-P", "-N")):
+            return 0
         appended = re.search(_LEAD + r"(\[\d+:\d+\]\s*)?(\S.*?)?(-A|-P|-N) [A-Za-z][\w-]*(\s|$)", head, re.MULTILINE)
         return 75 if appended else 0
 

@@ -51,6 +51,8 @@ class KubectlTable:
 
     def recognise(self, head: str) -> int:
         """Sure where a header of pods, services, nodes or endpoints is among the first lines that are no prompts."""
+        if "NAME" not in head:
+            return 0
         lines = [line.expandtabs() for line in head.splitlines() if line.strip() and not _TALK.match(line)]
         known = [n for n, line in enumerate(lines) if _HEADER.match(line) and _Table.under(line).kind]
         return 0 if not known else 90 if known[0] == 0 else 40
