@@ -17,11 +17,13 @@ lint: $(VENV)/.ready-to-develop
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.ready-to-develop ## speed and memory beside other tools, 1, 10 and 50 million packets: hours
+	$(BIN)/python -m compileall -q pipeline
 	$(BIN)/python -m tests.bench
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable .
+	$(BIN)/python -m compileall -q pipeline
 	touch $@
 
 $(VENV)/.ready-to-develop: $(VENV)/.ready
