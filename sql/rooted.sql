@@ -2,6 +2,6 @@
 -- grain: conversation at one vantage
 -- key: flow
 -- store: no
-SELECT l.flow, l.tcp_isn, r.root
+SELECT l.flow, l.tcp_isn, l.start_us, r.root
 FROM legs AS l
 LEFT JOIN roots AS r ON r.flow = l.flow
