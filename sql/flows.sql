@@ -28,9 +28,10 @@
 -- column: label VARCHAR Label of its connection.
 -- column: evidence VARCHAR Evidence of that label.
 WITH wholes AS (
-  SELECT j.stitch_key, c.connection_id, c.label, c.evidence
-  FROM joined AS j
-  INNER JOIN connections AS c ON c.connection_id = j.connection_id
+  SELECT a.stitch_key, c.connection_id, c.label, c.evidence
+  FROM anchors AS a
+  INNER JOIN capture_numbers AS n ON n.capture_number = a.flow // 1099511627776
+  INNER JOIN connections AS c ON c.connection_id = n.capture_id || '-' || CAST(a.flow % 1099511627776 AS VARCHAR)
 )
 SELECT
   s.node, s.interface, n.capture_id || '-' || CAST(s.flow % 1099511627776 AS VARCHAR) AS flow_id, w.connection_id, s.leg, s.protocol,
