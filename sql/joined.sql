@@ -5,6 +5,13 @@
 -- grain: connection
 -- key: connection_id
 -- store: view
+WITH ruled AS (
+  SELECT c.*, b.local_count, b.local_ip, b.local_port, b.all_captured, b.all_seen, b.all_shown
+  FROM choices AS c
+  LEFT JOIN absences AS b
+    ON b.node = c.node AND b.protocol = c.protocol AND b.dst_ip = c.dst_ip AND b.dst_port = c.dst_port
+    AND b.source_class = c.source_class
+)
 SELECT
   a.flow,
   m.capture_id || '-' || CAST(a.flow % 1099511627776 AS VARCHAR) AS connection_id,
@@ -26,19 +33,16 @@ SELECT
   NULLIF(GREATEST(c.affinity_s, v.most_s), 0) AS affinity_s, c.endpoint_count, c.endpoint_ip, c.endpoint_port,
   c.hop AS rules_hop, c.candidates,
   x.stitch_key IS NOT NULL AS has_orphan,
-  b.local_count, b.local_ip, b.local_port, b.all_captured AND a.is_own AS all_captured,
-  b.all_seen AND a.is_own AS all_seen, b.all_shown,
-  COALESCE(b.local_count < c.endpoint_count AND y.lost_count > 0.1, FALSE) AS may_be_lost
+  c.local_count, c.local_ip, c.local_port, c.all_captured AND a.is_own AS all_captured,
+  c.all_seen AND a.is_own AS all_seen, c.all_shown,
+  COALESCE(c.local_count < c.endpoint_count AND y.lost_count > 0.1, FALSE) AS may_be_lost
 FROM anchors AS a
 INNER JOIN roles AS r ON r.call = a.call
 INNER JOIN capture_numbers AS m ON m.capture_number = a.flow // 1099511627776
 LEFT JOIN rewrites AS f ON f.flow = a.flow
-LEFT JOIN choices AS c
+LEFT JOIN ruled AS c
   ON c.node = r.rules_node AND c.protocol = r.protocol AND c.dst_ip = r.dst_ip AND c.dst_port = r.dst_port
   AND c.source_class = r.source_class AND a.leg = 'ingress'
-LEFT JOIN absences AS b
-  ON b.node = c.node AND b.protocol = c.protocol AND b.dst_ip = c.dst_ip AND b.dst_port = c.dst_port
-  AND b.source_class = c.source_class
 LEFT JOIN stickiness AS v ON v.service = r.object_service AND a.leg = 'ingress'
 LEFT JOIN orphans AS x ON x.stitch_key = a.stitch_key
 LEFT JOIN losses AS y ON y.protocol = r.protocol
