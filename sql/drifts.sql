@@ -32,13 +32,23 @@ renewed AS (
   LEFT JOIN deciding AS d ON d.service = l.service AND d.node = l.node
   WHERE l.is_ready AND r.endpoint_ip IS NULL AND (p.service IS NULL OR d.node IS NOT NULL)
 ),
+reached AS (
+  SELECT DISTINCT a.call, f.dst_ip, f.dst_port
+  FROM rewrites AS f
+  INNER JOIN anchors AS a ON a.flow = f.flow
+  WHERE f.dst_ip IS NOT NULL
+),
 found AS (
-  SELECT j.protocol, j.dst_ip, j.dst_port, FALSE AS is_local
-  FROM joined AS j
+  SELECT r.protocol, r.dst_ip, r.dst_port, FALSE AS is_local
+  FROM reached AS f
+  INNER JOIN roles AS r ON r.call = f.call
+  INNER JOIN choices AS h
+    ON h.node = r.rules_node AND h.protocol = r.protocol AND h.dst_ip = r.dst_ip AND h.dst_port = r.dst_port
+    AND h.source_class = r.source_class
   LEFT JOIN decisions AS d
-    ON d.node = j.rules_node AND d.protocol = j.protocol AND d.dst_ip = j.dst_ip AND d.dst_port = j.dst_port
-    AND d.endpoint_ip = j.after_dst_ip AND d.endpoint_port = j.after_dst_port
-  WHERE j.trace_id IS NOT NULL AND j.after_dst_ip IS NOT NULL AND d.endpoint_ip IS NULL
+    ON d.node = r.rules_node AND d.protocol = r.protocol AND d.dst_ip = r.dst_ip AND d.dst_port = r.dst_port
+    AND d.endpoint_ip = f.dst_ip AND d.endpoint_port = f.dst_port
+  WHERE d.endpoint_ip IS NULL
   UNION
   SELECT r.protocol, r.dst_ip, r.dst_port, n.is_local AND c.ip IS NULL
   FROM ruled AS r

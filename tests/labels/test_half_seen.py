@@ -137,14 +137,10 @@ def test_rules_may_be_older_than_the_pods_that_a_node_sends_to(stray, expected):
     assert [r["stitch_key"] for r in found] == expected
 
 
-JOINED = ("protocol", "dst_ip", "dst_port", "rules_node", "trace_id", "after_dst_ip", "after_dst_port")
-
-
 def drifted(policy: str) -> list[tuple[object, object]]:
     """What of one Service has drifted: its rules have an endpoint that is gone, its slices one that is new."""
     base = {"node": "a", "service": "n/s", "protocol": "tcp", "endpoint_ip": "old", "endpoint_port": 80}
     given = {
-        "joined": [dict.fromkeys(JOINED)],
         "decisions": [base | {"dst_ip": ip, "dst_port": 80} for ip in ("cluster", "balancer")],
         "endpoints": [{"service": "n/s", "ip": "new", "node": "a", "protocol": "tcp", "port": 80}],
         "services": [{"service": "n/s", "external_traffic_policy": policy}],
