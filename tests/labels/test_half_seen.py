@@ -42,26 +42,28 @@ def test_that_it_stayed_is_not_told_by_another_node(tmp_path):
     hold(traffic, tmp_path)
 
 
-def sighting(flow: str, isn: int | None, synacks: int) -> Row:
+def conversation(flow: str, isn: int | None, synacks: int) -> Row:
     seqs = {
         f"{side}_{end}_{kind}": 7 for side in ("lower", "upper") for end in ("first", "last") for kind in ("seq", "ack")
     }
     tsvals = None if isn is None else "5"
+    counts = {"lower_syns": int(isn is not None), "upper_syns": 0, "lower_synacks": 0, "upper_synacks": synacks}
     more = {
-        "tcp_isn": isn,
-        "tcp_tsval": isn and 5,
+        "isn": isn,
+        "tsval": isn and 5,
         "syn_tsvals": tsvals,
         "synack_seq": 9,
         "synack_ack": 8,
-        "synack_count": synacks,
+        "lower_port": 1,
+        "upper_port": 80,
     }
-    return {"flow": flow, "protocol": "tcp"} | seqs | more | {"lower_last_seq": 100, "upper_last_seq": 200}
+    return {"flow": flow, "protocol": "tcp"} | seqs | counts | more | {"lower_last_seq": 100, "upper_last_seq": 200}
 
 
 @pytest.mark.parametrize(("isn", "synacks", "expected"), [(1, 1, 5), (1, 0, 5), (None, 0, 4), (None, 2, 2)])
 def test_where_only_answers_were_seen_the_last_may_be_of_another_connection(isn, synacks, expected):
-    whole = sighting("w", 99, 1)  # so that no column is of unknown type
-    marks = [m for m in built("marks", {"sightings": [sighting("f", isn, synacks), whole]}) if m["flow"] == "f"]
+    rows = [conversation("f", isn, synacks), conversation("w", 99, 1)]  # two, so that no column is of unknown type
+    marks = [m for m in built("marks", {"whole_conversations": rows}) if m["flow"] == "f"]
     assert len(marks) == expected
 
 
