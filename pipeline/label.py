@@ -108,8 +108,8 @@ def _decide(con: Connection, rules: Mapping[str, RuleSet], book: AddressBook) ->
     owners = [(ip, node) for node in rules for ip in book.own_addresses(node) if book.owner(ip) == node]
     con.register("owners", pl.DataFrame(owners, schema={"ip": pl.String, "node": pl.String}, orient="row"))
     con.execute(
-        "CREATE TEMP TABLE met AS SELECT node, src_ip, protocol, dst_ip, dst_port FROM calls "
-        "UNION SELECT o.node, s.src_ip, s.protocol, s.dst_ip, s.dst_port FROM calls AS s "
+        "CREATE TEMP VIEW met AS SELECT node, src_ip, protocol, dst_ip, dst_port FROM calls "
+        "UNION ALL SELECT o.node, s.src_ip, s.protocol, s.dst_ip, s.dst_port FROM calls AS s "
         "JOIN owners AS o ON o.ip = s.dst_ip"  # a node port is translated where its address lives
     )
     for node, *frontend in con.sql("SELECT DISTINCT node, protocol, dst_ip, dst_port FROM met").fetchall():
