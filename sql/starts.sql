@@ -1,7 +1,7 @@
 -- about: When each connection began, by the clock that all nodes are held against: buckets of several nodes then add up.
 -- grain: connection
 -- key: connection_id
--- store: view
+-- store: no
 SELECT
   c.connection_id, c.service, c.label, c.ingress_node, c.trace_id, c.affinity, c.affinity_reason,
   COALESCE(c.ingress_node, c.snat_ip) AS entered_at,
