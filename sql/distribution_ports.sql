@@ -35,10 +35,13 @@ spans AS (
   INNER JOIN pools AS p
     ON p.snat_ip = h.snat_ip AND p.protocol = h.protocol AND p.pod_ip = h.pod_ip AND p.pod_port = h.pod_port
 ),
+lasts AS (
+  SELECT MAX(start_us) AS last_us FROM spans
+),
 changes AS (
   SELECT pool, start_us AS at_us, 1 AS step_count FROM spans
   UNION ALL
-  SELECT pool, free_us, -1 FROM spans
+  SELECT s.pool, s.free_us, -1 FROM spans AS s INNER JOIN lasts AS l ON l.last_us >= s.free_us
 ),
 levels AS (
   SELECT
