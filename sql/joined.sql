@@ -39,11 +39,11 @@ SELECT
 FROM anchors AS a
 INNER JOIN roles AS r ON r.call = a.call
 INNER JOIN capture_numbers AS m ON m.capture_number = a.flow // 1099511627776
-LEFT JOIN rewrites AS f ON f.flow = a.flow
 LEFT JOIN ruled AS c
   ON c.node = r.rules_node AND c.protocol = r.protocol AND c.dst_ip = r.dst_ip AND c.dst_port = r.dst_port
   AND c.source_class = r.source_class AND a.leg = 'ingress'
 LEFT JOIN stickiness AS v ON v.service = r.object_service AND a.leg = 'ingress'
+LEFT JOIN rewrites AS f ON f.flow = a.flow
 LEFT JOIN orphans AS x ON x.stitch_key = a.stitch_key
 LEFT JOIN losses AS y ON y.protocol = r.protocol
 LEFT JOIN captured_nodes AS n ON n.node = r.src_node
