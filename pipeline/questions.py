@@ -14,7 +14,7 @@ from pipeline.schema import TABLES
 if TYPE_CHECKING:
     from pipeline.engines.duckdb import Connection
 
-_ASKS_AROUND = {"show", "describe", "desc", "summarize", "pragma", "information_schema"}
+_ASKS_AROUND = {"show", "describe", "summarize", "pragma", "information_schema"}
 _CATALOGS = ("duckdb_", "pg_", "sqlite_", "pragma_")
 
 
@@ -59,10 +59,11 @@ def all_questions() -> tuple[Question, ...]:
 
 def named_tables(sql: str) -> frozenset[str] | None:
     """The tables whose names are in a query; None where it may ask for any: by one of our views, or what there is."""
-    words = frozenset(re.findall(r"\w+", sql.lower()))
-    if words & (_ASKS_AROUND | {q.name for q in all_questions()}) or any(w.startswith(_CATALOGS) for w in words):
+    words = re.findall(r"\w+", sql.lower())
+    others = _ASKS_AROUND | {q.name for q in all_questions()}
+    if words[:1] == ["desc"] or any(w in others or w.startswith(_CATALOGS) for w in words):
         return None
-    return words & TABLES.keys()
+    return frozenset(words) & TABLES.keys()
 
 
 def create_questions(con: Connection) -> None:

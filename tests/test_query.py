@@ -161,6 +161,8 @@ def test_a_reader_that_leaves_early_hears_nothing(tmp_path):
         ('SELECT label FROM Connections AS c JOIN "flows" USING (connection_id)', {"connections", "flows"}),
         ("FROM query_table('pods')", {"pods"}),
         ("SELECT share(1, 2) FROM pods", None),
+        ("SELECT label FROM flows ORDER BY label DESC", {"flows"}),
+        ("DESC", None),
         ("SHOW TABLES", None),
         ("SELECT view_name FROM duckdb_views()", None),
         ("FROM information_schema.tables", None),
