@@ -16,6 +16,7 @@ lint: $(VENV)/.ready-to-develop
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Bytecode is written here, as pip does for a package: where Python itself may not write it, each start would compile anew.
 bench: $(VENV)/.ready-to-develop ## speed and memory beside other tools, 1, 10 and 50 million packets: hours
 	$(BIN)/python -m compileall -q pipeline
 	$(BIN)/python -m tests.bench

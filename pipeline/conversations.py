@@ -87,9 +87,9 @@ class Conversations:
             for name in ("later_parts", "sums"):
                 create_temporary(self.con, name, models.all_models()[name].sql)
             self.con.execute("DROP TABLE temp.halves")
+            self.con.execute("DROP TABLE temp.later_parts")
             write_parquet(self.con, f"SELECT {literal(self.capture_id)} AS capture_id, c.* FROM ({found}) AS c", out)
             self.con.execute("DROP TABLE temp.sums")
-            self.con.execute("DROP TABLE temp.later_parts")
         if self._quoting:
             self.con.register("quoting", pa.concat_tables(self._quoting).unify_dictionaries())
             out = self.conversations.parents[1] / "icmp_errors" / self.conversations.name / f"{self.capture_id}.parquet"

@@ -20,6 +20,7 @@ from pipeline.diagnostics import warn
 from pipeline.engines.duckdb import connect, lake_views, literal
 from pipeline.errors import QueryError
 from pipeline.query_errors import unknown_run, what_is_wrong
+from pipeline.questions import create_questions, named_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -108,6 +109,15 @@ def open_lake(lake: Lake, limits: Limits, run: str | None = None, tables: Collec
     con = connect(limits)
     con.execute("SET parquet_metadata_cache = true")  # files of a lake are replaced, never changed
     lake_views(con, lake.readable(run), only=tables)
+    return con
+
+
+def open_for(lake: Lake, limits: Limits, run: str | None, sql: str | None) -> Connection:
+    """The same with views and macros for frequent questions; for one query only what it names, where that is clear."""
+    tables = None if sql is None else named_tables(sql)
+    con = open_lake(lake, limits, run, tables)
+    if tables is None:
+        create_questions(con)
     return con
 
 

@@ -37,24 +37,20 @@ def sql(
 
     Example: `hopscope sql "SELECT label, count(*) FROM connections GROUP BY label" --format csv`
     """
-    from pipeline.questions import create_questions, named_tables, questions_text
+    from pipeline.questions import questions_text
     from pipeline.schema import schema_text
 
     if schema:
         sys.stdout.write(f"{schema_text()}\n{questions_text()}")
         return
     from pipeline.lake import Lake
-    from pipeline.query import desk, open_lake
+    from pipeline.query import desk, open_for
 
     text = _query_text(query, file)
     chosen = _form(form, output)
     lake = Lake(common.lake)
     lake.run(common.run)
-    tables = None if text is None else named_tables(text)
-    con = open_lake(lake, common.limits, common.run, tables)
-    if tables is None:
-        create_questions(con)
-    with desk(con, lake, timeout, unsafe=unsafe) as asked:
+    with desk(open_for(lake, common.limits, common.run, text), lake, timeout, unsafe=unsafe) as asked:
         if text is not None:
             asked.answer(text, chosen, output)
         elif output is not None:

@@ -30,9 +30,10 @@ _HEADER = re.compile(
 _COUNT = r"\d+[KMGTP]?"
 _NAME = r"anywhere|!?localhost(?:/\d+)?|!?[\w-]+(?:\.[\w-]+)+\.?(?:/\d+)?"
 _ADDRESS = rf"!?(?:[\da-fA-F]*:[\da-fA-F:.]*|[\d.]+)(?:/[\d.a-fA-F:]+)?|{_NAME}"
+_OPTION = "--|-f|!f"
 _ROW = re.compile(
     rf"^[\s#>|+]*?(?:(?P<num>\d+)\s+)?(?:(?P<pkts>{_COUNT})\s+(?P<bytes>{_COUNT})\s+)?(?:(?P<target>[A-Za-z_][^\s]*)\s+)?"
-    rf"(?P<prot>!?[\w-]+)\s+(?:(?P<opt>--|-f|!f)\s+)?(?:(?P<in>!?[\w.*+@-]+)\s+(?P<out>!?[\w.*+@-]+)\s+)?"
+    rf"(?P<prot>!?[\w-]+)\s+(?:(?P<opt>{_OPTION})\s+)?(?:(?P<in>!?[\w.*+@-]+)\s+(?P<out>!?[\w.*+@-]+)\s+)?"
     rf"(?P<src>{_ADDRESS})\s+(?P<dst>{_ADDRESS})(?:\s+(?P<rest>.*))?$"
 )
 LONGEST = 20_000
@@ -216,7 +217,7 @@ class IptablesList:
             return 90 if header else 70
         if header:
             return 72
-        has_options = re.search(r"\s(--|-f|!f)\s", head)
+        has_options = re.search(rf"\s({_OPTION})\s", head)
         return 60 if has_options and any(m["opt"] for line in head.splitlines() if (m := _ROW.match(line))) else 0
 
     def parse(self, source: Source) -> Parsed:
