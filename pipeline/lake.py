@@ -20,7 +20,7 @@ from pipeline.errors import InputError, UsageError
 from pipeline.schema import INPUT_TABLES, SHAPES, TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 _OUTDATED = "was made by a version of hopscope whose tables had other columns"
@@ -99,28 +99,29 @@ class Lake:
                 inside = path.relative_to(self.root / table / _folder(run))
                 link(path, folder / table / inside)
 
-    def readable(self, run: str | None = None) -> dict[str, list[Path]]:
-        """Parquet files by table of one run, or of all that have today's columns.
+    def readable(self, run: str | None = None, tables: Collection[str] = TABLES) -> dict[str, list[Path]]:
+        """Parquet files by table, of all tables or some, and of one run or of all that have today's columns.
 
         Raises:
             InputError: the run was written with other columns.
         """
-        outdated = [m.run for m in self.runs() if run in (None, m.run) and m.shapes != SHAPES]
+        runs = [m for m in self.runs() if run in (None, m.run)]
+        outdated = [m.run for m in runs if m.shapes != SHAPES]
         again = "run the capture again, or `hopscope label --run {}` if only the labels' tables have changed"
         if run in outdated:
             raise _outdated(run, again.format(run))
         for name in outdated:
             warn(f"run {name!r} {_OUTDATED}; it is left out", hint=again.format(name))
-        files = [self.files(m.run) for m in self.runs() if run in (None, m.run) and m.run not in outdated]
-        return {table: [p for one in files for p in one[table]] for table in TABLES}
+        files = [self.files(m.run, tables) for m in runs if m.run not in outdated]
+        return {table: [p for one in files for p in one[table]] for table in tables}
 
-    def files(self, run: str | None = None) -> dict[str, list[Path]]:
-        """Parquet files by table, of one run or of all."""
+    def files(self, run: str | None = None, tables: Collection[str] = TABLES) -> dict[str, list[Path]]:
+        """Parquet files by table, of all tables or some, and of one run or of all."""
         self._finish_commits()
         names = [run] if run else [r.run for r in self.runs()]
         return {
             table: sorted(p for name in names for p in (self.root / table / _folder(name)).rglob("*.parquet"))
-            for table in TABLES
+            for table in tables
         }
 
     @contextmanager

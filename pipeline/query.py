@@ -21,6 +21,7 @@ from pipeline.engines.duckdb import connect, lake_views, literal
 from pipeline.errors import QueryError
 from pipeline.query_errors import unknown_run, what_is_wrong
 from pipeline.questions import create_questions, named_tables
+from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -104,19 +105,19 @@ class Desk:
         return path, more
 
 
-def open_lake(lake: Lake, limits: Limits, run: str | None = None, tables: Collection[str] | None = None) -> Connection:
+def open_lake(lake: Lake, limits: Limits, run: str | None = None, tables: Collection[str] = TABLES) -> Connection:
     """A database with a view for every table, or for those of these names, over one run or over all."""
     con = connect(limits)
     con.execute("SET parquet_metadata_cache = true")  # files of a lake are replaced, never changed
-    lake_views(con, lake.readable(run), only=tables)
+    lake_views(con, lake.readable(run, tables), only=tables)
     return con
 
 
 def open_for(lake: Lake, limits: Limits, run: str | None, sql: str | None) -> Connection:
     """The same with views and macros for frequent questions; for one query only what it names, where that is clear."""
-    tables = None if sql is None else named_tables(sql)
-    con = open_lake(lake, limits, run, tables)
-    if tables is None:
+    named = None if sql is None else named_tables(sql)
+    con = open_lake(lake, limits, run, TABLES if named is None else named)
+    if named is None:
         create_questions(con)
     return con
 

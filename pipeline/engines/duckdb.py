@@ -146,8 +146,8 @@ def create_view(con: Connection, name: str, select: str) -> None:
     con.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {select}")
 
 
-def lake_views(con: Connection, files: dict[str, list[Path]], *, only: Collection[str] | None = None) -> None:
+def lake_views(con: Connection, files: dict[str, list[Path]], *, only: Collection[str] = TABLES) -> None:
     """A view for every table of the schema, or for `only` some, over its files."""
     for name, table in TABLES.items():
-        if only is None or name in only:
+        if name in only:
             create_view(con, name, parquet_select(table, files.get(name, [])))
