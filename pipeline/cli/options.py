@@ -37,6 +37,24 @@ _COMMON = {
     "verbose": (bool, False, ["-v", "--verbose"], "Say more.", None),
     "debug": (bool, False, ["--debug"], "Show a traceback when something fails.", None),
 }
+_ADDED = [
+    inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[
+            kind,
+            typer.Option(
+                *flags,
+                help=text,
+                envvar=variable,
+                autocompletion=run_names if name == "run" else None,
+                rich_help_panel=_PANEL,
+            ),
+        ],
+    )
+    for name, (kind, default, flags, text, variable) in _COMMON.items()
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +75,9 @@ def with_common(verb: Callable[..., None]) -> Callable[..., None]:
         verb(common, **options)
 
     _, *own = inspect.signature(verb, eval_str=True).parameters.values()
-    added = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=default,
-            annotation=Annotated[
-                kind,
-                typer.Option(
-                    *flags,
-                    help=text,
-                    envvar=variable,
-                    autocompletion=run_names if name == "run" else None,
-                    rich_help_panel=_PANEL,
-                ),
-            ],
-        )
-        for name, (kind, default, flags, text, variable) in _COMMON.items()
-    ]
     own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-    wrapper.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {p.name: p.annotation for p in [*own, *added]}
+    wrapper.__signature__ = inspect.Signature([*own, *_ADDED])  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in [*own, *_ADDED]}
     return wrapper
 
 
