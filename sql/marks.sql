@@ -10,11 +10,7 @@ WITH noted AS (
   SELECT
     flow, isn AS tcp_isn, tsval AS tcp_tsval, syn_tsvals, synack_seq, synack_ack, lower_first_seq, lower_first_ack,
     lower_last_seq, lower_last_ack, upper_first_seq, upper_first_ack, upper_last_seq, upper_last_ack,
-    isn IS NOT NULL OR COALESCE(CASE
-      WHEN lower_syns > 0 AND upper_syns = 0 THEN upper_synacks
-      WHEN upper_syns > 0 AND lower_syns = 0 THEN lower_synacks
-      ELSE GREATEST(lower_synacks, upper_synacks)
-    END, 0) = 0 AS is_whole
+    isn IS NOT NULL OR lower_synacks + upper_synacks = 0 AS is_whole
   FROM whole_conversations
   WHERE lower_port IS NOT NULL AND upper_port IS NOT NULL
 ),
