@@ -33,16 +33,27 @@ def plain_rules(whole: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     import polars as pl
 
     found = whole.with_columns(pl.col("text").str.extract_groups(_RULE).struct.unnest())
-    plain = found.filter(pl.col("chain").is_not_null())
-    counters = pl.sum_horizontal(pl.col("packet_count", "byte_count").str.len_bytes() + 2)  # [p:b] and a blank
-    plain = plain.with_columns(
+    plain = found.filter(pl.col("chain").is_not_null()).with_columns(
         pl.col("packet_count", "byte_count").cast(pl.Int64),
-        spec=pl.col("text").str.slice(pl.col("chain").str.len_bytes() + counters + 4),
+        before=pl.sum_horizontal(pl.col("packet_count", "byte_count").str.len_bytes() + 2) + 3,  # [p:b] and -A
+        letters=pl.col("chain").str.len_bytes(),
         is_rule=pl.lit(value=True),
         comment=pl.coalesce("quoted", "word"),
         source=pl.coalesce("source", pl.format("!{}", "outside")),
     )
-    return plain.select(COLUMNS), found.filter(pl.col("chain").is_null()).select(whole.columns)
+    return _cut(plain).select(COLUMNS), found.filter(pl.col("chain").is_null()).select(whole.columns)
+
+
+def _cut(rules: pl.DataFrame) -> pl.DataFrame:
+    """The rules, out of order, their `chain` and `spec` cut out of `text`: the same cut of many texts copies none."""
+    import polars as pl
+
+    text, cuts = pl.col("text").str, rules.partition_by("before", "letters", as_dict=True)
+    cut = [
+        part.with_columns(chain=text.slice(before, letters), spec=text.slice(before + letters + 1))
+        for (before, letters), part in cuts.items()
+    ]
+    return pl.concat([rules.clear().with_columns(spec="chain"), *cut])
 
 
 def plain_chains(whole: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
