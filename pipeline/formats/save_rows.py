@@ -9,7 +9,7 @@ from pipeline.formats.save_plain import COLUMNS
 from pipeline.rules.index import KEY, stretches
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import polars as pl
 
@@ -132,9 +132,7 @@ def placed(pieces: Sequence[pl.DataFrame], sections: Sequence[Section]) -> pl.Da
     guessed = [(i, c, s.table_of(c)) for i, s in enumerate(sections) if not s.table for c in s.chains]
     where = _table(told, "family", "table_name"), _table(guessed, "chain", "guess")
     found = [piece.hstack(_where(piece, *where)) for piece in pieces]
-    numbers = _numbers(found)
-    ends = accumulate(len(piece) for piece in found)
-    numbered = (p.hstack([numbers.slice(end - len(p), len(p))]) for p, end in zip(found, ends, strict=True))
+    numbered = (piece.hstack([n]) for piece, n in zip(found, _numbers(found), strict=True))
     return pl.concat(p.drop("section", "is_rule") for p in numbered)
 
 
@@ -149,19 +147,27 @@ def _where(piece: pl.DataFrame, told: pl.DataFrame, guessed: pl.DataFrame) -> pl
     return keys.select("family", "table_name")
 
 
-def _numbers(pieces: Sequence[pl.DataFrame]) -> pl.Series:
-    """Places in the chains, from 1; 0 for declarations."""
+def _numbers(pieces: Sequence[pl.DataFrame]) -> Iterator[pl.Series]:
+    """For each piece the rows' places in their chains, from 1; 0 for declarations."""
     import polars as pl
 
-    rows = pl.concat(piece.select("is_rule", *KEY) for piece in pieces)
-    found = stretches(rows.filter("is_rule").select(KEY))
-    again = found.select(KEY).is_duplicated()
-    once, several = found.filter(~again), found.filter(again)
-    before = several.select("start", "count", before=(pl.col("count").cum_sum() - pl.col("count")).over(KEY))
-    found = pl.concat([once.select("start", "count", before=pl.lit(0, pl.Int64)), before]).sort("start")
-    first = (pl.col("start") - pl.col("before")).repeat_by("count").explode(empty_as_null=False)
-    numbers = found.select(first).select(pl.int_range(1, pl.len() + 1) - pl.first()).to_series().cast(pl.Int32)
-    return pl.zeros(len(rows), pl.Int32, eager=True).alias("rule_number").scatter(rows["is_rule"].arg_true(), numbers)
+    found = [stretches(piece.filter("is_rule").select(KEY)) for piece in pieces]
+    places, ends = _first_places(pl.concat(found)), accumulate(map(len, found))
+    for piece, part, end in zip(pieces, found, ends, strict=True):
+        mine = places.slice(end - len(part), len(part))
+        numbers = mine.select(pl.int_ranges("first", pl.col("first") + pl.col("count"), dtype=pl.Int32).explode())
+        none = pl.zeros(len(piece), pl.Int32, eager=True).alias("rule_number")
+        yield none.scatter(piece["is_rule"].arg_true(), numbers.to_series())
+
+
+def _first_places(found: pl.DataFrame) -> pl.DataFrame:
+    """Of stretches of rules, how many rules each is, and the place in the chain of its first."""
+    import polars as pl
+
+    again = found["chain"].is_duplicated()  # few are, and only those have rules before them
+    before = found.filter(again).select((pl.col("count").cum_sum() - pl.col("count")).over(KEY) + 1).to_series()
+    first = pl.ones(len(found), pl.Int64, eager=True).alias("first").scatter(again.arg_true(), before)
+    return found.select("count", first)
 
 
 def _table(rows: Sequence[tuple[object, ...]], *names: str) -> pl.DataFrame:

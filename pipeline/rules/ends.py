@@ -9,7 +9,7 @@ from pipeline.rules.outcomes import Continue, Dnat
 from pipeline.rules.steps import ProtocolIs, SetMark, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     import polars as pl
 
@@ -30,6 +30,7 @@ _CHOICE = (
     rf"^-(?:m (?:{_COMMENT} -(?:m {_SHARE} (0\.[0-9]+) -)?|{_SHARE} (0\.[0-9]+) -))?j (?P<end>KUBE-SEP-)[A-Z2-7]+$"
 )
 _PROTOCOLS = {name: frozenset({name}) for name in ("tcp", "udp", "sctp")}
+_PIECE = 1 << 16  # rows read at once: the columns that a text is taken apart into are larger than what is kept
 
 
 @dataclass(slots=True)
@@ -78,26 +79,16 @@ def common(protocols: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
 
 
 class PlainRules:
-    """What stands in kube-proxy's words: choices of endpoints by row, their chains by the row of the last rule."""
+    """What stands in kube-proxy's words: for each row the choice of an endpoint, or the end of an endpoint's chain."""
 
     def __init__(self, rows: pl.DataFrame) -> None:
         """Of the columns `target` and `spec`."""
         import polars as pl
 
-        spec, numbered = pl.col("spec"), rows.select("target", "spec").with_row_index("row")
         self._targets = rows["target"]
-        choice = pl.when(pl.col("target").str.starts_with("KUBE-SEP-")).then(spec).str.extract_groups(_CHOICE).struct
-        read = rows.select(choice.unnest())
-        share = pl.coalesce("1", "2").cast(pl.Float64).fill_null(1.0)
-        self._shares = read.select(pl.when(pl.col("end").is_not_null()).then(share)).to_series()
-        found = numbered.filter(pl.col("target") == "DNAT").select("row", spec.str.extract_groups(_TO).struct.unnest())
-        own = numbered.filter(pl.col("target") == "KUBE-MARK-MASQ")
-        own = own.select(pl.col("row") + 1, spec.str.extract_groups(_OWN).struct.unnest())
-        found = found.select("row", "protocol", pl.col("port").cast(pl.Int32), to=_address(found, 2)).drop_nulls()
-        found = found.join(own.select("row", own=_address(own, 1)), on="row", how="left")
-        self._known: Mapping[int, tuple[str, int, int, int | None]] = dict(
-            zip(found["row"], found[:, 1:].iter_rows(), strict=True)
-        )
+        read = [_read(part) for part in rows.select("target", "spec").iter_slices(_PIECE)]
+        whole = pl.concat(read or [_read(rows.select("target", "spec"))], rechunk=True)
+        self._shares, self._known = whole["share"], whole.select("protocol", "port", "to", "own")
 
     def choices(self, rows: range) -> list[tuple[float | None, str]]:
         """For each rule its share of what comes to it, and the chain it sends that to; None where it is no choice."""
@@ -106,15 +97,41 @@ class PlainRules:
 
     def end(self, rows: Sequence[int]) -> End | None:
         """Where the chain of these rows translates to; None if it is not written in just these words."""
-        known = self._known.get(rows[-1]) if 1 <= len(rows) <= 2 else None
-        if known is None:
+        if not 1 <= len(rows) <= 2:
             return None
-        protocol, port, to, own = known
+        protocol, port, to, _ = self._known.row(rows[-1])
+        if protocol is None or port is None or to is None:
+            return None
         if len(rows) == 1:
             return End(to, port, (rows[0],), (), _PROTOCOLS[protocol])
+        own = self._known.row(rows[0])[-1]
         if own is None or rows[0] != rows[1] - 1:
             return None
         return End(to, port, (rows[1],), ((own, own),), _PROTOCOLS[protocol])
+
+
+def _read(rows: pl.DataFrame) -> pl.DataFrame:
+    """What rows say in kube-proxy's words; NULL where they say it in others."""
+    import polars as pl
+
+    target = pl.col("target")
+    choice = _groups(rows, target.str.starts_with("KUBE-SEP-"), _CHOICE)
+    own = _groups(rows, target == "KUBE-MARK-MASQ", _OWN)
+    to = _groups(rows, target == "DNAT", _TO)
+    share = pl.coalesce("1", "2").cast(pl.Float64).fill_null(1.0)
+    return pl.DataFrame(
+        [
+            *choice.select(share=pl.when(pl.col("end").is_not_null()).then(share)),
+            *to.select(pl.col("protocol").cast(pl.Enum(list(_PROTOCOLS))), pl.col("port").cast(pl.Int32), to=_address(to, 1)),
+            *own.select(own=_address(own, 0)),
+        ]
+    )
+
+
+def _groups(rows: pl.DataFrame, where: pl.Expr, pattern: str) -> pl.DataFrame:
+    import polars as pl
+
+    return rows.select(pl.when(where).then("spec").str.extract_groups(pattern).struct.unnest())
 
 
 def _address(found: pl.DataFrame, at: int) -> pl.Expr:

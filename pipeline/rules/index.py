@@ -15,14 +15,26 @@ if TYPE_CHECKING:
 KEY = ("family", "table_name", "chain")
 
 
+_PIECE = 1 << 15  # rows compared at once: columns in chunks are copied to compare them with themselves
+
+
 def stretches(keys: pl.DataFrame) -> pl.DataFrame:
     """Rows alike that stand together, as rules of one chain do: their keys, where they start, how many they are."""
     import polars as pl
 
-    changes = [column[1:].ne_missing(column[:-1]) for column in keys]  # slices of a column are no copies
-    opens = pl.select(pl.any_horizontal(changes)).to_series()
-    starts = pl.concat([pl.Series([0]), opens.arg_true().cast(pl.Int64) + 1]).head(len(keys))
-    return keys[starts].with_columns(start=starts, count=starts.shift(-1, fill_value=len(keys)) - starts)
+    opens = [_opens(keys, i) for i in range(0, len(keys), _PIECE)] or [pl.Series(dtype=pl.Boolean)]
+    starts = pl.concat(opens).arg_true().cast(pl.Int64)
+    found = pl.concat(keys.slice(i * _PIECE, _PIECE).filter(mask) for i, mask in enumerate(opens))
+    return found.with_columns(start=starts, count=starts.shift(-1, fill_value=len(keys)) - starts)
+
+
+def _opens(keys: pl.DataFrame, at: int) -> pl.Series:
+    """Which of the rows from `at` on differ from the row before."""
+    import polars as pl
+
+    rows = keys.slice(max(at - 1, 0), _PIECE + min(at, 1))
+    differs = pl.select(pl.any_horizontal([column[1:].ne_missing(column[:-1]) for column in rows])).to_series()
+    return differs if at else pl.concat([pl.Series([True]), differs])
 
 
 class Index:
@@ -33,9 +45,9 @@ class Index:
         import polars as pl
 
         whole = range(len(rows))
-        self._rows: Sequence[int] = whole if rows["row"].equals(pl.Series(whole)) else array("I", rows["row"].to_list())
+        self._rows: Sequence[int] = whole if rows["row"].equals(pl.Series(whole)) else array("I", rows["row"])
         found = stretches(rows.select(*KEY, declares=pl.col("rule_number").eq_missing(0)))
-        self._starts, self._counts = array("I", found["start"].to_list()), array("I", found["count"].to_list())
+        self._starts, self._counts = array("I", found["start"]), array("I", found["count"])
         self._chains = defaultdict[tuple[str, str], dict[str, int]](dict)
         self._declared, self._scattered = dict[tuple[str, str], pl.DataFrame](), dict[tuple[str, str, str], list[int]]()
         found = found.select(*KEY, "declares").with_row_index("i")
@@ -46,8 +58,8 @@ class Index:
         """Note the stretches of one table: of columns `chain`, `declares` and `i`, its place among all stretches."""
         self._declared[family, table] = declared = found.filter("declares")
         rules = found.filter(~found["declares"])
-        self._chains[family, table] = dict.fromkeys(declared["chain"].to_list(), -1)
-        self._chains[family, table] |= zip(rules["chain"].to_list(), rules["i"].to_list(), strict=True)
+        self._chains[family, table] = dict.fromkeys(declared["chain"], -1)
+        self._chains[family, table] |= zip(rules["chain"], rules["i"], strict=True)
         for chain, _, i in rules.filter(rules["chain"].is_duplicated()).iter_rows():
             self._scattered.setdefault((family, table, chain), []).append(i)
 
