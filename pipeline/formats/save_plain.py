@@ -23,7 +23,7 @@ _RULE = (
     rf"^(?:{_COUNTERS} )?-A (?P<chain>{_NAME}) "
     rf"(?:! -s (?P<outside>{_ADDRESS}) -|-(?:s (?P<source>{_ADDRESS}) -)?)(?:d (?P<destination>{_ADDRESS}) -)?"
     rf"(?:p (?P<protocol>[a-z0-9]+) -)?(?:m (?:{_COMMENT}|{_MODULE}) -(?:m (?:{_MODULE}) -|-(?:{_OPTION}) -)*)?"
-    r"j (?P<target>[0-9A-Za-z_-]+)(?: --(?:to-destination [0-9a-f.:\[\]]+|reject-with [a-z0-9-]+))?$"
+    r"j (?P<target>[0-9A-Za-z_-]+)(?P<more> --(?:to-destination [0-9a-f.:\[\]]+|reject-with [a-z0-9-]+))?$"
 )
 _CHAIN = rf"^(?::(?P<chain>{_NAME}) (?P<target>[A-Z-]+)(?: {_COUNTERS})?|-N (?P<new>{_NAME}))$"
 
@@ -37,6 +37,7 @@ def plain_rules(whole: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         pl.col("packet_count", "byte_count").cast(pl.Int64),
         before=pl.sum_horizontal(pl.col("packet_count", "byte_count").str.len_bytes() + 2) + 3,  # [p:b] and -A
         letters=pl.col("chain").str.len_bytes(),
+        last=pl.when(pl.col("more").is_null()).then(pl.col("target").str.len_bytes()),
         is_rule=pl.lit(value=True),
         comment=pl.coalesce("quoted", "word"),
         source=pl.coalesce("source", pl.format("!{}", "outside")),
@@ -45,15 +46,14 @@ def plain_rules(whole: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _cut(rules: pl.DataFrame) -> pl.DataFrame:
-    """The rules, out of order, their `chain` and `spec` cut out of `text`: the same cut of many texts copies none."""
+    """The rules, out of order, their names and `spec` cut out of `text`: the same cut of many texts copies none."""
     import polars as pl
 
-    text, cuts = pl.col("text").str, rules.partition_by("before", "letters", as_dict=True)
-    cut = [
-        part.with_columns(chain=text.slice(before, letters), spec=text.slice(before + letters + 1))
-        for (before, letters), part in cuts.items()
-    ]
-    return pl.concat([rules.clear().with_columns(spec="chain"), *cut])
+    text, cut = pl.col("text").str, [rules.clear().with_columns(spec="chain")]
+    for (before, letters, last), part in rules.partition_by("before", "letters", "last", as_dict=True).items():
+        names = {"chain": text.slice(before, letters), "spec": text.slice(before + letters + 1)}
+        cut.append(part.with_columns(**names, target=text.tail(last) if last else "target"))
+    return pl.concat(cut)
 
 
 def plain_chains(whole: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -107,6 +107,7 @@ class PlainRules:
         own = self._known.row(rows[0])[-1]
         if own is None or rows[0] != rows[1] - 1:
             return None
+        own = to if own == to else own  # nearly always: one number less for each endpoint
         return End(to, port, (rows[1],), ((own, own),), _PROTOCOLS[protocol])
 
 
@@ -114,24 +115,34 @@ def _read(rows: pl.DataFrame) -> pl.DataFrame:
     """What rows say in kube-proxy's words; NULL where they say it in others."""
     import polars as pl
 
-    target = pl.col("target")
+    target = rows["target"]
     choice = _groups(rows, target.str.starts_with("KUBE-SEP-"), _CHOICE)
     own = _groups(rows, target == "KUBE-MARK-MASQ", _OWN)
     to = _groups(rows, target == "DNAT", _TO)
-    share = pl.coalesce("1", "2").cast(pl.Float64).fill_null(1.0)
-    return pl.DataFrame(
-        [
-            *choice.select(share=pl.when(pl.col("end").is_not_null()).then(share)),
-            *to.select(pl.col("protocol").cast(pl.Enum(list(_PROTOCOLS))), pl.col("port").cast(pl.Int32), to=_address(to, 1)),
-            *own.select(own=_address(own, 0)),
-        ]
+    share = pl.when(pl.col("end").is_not_null()).then(pl.coalesce("1", "2").cast(pl.Float64).fill_null(1.0))
+    protocol = pl.col("protocol").cast(pl.Enum(list(_PROTOCOLS)))
+    found = (
+        choice.select("row", share=share),
+        to.select("row", protocol, pl.col("port").cast(pl.Int32), to=_address(to, 2)),
+        own.select("row", own=_address(own, 1)),
     )
+    return pl.concat([_spread(part, len(rows)) for part in found], how="horizontal")
 
 
-def _groups(rows: pl.DataFrame, where: pl.Expr, pattern: str) -> pl.DataFrame:
+def _groups(rows: pl.DataFrame, where: pl.Series, pattern: str) -> pl.DataFrame:
+    """What a pattern finds in some rows, each with its number: looking through the others too would take far longer."""
     import polars as pl
 
-    return rows.select(pl.when(where).then("spec").str.extract_groups(pattern).struct.unnest())
+    some = pl.DataFrame([where.arg_true().alias("row"), rows["spec"].filter(where)])
+    return some.select("row", pl.col("spec").str.extract_groups(pattern).struct.unnest())
+
+
+def _spread(found: pl.DataFrame, row_count: int) -> pl.DataFrame:
+    """The columns with each value at its row, NULL at all others."""
+    import polars as pl
+
+    nothing = (pl.repeat(None, row_count, dtype=c.dtype, eager=True).alias(c.name) for c in found[:, 1:])
+    return pl.DataFrame([n.scatter(found["row"], c) for n, c in zip(nothing, found[:, 1:], strict=True)])
 
 
 def _address(found: pl.DataFrame, at: int) -> pl.Expr:

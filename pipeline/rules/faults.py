@@ -36,7 +36,7 @@ def faults(rows: pl.DataFrame) -> list[Fault]:
     import polars as pl
 
     rules = rows.select("chain", "target", "spec", "rule_number").with_row_index("row")
-    rules = rules.filter(pl.col("rule_number") > 0)
+    rules = rules.with_columns(is_rule=pl.col("rule_number") > 0)
     lost = [Fault(name, *_BLURRING[name], row, blurs=True) for row, name in _blurring(rules)]
     lost += [Fault(name, *_LOSSES[name], row) for row, name in _losses(rules)]
     missing = [
@@ -71,9 +71,10 @@ def _blurring(rules: pl.DataFrame) -> Iterable[tuple[int, str]]:
     bare |= spec.str.contains("-m inferred", literal=True)
     bare &= (chain == "KUBE-SERVICES") & pl.col("target").str.contains("^KUBE-(SVC|EXT|FW)-")
     unmarked = (chain == "KUBE-POSTROUTING") & (pl.col("rule_number") == 1) & (spec == "-j RETURN")
-    lost = pl.when(~foreign & (bare | unmarked)).then(pl.lit("lost-matches"))
-    name = pl.when(foreign & chain.str.contains(_FROM_IPTABLES)).then(pl.lit("lossy-view")).otherwise(lost)
-    return rules.select("row", name=name).drop_nulls().unique("name", keep="first", maintain_order=True).iter_rows()
+    lossy, lost = foreign & chain.str.contains(_FROM_IPTABLES), ~foreign & (bare | unmarked)
+    found = rules.select("row", "is_rule", lossy=lossy, lost=lost).filter("is_rule", pl.col("lossy") | pl.col("lost"))
+    name = pl.when("lossy").then(pl.lit("lossy-view")).otherwise(pl.lit("lost-matches"))
+    return found.select("row", name=name).unique("name", keep="first", maintain_order=True).iter_rows()
 
 
 def _losses(rules: pl.DataFrame) -> Iterable[tuple[int, str]]:
@@ -81,25 +82,28 @@ def _losses(rules: pl.DataFrame) -> Iterable[tuple[int, str]]:
     import polars as pl
 
     for mark, name in _LOST.items():
-        yield from ((row, name) for row in rules.filter(pl.col("spec").str.contains(mark, literal=True))["row"].head(1))
+        losing = pl.col("is_rule") & pl.col("spec").str.contains(mark, literal=True)
+        yield from ((row, name) for row in rules.select(pl.col("row").filter(losing).head(1)).to_series())
 
 
 def _missing(rules: pl.DataFrame, shown: pl.Series) -> Iterable[tuple[int, str]]:
     """Where each chain of kube-proxy that is not shown is jumped to first."""
     import polars as pl
 
-    wanted = rules.select("row", "target").filter(pl.col("target").str.contains(_NEEDS_CHAIN))
-    missing = wanted.join(shown.to_frame("target"), on="target", how="anti")
-    return missing.sort("row").unique("target", keep="first", maintain_order=True).iter_rows()
+    target = pl.col("target")
+    missing = pl.col("is_rule") & target.str.contains(_NEEDS_CHAIN) & ~target.is_in(shown.implode())
+    found = rules.select(pl.col("row", "target").filter(missing))
+    return found.unique("target", keep="first", maintain_order=True).iter_rows()
 
 
 def _open_shares(rules: pl.DataFrame) -> Iterable[tuple[int, str]]:
     """Service chains whose last rule takes a share only: the rest of the connections goes nowhere."""
     import polars as pl
 
-    endings = rules.filter(pl.col("chain").str.contains("^KUBE-SV[CL]-")).unique(
-        "chain", keep="last", maintain_order=True
-    )
+    choosing = pl.col("is_rule") & pl.col("chain").str.contains("^KUBE-SV[CL]-")
+    chosen = rules.select(pl.col("row", "chain", "spec").filter(choosing))
+    followed = pl.col("chain").eq_missing(pl.col("chain").shift(-1))  # most are: few are left to compare by name
+    endings = chosen.filter(~followed).unique("chain", keep="last", maintain_order=True)
     return endings.filter(pl.col("spec").str.contains("--probability", literal=True)).select("row", "chain").iter_rows()
 
 

@@ -9,7 +9,6 @@ _TABLES = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50
 _PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
 VIRTUAL_SERVERS = "VIRTUAL-SERVERS"
 _HOOKS = {name: name.lower() for name in ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")}
-BUILTIN_CHAINS = frozenset({*_HOOKS, VIRTUAL_SERVERS})
 _DECLARATION = re.compile(
     r"type (\w+) hook (\w+)(?: device \S+)? priority (-?\w+)(?: ([+-]) (\d+))?(?:; policy (\w+))?"
 )
@@ -22,6 +21,7 @@ _ASSUMED = {
     ("filter", "forward"): ("KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-PROXY-FIREWALL"),
     ("filter", "output"): ("KUBE-SERVICES", "KUBE-PROXY-FIREWALL"),
 }
+ENTERED_CHAINS = frozenset({*_HOOKS, VIRTUAL_SERVERS}.union(*_ASSUMED.values()))
 
 
 @dataclass(frozen=True, slots=True, order=True)

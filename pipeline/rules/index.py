@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections import defaultdict
+from bisect import bisect_left
 from itertools import chain as chained
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     import polars as pl
 
@@ -38,7 +38,10 @@ def _opens(keys: pl.DataFrame, at: int) -> pl.Series:
 
 
 class Index:
-    """The chains of each table: for each the rows that declare it, and those of its rules, in order."""
+    """The chains of each table: for each the rows that declare it, and those of its rules, in order.
+
+    Stretches of rows are found by their chain's hash among sorted ones: a dict of all names is four times as large.
+    """
 
     def __init__(self, rows: pl.DataFrame) -> None:
         """Of columns `row`, those of KEY, and rule_number, which is 0 where a chain is declared."""
@@ -48,43 +51,49 @@ class Index:
         self._rows: Sequence[int] = whole if rows["row"].equals(pl.Series(whole)) else array("I", rows["row"])
         found = stretches(rows.select(*KEY, declares=pl.col("rule_number").eq_missing(0)))
         self._starts, self._counts = array("I", found["start"]), array("I", found["count"])
-        self._chains = defaultdict[tuple[str, str], dict[str, int]](dict)
-        self._declared, self._scattered = dict[tuple[str, str], pl.DataFrame](), dict[tuple[str, str, str], list[int]]()
-        found = found.select(*KEY, "declares").with_row_index("i")
-        for (family, table), part in found.group_by(*KEY[:2], maintain_order=True):
-            self._take(str(family), str(table), part.select("chain", "declares", "i"))
-
-    def _take(self, family: str, table: str, found: pl.DataFrame) -> None:
-        """Note the stretches of one table: of columns `chain`, `declares` and `i`, its place among all stretches."""
-        self._declared[family, table] = declared = found.filter("declares")
-        rules = found.filter(~found["declares"])
-        self._chains[family, table] = dict.fromkeys(declared["chain"], -1)
-        self._chains[family, table] |= zip(rules["chain"], rules["i"], strict=True)
-        for chain, _, i in rules.filter(rules["chain"].is_duplicated()).iter_rows():
-            self._scattered.setdefault((family, table, chain), []).append(i)
+        self._declares, self._names = bytes(found["declares"]), found["chain"].rechunk()
+        self._tables: dict[tuple[str, str], tuple[Sequence[int], Sequence[int]]] = {}
+        found = found.select(*KEY[:2])
+        for family, table in found.unique(maintain_order=True).iter_rows():
+            here = pl.col("family").eq_missing(pl.lit(family)) & pl.col("table_name").eq_missing(pl.lit(table))
+            self._tables[str(family), str(table)] = _by_hash(self._names, found.select(here.arg_true()).to_series())
 
     @property
-    def tables(self) -> Mapping[tuple[str, str], Iterable[str]]:
-        """The names of chains, by family and table."""
-        return self._chains
+    def tables(self) -> Collection[tuple[str, str]]:
+        """Family and name of each table."""
+        return self._tables.keys()
 
     def rules(self, family: str, table: str, chain: str) -> Sequence[int] | None:
         """The rows of a chain's rules; None if the chain is not there."""
-        i = self._chains.get((family, table), {}).get(chain)
-        if i is None:
-            return None
-        if several := self._scattered.get((family, table, chain)):
-            return list(chained.from_iterable(map(self._stretch, several)))
-        return self._stretch(i) if i >= 0 else ()
-
-    def _stretch(self, i: int) -> Sequence[int]:
-        return self._rows[self._starts[i] : self._starts[i] + self._counts[i]]
+        found = self._stretches(family, table, chain)
+        rules = [self._rows_of(i) for i in found if not self._declares[i]]
+        if len(rules) == 1:
+            return rules[0]
+        return list(chained.from_iterable(rules)) if found else None
 
     def declaration(self, family: str, table: str, chain: str) -> int | None:
         """The row that declares a chain, the last one if several do."""
-        import polars as pl
+        declaring = [i for i in self._stretches(family, table, chain) if self._declares[i]]
+        return self._rows_of(declaring[-1])[-1] if declaring else None
 
-        declared = self._declared.get((family, table))
-        if declared is None or (found := declared.filter(pl.col("chain") == chain)).is_empty():
-            return None
-        return self._stretch(found["i"][-1])[-1]
+    def _stretches(self, family: str, table: str, chain: str) -> list[int]:
+        """The numbers of a chain's stretches, in order."""
+        if (family, table) not in self._tables:
+            return []
+        hashes, numbers = self._tables[family, table]
+        first = last = bisect_left(hashes, hash(chain))
+        while last < len(hashes) and hashes[last] == hash(chain):
+            last += 1
+        return [i for i in numbers[first:last] if self._names[i] == chain]
+
+    def _rows_of(self, stretch: int) -> Sequence[int]:
+        return self._rows[self._starts[stretch] : self._starts[stretch] + self._counts[stretch]]
+
+
+def _by_hash(names: pl.Series, numbers: pl.Series) -> tuple[Sequence[int], Sequence[int]]:
+    """The hashes of the names of these numbers, in order, and the numbers in the same order; of equal ones as given."""
+    import numpy as np
+
+    hashes = np.fromiter(map(hash, names.gather(numbers)), np.int64, len(numbers))
+    order = hashes.argsort(kind="stable")
+    return array("q", hashes[order].tobytes()), array("I", numbers.to_numpy()[order].tobytes())

@@ -10,11 +10,10 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.rules import steps as s
-from pipeline.rules.addresses import range_of
 from pipeline.rules.ipsets import membership
 from pipeline.rules.iptables_targets import target
 from pipeline.rules.outcomes import Continue, Jump, Outcome, Rule
-from pipeline.rules.values import PROTOCOLS, address_ranges, dnat, port_ranges, value_and_mask
+from pipeline.rules.values import PROTOCOLS, address_ranges, port_ranges, value_and_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,12 +22,6 @@ if TYPE_CHECKING:
 
 
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"?|(\S+)')
-_PLAIN = re.compile(
-    r"(?:(! )?-s ([\d.]+(?:/\d+)?) )?(?:-d ([\d.]+(?:/\d+)?) )?(?:-p (tcp|udp|sctp) )?"
-    r'(?:-m comment --comment (?:"[^"\\]*"|[^\s"]+) )?(?:-m statistic --mode random --probability ([\d.]+) )?'
-    r"(?:-m (?:tcp|udp|sctp) )?(?:--dport (\d+) )?-j (?:(KUBE-[\w-]+)|DNAT --to-destination ([\d.]+:\d+))$"
-)
-_PROTOCOL_STEPS = {name: s.ProtocolIs(frozenset({name})) for name in ("tcp", "udp", "sctp")}
 
 
 def words(spec: str) -> list[str]:
@@ -42,26 +35,6 @@ def words(spec: str) -> list[str]:
 def compile_rule(row: int, spec: str, ip_set: Sets) -> Rule:
     """One rule, `-s 10.0.0.0/8 -p tcp ... -j TARGET`; `ip_set` gives an ipset by its name."""
     return _Compiler(row, words(spec), ip_set).rule()
-
-
-def plain_rule(row: int, spec: str) -> Rule | None:
-    """A rule in the words that kube-proxy writes by the hundred thousand: the compiler's answer, sooner."""
-    if not (plain := _PLAIN.match(spec)):
-        return None
-    negation, source, destination, protocol, share, port, chain, to = plain.groups()
-    found: list[s.Step] = []
-    if source:
-        test = s.Source((range_of(source),))
-        found.append(s.Not(test) if negation else test)
-    if destination:
-        found.append(s.Destination((range_of(destination),)))
-    if protocol:
-        found.append(_PROTOCOL_STEPS[protocol])
-    if share:
-        found.append(s.Chance(float(share)))
-    if port:
-        found.append(s.Port(((int(port), int(port)),)))
-    return Rule(row, tuple(found), Jump(chain) if chain else dnat(to))
 
 
 class _Compiler:

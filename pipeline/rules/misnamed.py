@@ -18,6 +18,7 @@ _NFT = r"^(?:service|local|external|firewall|endpoint|affinity)-([A-Z2-7]{8})-([
 _WORDS = r"^([a-z0-9-]+/[a-z0-9.-]+)(?::([a-z0-9-]*))?(?: (?:cluster|loadbalancer|external) IP)?$"
 _PROTOCOL = r"(?:^| )-p (\w+)"
 _TO = r"-j DNAT --to-destination ((?:\[[^\]]+\]|[\d.]+):[1-9]\d*)(?: |$)"
+_PIECE = 1 << 14  # rules read at once: what is taken out of them is larger than they are
 
 
 def misnamed(rows: pl.DataFrame) -> list[tuple[int, str]]:
@@ -46,10 +47,19 @@ def _of_iptables(rows: pl.DataFrame) -> Iterable[tuple[int, str, str]]:
 
     if "comment" not in rows.columns:
         return
-    spec, comment, front = pl.col("spec"), pl.col("comment"), pl.col("chain").is_in(_FRONT)
+    front = pl.col("chain").is_in(_FRONT)
     rules = rows.select("row", "rule_number", "chain", "target", "spec", "comment")
     rules = rules.filter((front | (pl.col("target") == "DNAT")) & (pl.col("rule_number") != 0))
-    told = rules.select(
+    for part in rules.iter_slices(_PIECE):
+        yield from _differing(_told(part.rechunk()))  # polars 2.1 joins no texts where a column's first chunk is empty
+
+
+def _told(rules: pl.DataFrame) -> pl.DataFrame:
+    """What rules say of a chain, those that say all of it: whose it is, where it leads, the letters of its name."""
+    import polars as pl
+
+    spec, comment, front = pl.col("spec"), pl.col("comment"), pl.col("chain").is_in(_FRONT)
+    return rules.select(
         "row",
         name=pl.when(front).then("target").otherwise("chain"),
         letters=pl.when(front).then(_part(pl.col("target"), _SERVICE)).otherwise(_part(pl.col("chain"), _ENDPOINT)),
@@ -59,6 +69,9 @@ def _of_iptables(rows: pl.DataFrame) -> Iterable[tuple[int, str, str]]:
         to=pl.when(front).then(pl.lit("")).otherwise(_part(spec, _TO)),
         whole=comment,
     ).drop_nulls()
+
+
+def _differing(told: pl.DataFrame) -> Iterable[tuple[int, str, str]]:
     for row, name, letters, service, port, protocol, to, whole in _unusual(told).iter_rows():
         hashes = endpoint_hashes(service, port, protocol, to) if to else chain_hashes(service, port, protocol)
         if letters not in hashes:

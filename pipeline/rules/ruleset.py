@@ -7,7 +7,7 @@ from copy import copy
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from pipeline.rules import ipsets, iptables, nft
+from pipeline.rules import ipsets, iptables, iptables_plain, nft
 from pipeline.rules.addresses import written
 from pipeline.rules.chains import Chain
 from pipeline.rules.disputes import Dispute, asked, comparable, effect, element_place, lasting
@@ -15,7 +15,7 @@ from pipeline.rules.ends import PlainRules, end_of
 from pipeline.rules.fans import fan_of, plain_fan
 from pipeline.rules.faults import INFERRED_PORTS, faults
 from pipeline.rules.front import Front, Frontend, exact, protocol_of
-from pipeline.rules.hooks import BUILTIN_CHAINS, BaseChain, assumed, builtin, declared
+from pipeline.rules.hooks import ENTERED_CHAINS, BaseChain, assumed, builtin, declared
 from pipeline.rules.index import KEY, Index
 from pipeline.rules.nft_sets import Elements
 from pipeline.rules.outcomes import Obscure
@@ -94,20 +94,20 @@ class RuleSet:
 
     def _hooks(self, family: str) -> dict[str, list[BaseChain]]:
         found: dict[str, list[BaseChain]] = defaultdict(list)
-        for (table_family, table), chains in self._index.tables.items():
-            if table_family in (family, "inet"):
-                for hook, base in self._base_chains(table_family, table, set(chains)):
-                    found[hook].append(base)
+        for known, table in self._index.tables:
+            for hook, base in self._base_chains(known, table) if known in (family, "inet") else ():
+                found[hook].append(base)
         return {hook: sorted(bases) for hook, bases in found.items()}
 
-    def _base_chains(self, family: str, table: str, chains: set[str]) -> Iterable[tuple[str, BaseChain]]:
+    def _base_chains(self, family: str, table: str) -> Iterable[tuple[str, BaseChain]]:
         typed = {chain: spec for f, t, chain, spec in self._typed if (f, t) == (family, table)}
-        for chain in chains & (BUILTIN_CHAINS | typed.keys()):
+        shown = {c for c in ENTERED_CHAINS | typed.keys() if self._index.rules(family, table, c) is not None}
+        for chain in shown:
             row = self._index.declaration(family, table, chain)
             policy = "accept" if row is None else str(self.columns["target"][row] or "accept")
             yield from declared(table, chain, typed.get(chain, "")) or builtin(table, chain, policy)
         if not any(spec.startswith("type ") for spec in typed.values()):
-            yield from assumed(table, chains)
+            yield from assumed(table, shown)
 
     @cached_property
     def _typed(self) -> Sequence[tuple[str, str, str, str]]:
@@ -201,7 +201,7 @@ class RuleSet:
     def _compiled_rules(self, rows: Sequence[int], family: str, table: str) -> list[Rule]:
         specs = self._specs.slice(rows.start, len(rows)) if isinstance(rows, range) else self._specs.gather(list(rows))
         found = zip(rows, specs.to_list(), strict=True)
-        return [iptables.plain_rule(row, spec) or self._compile(row, family, table) for row, spec in found]
+        return [iptables_plain.plain_rule(row, spec) or self._compile(row, family, table) for row, spec in found]
 
     def _compile(self, row: int, family: str, table: str) -> Rule:
         """A rule in the grammar it is written in: iptables' options start with a dash."""
