@@ -26,6 +26,7 @@ _RULE = (
     r"j (?P<target>[0-9A-Za-z_-]+)(?P<more> --(?:to-destination [0-9a-f.:\[\]]+|reject-with [a-z0-9-]+))?$"
 )
 _CHAIN = rf"^(?::(?P<chain>{_NAME}) (?P<target>[A-Z-]+)(?: {_COUNTERS})?|-N (?P<new>{_NAME}))$"
+_MOST_CUTS = 1000  # in a piece of a file; where each line is of other lengths, cutting them one by one takes too long
 
 
 def plain_rules(whole: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -49,8 +50,11 @@ def _cut(rules: pl.DataFrame) -> pl.DataFrame:
     """The rules, out of order, their names and `spec` cut out of `text`: the same cut of many texts copies none."""
     import polars as pl
 
-    text, cut = pl.col("text").str, [rules.clear().with_columns(spec="chain")]
-    for (before, letters, last), part in rules.partition_by("before", "letters", "last", as_dict=True).items():
+    text, lengths = pl.col("text").str, ["before", "letters", "last"]
+    if rules.select(lengths).n_unique() > _MOST_CUTS:
+        return rules.with_columns(spec=text.slice(pl.col("before") + pl.col("letters") + 1))
+    cut = [rules.clear().with_columns(spec="chain")]
+    for (before, letters, last), part in rules.partition_by(lengths, as_dict=True).items():
         names = {"chain": text.slice(before, letters), "spec": text.slice(before + letters + 1)}
         cut.append(part.with_columns(**names, target=text.tail(last) if last else "target"))
     return pl.concat(cut)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.formats import save_plain
 from pipeline.formats import source as source_module
 from pipeline.formats.iptables_save import FORMAT
 from pipeline.formats.source import Source
@@ -112,3 +113,13 @@ def test_it_does_not_matter_where_the_pieces_of_a_file_end(rows, lines, end):
         whole = rows(text)
         patch.setattr(source_module, "_BLOCK", 150)
         assert rows(text) == whole
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(LINES, max_size=25))
+def test_it_does_not_matter_whether_lines_are_cut_one_by_one(rows, lines):
+    text = "\n".join(lines)
+    with pytest.MonkeyPatch.context() as patch:
+        together = rows(text)
+        patch.setattr(save_plain, "_MOST_CUTS", 0)
+        assert rows(text) == together
