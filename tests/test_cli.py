@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -130,3 +132,14 @@ def test_queries_reach_no_file_outside_the_lake(reach, lake):
     done = hopscope("sql", f"SELECT * FROM {reach}", cwd=lake, code=1)
     assert "error: " in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("way", ["argument", "stdin", "file"])
+def test_a_query_that_is_no_utf8_is_refused_as_such(way, lake, tmp_path):
+    text, file = b"SELECT '\xff'", tmp_path / "query.sql"
+    file.write_bytes(text)
+    words = {"argument": [text], "stdin": ["-"], "file": ["-f", file]}[way]
+    command = [sys.executable, "-m", "pipeline", "sql", *words, "--lake", lake / "lake"]
+    done = subprocess.run(command, input=text, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b""), done.stderr
+    assert b"the query is no text in UTF-8" in done.stderr

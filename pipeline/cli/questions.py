@@ -133,11 +133,11 @@ def _query_text(query: str | None, file: Path | None) -> str | None:
     """The query; None where it is to be asked for."""
     if file is not None:
         try:
-            return file.read_text(encoding="utf-8")
+            return file.read_text(encoding="utf-8", errors="surrogateescape")
         except OSError as e:
             raise UsageError(f"cannot be read: {e.strerror}", where=str(file)) from e
     if query == "-" or (query is None and not sys.stdin.isatty()):
-        return sys.stdin.read()
+        return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
     if query is None and not sys.stdout.isatty():
         raise UsageError("no query given", hint='e.g. hopscope sql "SELECT * FROM connections LIMIT 5"')
     return query

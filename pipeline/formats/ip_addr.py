@@ -63,8 +63,9 @@ class IpAddr:
 
 
 def _infos(interface: object) -> list[Any]:
-    """The addresses of an interface; a thing that is no interface stands for itself."""
-    return interface.get("addr_info") or [] if isinstance(interface, dict) else [interface]
+    """The addresses of an interface; what is no interface, or no list of addresses, stands for itself."""
+    infos = interface.get("addr_info") or [] if isinstance(interface, dict) else [interface]
+    return infos if isinstance(infos, list) else [infos]
 
 
 def _rows(interface: Any, info: Any) -> Iterator[Row]:  # noqa: ANN401 - JSON of any shape; the caller catches a wrong one

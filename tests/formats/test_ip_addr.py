@@ -80,7 +80,10 @@ def test_interfaces_without_an_address_are_no_rows(give):
     assert (parsed.row_count, parsed.rejects) == (2, [])
 
 
-@pytest.mark.parametrize("odd", ["a word", {"ifname": "x", "addr_info": [{"local": "10.x.x.x", "prefixlen": 24}]}])
+@pytest.mark.parametrize(
+    "odd",
+    ["a word", {"ifname": "x", "addr_info": 7}, {"ifname": "x", "addr_info": [{"local": "10.x.x.x", "prefixlen": 24}]}],
+)
 def test_what_is_no_address_is_rejected_with_its_line(give, odd):
     parsed = give(odd, interface("eth0", "10.220.1.4/24"))
     assert (parsed.row_count, len(parsed.rejects)) == (4, 1)
