@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from pipeline.bundles import bundle_of, is_archive, needed, node_in, plain_name, unpack
+from pipeline.config import Limits
 from pipeline.errors import InputError, UsageError
 from pipeline.formats import recognise
 from pipeline.formats.base import Finding, Source
@@ -38,6 +42,7 @@ _CONTENT = re.compile(
 
 
 _OF_NO_NODE = ("objects", "requests")
+_ANY = Limits()
 
 
 @dataclass(slots=True)
@@ -65,12 +70,12 @@ def discover(
     nodes: Mapping[str, Sequence[Path]],
     cluster: Sequence[Path],
     fields: Sequence[str] = (),
-    temp_dir: Path | None = None,
+    limits: Limits = _ANY,
     zeros: Mapping[str, str] | None = None,
 ) -> list[Input]:
     """Every file of `capture`, and of the folders or files told explicitly, in order of their names.
 
-    Archives stand for the files in them, which are unpacked into `temp_dir`; streams are copied there.
+    Archives stand for the files in them, which are unpacked where `limits` says; streams are copied there.
 
     A text that nothing knows, but whose lines have as many cells as `fields`, is an export with these. `zeros` has the
     times that relative ones count from, by file.
@@ -79,6 +84,7 @@ def discover(
         InputError: the folder is missing, is a file that is no archive, or has no file in it, or several captures.
         UsageError: `zeros` names a file that is not there.
     """
+    temp_dir = limits.temp_dir
     told = [(node, as_file(p, temp_dir)) for node, paths in sorted(nodes.items()) for p in paths]
     of_nodes = [Source(p, f"{node}:{p.name}", node) for node, path in told for p in _files(path)]
     of_cluster = [Source(p, p.name) for path in cluster for p in _files(as_file(path, temp_dir))]
@@ -91,7 +97,9 @@ def discover(
             where=str(capture),
             hint="put tshark exports and rule dumps in nodes/<node>/, kubectl output in cluster/",
         )
-    inputs = [one for source in sources for one in _look(source, fields, temp_dir, capture)]
+    with ThreadPoolExecutor(limits.threads or os.cpu_count()) as pool:
+        looked = pool.map(partial(_look, fields=fields, temp_dir=temp_dir, capture=capture), sources)
+        inputs = [one for found in looked for one in found]
     _name_nodes(inputs)
     _set_zeros(inputs, zeros or {})
     return _without_copies(inputs)

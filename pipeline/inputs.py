@@ -54,7 +54,7 @@ def look_at(
     con = connect(limits)
     with tempfile.TemporaryDirectory(prefix="hopscope-", dir=limits.temp_dir) as name:
         folder = Path(name)
-        inputs = discover(capture, nodes or {}, cluster, fields, limits.temp_dir, zeros)
+        inputs = discover(capture, nodes or {}, cluster, fields, limits, zeros)
         taken = Ingest(con, folder, fields, _keep(inputs), silent=True, limits=limits)
         taken.take_all(inputs)
         findings = [*taken.findings, *look_over(con, folder)]

@@ -82,7 +82,7 @@ def label_again(lake: Lake, run: str | None, window: Window, limits: Limits) -> 
 
 
 def _inputs(job: Job) -> list[Input]:
-    inputs = discover(job.capture, job.nodes, job.cluster, job.fields, job.limits.temp_dir, job.zeros)
+    inputs = discover(job.capture, job.nodes, job.cluster, job.fields, job.limits, job.zeros)
     if not any(one.form for one in inputs):
         first = next(f for one in inputs for f in one.findings)
         message = f"none of its {len(inputs)} files can be used; {inputs[0].source.name} {first.message}"

@@ -129,7 +129,7 @@ def test_a_whole_capture_can_be_one_archive(tmp_path):
 def test_what_leads_out_of_an_archive_is_left_out_and_told(tmp_path):
     files = {"../outside.txt": b"x", "/absolute.txt": b"x", "a/../../b.txt": b"x", "nodes/a/r": RULES.encode()}
     write(tmp_path / "in", {"x.tar.gz": tarred(files, odd("link"), odd("pipe", tarfile.FIFOTYPE))})
-    inputs = discover(tmp_path / "in", {}, [], temp_dir=tmp_path)
+    inputs = discover(tmp_path / "in", {}, [], limits=Limits(temp_dir=tmp_path))
     assert {one.source.name for one in inputs} == {"x.tar.gz", "x.tar.gz/nodes/a/r"}
     (finding,) = next(one.findings for one in inputs if one.source.name == "x.tar.gz")
     assert finding.message.startswith("5 links, devices or paths")
