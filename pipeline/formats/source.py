@@ -59,6 +59,14 @@ class Piece:
 
         return np.flatnonzero(np.frombuffer(self.data, np.uint8) == ord(char))
 
+    def firsts(self, char: bytes) -> Iterator[int]:
+        """Where a character stands first in each line that has it: an index into `data`."""
+        place = self.data.find(char)
+        while place >= 0:
+            yield place
+            end = self.data.find(b"\n", place)
+            place = self.data.find(char, end) if end >= 0 else -1
+
     @property
     def line_count(self) -> int:
         """How many lines."""
