@@ -9,7 +9,7 @@ from pathlib import Path
 
 DEFAULT_LAKE = Path("lake")
 _SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT])(I?)B\s*", re.IGNORECASE)
-_BESIDE_BYTES = 460_000_000  # Python with its libraries, lines on their way into columns, what DuckDB does not count
+_BESIDE_BYTES = 500_000_000  # Python with its libraries, lines on their way into columns, what DuckDB does not count
 _LEAST_DATABASE_BYTES = 192_000_000  # with less, DuckDB cannot sum up the conversations of a large export
 LEAST_PIECE, _BEST_PIECE = 4 * 1024 * 1024, 32 * 1024 * 1024
 

@@ -49,9 +49,9 @@ def test_four_times_the_packets_need_hardly_more_memory(tmp_path):
     ("told", "database", "piece_mib"),
     [
         (None, None, 32),
-        ("8GB", "7540000KB", 32),
+        ("8GB", "7500000KB", 32),
         ("512MB", "192000KB", 7),
-        ("1GiB", "613741KB", 16),
+        ("1GiB", "573741KB", 16),
         ("80%", "80%", 32),
     ],
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline.engines.duckdb import Connection
 
+_INPUTS = "finding, recognising and hashing inputs"
 _LEAST = 0.005  # of the whole: models below it are shown together
 
 
@@ -54,11 +55,12 @@ class Clock:
 
 
 def _watched() -> Clock:
-    from pipeline import conversations, ingest, label, models, packets, report, run
+    from pipeline import conversations, discover, ingest, label, models, packets, report, run
     from pipeline.engines.delimited import Delimited
 
     clock = Clock()
-    clock.watch(run, "_inputs", "finding, recognising and hashing inputs")
+    clock.watch(run, "_inputs", _INPUTS)
+    clock.watch(discover, "_look", _INPUTS)  # by threads of a pool
     clock.watch(Delimited, "read", "exports: text to typed cells")
     clock.watch(packets.PacketFile, "_undoubted", "exports: rows that need a second look")
     clock.watch(packets.PacketFile, "_careful", "exports: text read in pieces, and lines one by one")
