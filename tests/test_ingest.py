@@ -75,6 +75,27 @@ def test_what_is_no_address_is_rejected_on_the_fast_road_too(tmp_path):
     assert rows(con, "SELECT row_count, kept_count, rejected_count FROM captures") == [(5, 3, 2)]
 
 
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("10.0.0.1,10.0.0.2\t1\t10.0.0.2,10.0.0.3\t80\t1,6\n", 1),  # an ICMP error
+        ("10.0.0.1\t1\t10.0.0.2\t80\t1\n", 1),
+        ("10.0.0.x\t1\t10.0.0.2\t80\t6\n", 0),
+        ("10.0.0.1\t1\t10.0.0.2\n", 0),
+        ("10.0.0.1\t1\r10.0.0.2\t1\t10.0.0.3\n", 0),  # two lines to some, one to others
+    ],
+)
+def test_an_export_may_hold_nothing_that_is_read_at_once(line, kept, tmp_path):
+    con = ingest(tmp_path, {"eth0.tsv": (HEADER + line).encode()})
+    assert rows(con, "SELECT row_count, kept_count, rejected_count FROM captures") == [(1, kept, 1 - kept)]
+
+
+def test_a_line_that_is_no_utf8_and_too_short_is_a_reject_and_nothing_else_is_said(tmp_path, capfd):
+    con = ingest(tmp_path, {"eth0.tsv": HEADER.encode() + ROW.format(1).encode() + b"\xff\xfe\n"})
+    assert rows(con, "SELECT line_number FROM rejects") == [(3,)]
+    assert "Exception" not in capfd.readouterr().err
+
+
 def test_the_classic_five_columns_need_no_header(tmp_path):
     con = ingest(tmp_path, {"capture.tsv": (ROW.format(1) + "\t\t\t\t\n" + ROW.format(2)).encode()})
     assert rows(con, "SELECT line_number, src_ip, protocol, ts_us FROM packets ORDER BY 1") == [

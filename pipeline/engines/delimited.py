@@ -57,12 +57,10 @@ class Delimited:
         """
         short: list[int] = []
         table = self._rows(_cut(piece, left_out), short)
-        if table is None:
-            return None
         numbers = np.delete(np.arange(piece.line_count), np.array(left_out, dtype=np.int64))
-        numbers = np.delete(numbers, np.array(short, dtype=np.int64) - 1)
-        if len(numbers) != table.num_rows:
+        if table is None or len(numbers) - len(short) != table.num_rows:
             return None  # e.g. two kinds of line ends in one file
+        numbers = np.delete(numbers, np.array(short, dtype=np.int64) - 1)
         table, bad = self._tighten(con, table)
         table, no_times = self._times(con, table)
         bad |= no_times
@@ -73,6 +71,8 @@ class Delimited:
 
     def _rows(self, data: bytes, short: list[int]) -> pa.Table | None:
         """Parse as strictly as the lines allow: a column that some line fills otherwise becomes loose."""
+        if not data.isascii():  # pyarrow complains of what is no UTF-8 on stderr
+            data = data.decode("utf-8", "replace").encode()
         while True:
             short.clear()
             loose = frozenset(self.loose)  # another thread may add to it meanwhile
@@ -81,13 +81,9 @@ class Delimited:
             except pa.ArrowInvalid as e:
                 faulty = _FAULTY_COLUMN.search(str(e))
                 name = self.names[int(faulty[1])] if faulty else None
-                clean = data.decode("utf-8", "replace").encode()
-                if clean != data:
-                    data = clean
-                elif name is None or name in loose or self.types[name] in ("VARCHAR", _SECONDS):
+                if name is None or name in loose or self.types[name] in ("VARCHAR", _SECONDS):
                     return None
-                else:
-                    self.loose.add(name)
+                self.loose.add(name)
 
     def _parse(self, data: bytes, short: list[int], loose: frozenset[str]) -> pa.Table:
         """Parse whole; places of lines with another number of cells, from 1, go to `short`."""

@@ -43,7 +43,7 @@ class AzureLb:
                 parsed.row_count += 1
                 try:
                     gathered.put([("load_balancer_rules", _row(rule))])
-                except (AttributeError, KeyError, TypeError, ValueError) as e:
+                except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as e:
                     parsed.rejects.append(Reject(text.line_number(position), f"no rule of a load balancer: {e}", "…"))
         parsed.tables = gathered.frames()
         return parsed
@@ -59,8 +59,9 @@ def _read(text: JsonText, found: list[tuple[int, object]]) -> None:
 
 def _rules(one: object) -> Iterator[Any]:
     """The rules of a load balancer, or the thing itself."""
-    whole = one | (one.get("properties") or {}) if isinstance(one, dict) else {}
-    inside = whole.get("loadBalancingRules")
+    whole = one if isinstance(one, dict) else {}
+    apart = whole.get("properties")
+    inside = (whole | apart if isinstance(apart, dict) else whole).get("loadBalancingRules")
     yield from inside if isinstance(inside, list) else [one]
 
 

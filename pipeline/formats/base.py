@@ -5,6 +5,7 @@ A form is one module in this folder with a module-level `FORMAT`. Nothing else r
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -21,6 +22,9 @@ Severity = Literal["error", "warning", "note"]
 TEXT_LIMIT = 500
 LONGEST_RULE = 1_000_000
 POLARS_TYPES = {"BIGINT": "Int64", "INTEGER": "Int32", "DOUBLE": "Float64", "BOOLEAN": "Boolean", "VARCHAR": "String"}
+_PYTHON_TYPES = {"VARCHAR": str, "BIGINT": int, "INTEGER": int, "BOOLEAN": bool, "DOUBLE": float}
+_INTEGER_LIMITS = {"INTEGER": 2**31, "BIGINT": 2**63}
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,32 @@ def frame(table: str, rows: Iterable[Row]) -> pl.DataFrame:
     rows = list(rows)
     known = {name for row in rows for name in row}
     schema = {c.name: getattr(pl, POLARS_TYPES[c.type]) for c in TABLES[table].columns if c.name in known}
-    return pl.DataFrame(rows, schema=schema)
+    try:
+        return pl.DataFrame(rows, schema=schema)
+    except UnicodeEncodeError:  # JSON can write half a letter
+        return pl.DataFrame([{k: _whole(v) for k, v in row.items()} for row in rows], schema=schema)
+
+
+def checked(table: str, row: Row) -> Row:
+    """The row itself.
+
+    Raises:
+        TypeError: a value is not of its column's type.
+    """
+    for column in TABLES[table].columns:
+        value = row.get(column.name)
+        if value is not None and not _fits(value, column.type):
+            raise TypeError(f"{column.name} is no {column.type}")
+    return row
+
+
+def _fits(value: object, sql_type: str) -> bool:
+    is_small = not isinstance(value, int) or abs(value) < _INTEGER_LIMITS.get(sql_type, 2)
+    return type(value) is _PYTHON_TYPES[sql_type] and is_small
+
+
+def _whole(value: object) -> object:
+    return _HALF.sub("\ufffd", value) if isinstance(value, str) else value
 
 
 def clip(text: str) -> str:
@@ -84,4 +113,4 @@ def clip(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
-__all__ = ["Finding", "Format", "Kind", "Parsed", "Parser", "Reject", "Severity", "Source", "clip", "frame"]
+__all__ = ["Finding", "Format", "Kind", "Parsed", "Parser", "Reject", "Severity", "Source", "checked", "clip", "frame"]

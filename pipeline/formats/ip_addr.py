@@ -6,7 +6,7 @@ import re
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any
 
-from pipeline.formats.base import Parsed, Reject, frame
+from pipeline.formats.base import Parsed, Reject, checked, frame
 from pipeline.formats.json_text import BrokenError, JsonText
 from pipeline.schema import Row
 
@@ -54,7 +54,7 @@ class IpAddr:
             for info in _infos(interface):
                 parsed.row_count += 1
                 try:
-                    rows += list(_rows(interface, info))
+                    rows += [checked("node_addresses", row) for row in _rows(interface, info)]
                 except (KeyError, TypeError, ValueError) as e:
                     reject = Reject(text.line_number(position), f"not an address: {e}", text.line(position))
                     parsed.rejects.append(reject)

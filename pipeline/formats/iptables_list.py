@@ -16,6 +16,7 @@ from pipeline.formats.rules_common import (
     WARNING_MARKS,
     Section,
     command_section,
+    counted,
     rule_findings,
 )
 
@@ -40,7 +41,6 @@ LONGEST = 20_000
 _HIDDEN = '-m hidden --text "interfaces, which a listing without -v leaves out"'
 _BY_RANGE = re.compile(r"^!|/(?!32$|128$)")
 _NUMBERS = {"0": "all", "1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "132": "sctp"}
-_UNITS = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
 _ANY = {"all", "0.0.0.0/0", "::/0", "anywhere", "*", "any"}
 
 
@@ -88,7 +88,7 @@ class _Reader:
         spec = found[4] or ""
         target = re.search(r"(?:^|\s)-[jg] (\S+)", spec)
         columns: Row = {"target": target[1] if target else None, "spec": spec}
-        columns |= {"packet_count": int(found[1]), "byte_count": int(found[2])} if found[1] else {}
+        columns |= {"packet_count": counted(found[1]), "byte_count": counted(found[2])} if found[1] else {}
         self.keep(number, line, found[3], columns)
 
     def keep(self, number: int, line: str, chain: str, columns: Row, *, declares: bool = False) -> None:
@@ -163,8 +163,8 @@ def _columns(found: re.Match[str], chain: str) -> Row:
         "destination": None if destination in _ANY else destination,
         "target": target or None,
         "comment": " ".join(words.comments) or None,
-        "packet_count": _counter(found["pkts"]),
-        "byte_count": _counter(found["bytes"]),
+        "packet_count": counted(found["pkts"]) if found["pkts"] else None,
+        "byte_count": counted(found["bytes"]) if found["bytes"] else None,
         "spec": " ".join(options),
     }
 
@@ -193,12 +193,6 @@ def _address(option: str, value: str) -> list[str]:
         return _plain(option, value)
     side = "source" if option == "-s" else "destination"
     return ["-m hidden --text", quoted(f"{side} {value} is printed as a name")]
-
-
-def _counter(text: str | None) -> int | None:
-    if not text:
-        return None
-    return int(text[:-1]) * _UNITS[text[-1]] if text[-1] in _UNITS else int(text)
 
 
 class IptablesList:

@@ -38,7 +38,7 @@ def parse_objects(found: Iterable[Placed | Reject]) -> Parsed:
             unused[kind] += kind not in KINDS
             newest = max(newest or 0, version) or None
             parsed.taken_us = max(parsed.taken_us or 0, heartbeat) or None
-        except (AttributeError, KeyError, TypeError, ValueError) as e:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as e:
             parsed.rejects.append(Reject(one.line_number, _reason(e), _title(one.value)))
     parsed.tables = {table: _of_listing(rows, newest) for table, rows in gathered.frames().items()}
     parsed.findings = [not_used(f"objects of kind {kind}", n) for kind, n in sorted(unused.items()) if n]

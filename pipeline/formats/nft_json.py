@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Parsed, Reject, clip
+from pipeline.formats.base import Parsed, Reject, checked, clip
 from pipeline.formats.nft_rows import finished, rule_columns
 from pipeline.formats.nft_words import Json, element, statements
 
@@ -39,7 +39,7 @@ class NftJson:
         for number, text, item in _items(whole):
             try:
                 reader.item(number, text, item)
-            except (KeyError, TypeError, IndexError, AttributeError, StopIteration):
+            except (KeyError, TypeError, IndexError, AttributeError, ValueError):
                 reader.rejects.append(Reject(number, "not an object that nft writes", clip(text)))
         return finished(reader.rows, reader.rejects, is_cut=not whole.rstrip().endswith("]}"))
 
@@ -82,7 +82,7 @@ class _Reader:
 
     def keep(self, number: int, text: str, body: Json, chain: str, place: int, **columns: object) -> None:
         row: Row = {"family": body["family"], "table_name": body["table"], "chain": chain, "rule_number": place}
-        self.rows.append(row | {"line_number": number, "text": text, **columns})
+        self.rows.append(checked("rules", row | {"line_number": number, "text": text, **columns}))
 
 
 def _chain(body: Json) -> Row:

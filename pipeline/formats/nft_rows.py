@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Finding, Parsed, frame
 from pipeline.formats.cut_short import marked
-from pipeline.formats.rules_common import fault_findings
+from pipeline.formats.rules_common import counted, fault_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,8 +38,8 @@ def rule_columns(spec: str) -> Row:
         "destination": _negated(found[1], found[2]) if (found := _DESTINATION.search(bare)) else None,
         "target": (target[1] or target[2]) if target else None,
         "comment": comment[1] if comment else None,
-        "packet_count": int(counter[1]) if counter else None,
-        "byte_count": int(counter[2]) if counter else None,
+        "packet_count": counted(counter[1]) if counter else None,
+        "byte_count": counted(counter[2]) if counter else None,
         "spec": spec,
     }
 

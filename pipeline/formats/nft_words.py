@@ -24,7 +24,7 @@ def words(expr: Json) -> str:
     """An expression."""
     if not isinstance(expr, dict):
         return ",".join(map(words, expr)) if isinstance(expr, list) else str(expr)
-    kind, body = next(iter(expr.items()))
+    (kind, body), *_ = expr.items()
     if kind in _OPERATORS:
         return f" {kind} ".join(f"0x{part:08x}" if isinstance(part, int) else words(part) for part in body)
     return _EXPRESSIONS[kind](body) if kind in _EXPRESSIONS else _statement(kind, body)

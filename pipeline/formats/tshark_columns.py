@@ -161,7 +161,7 @@ def _booleans(column: pa.Array) -> np.ndarray:
 
 def _words(numbers: np.ndarray, word: Callable[[int], str]) -> pa.Array:
     """A text for each number, none where it is negative."""
-    places = np.bincount(numbers + 1) > 0
+    places = np.bincount(numbers + 1, minlength=1) > 0
     places[0] = False
     codes = (np.cumsum(places) - 1).astype(np.int32)[numbers + 1]
     texts = pa.array([word(int(n)) for n in np.flatnonzero(places) - 1], pa.string())

@@ -28,11 +28,11 @@ _LINE = re.compile(
 )
 _RELATIVE = re.compile(r"-?\d{1,8}\.\d+s?")
 _PORTS = re.compile(r"(?:\[[^]]*\] ?)*(\d+)(?:\(\w+\))? (?:→|->|>) (\d+)\b")
-_FLAGS = re.compile(r"\[((?:(?:FIN|SYN|RST|PSH|ACK|URG|ECE|CWR)(?:, )?)+)\]")
 _LENGTH = re.compile(r"\bLen=(\d+)\b")
 _METHOD = re.compile(r"(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH) \S")
 _NUMBERS = {"TCP": "6", "UDP": "17", "ICMP": "1", "ICMPv6": "58"}
 _LETTERS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ECE": 64, "CWR": 128}
+_FLAGS = re.compile(r"\[((?:{0})(?:, (?:{0}))*)\]".format("|".join(_LETTERS)))
 _COLUMNS = {
     "time": ("_ws.col.Time", "_ws.col.time", "_ws.col.cls_time"),
     "source": ("_ws.col.Source", "_ws.col.def_src"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from pipeline.config import Limits
 from pipeline.discover import Input
 from pipeline.engines.duckdb import connect
 from pipeline.formats import all_formats, recognise
-from pipeline.formats.base import Source
+from pipeline.formats.base import Source, frame
 from pipeline.ingest import Ingest
 from pipeline.schema import TABLES
 from tests.conftest import lacking
@@ -135,3 +136,40 @@ def test_damage_anywhere_is_rejects_and_never_an_exception(path, tmp_path, start
     assert parsed.row_count >= len(parsed.rejects)
     assert all(r.line_number >= 1 and r.reason for r in parsed.rejects)
     assert parsed.tables.keys() <= TABLES.keys()
+
+
+def objects(path: Path) -> object:
+    """What a file holds, if that is one JSON value."""
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError:
+        return None
+
+
+def exchanged(value: object, place: int, other: object) -> tuple[object, int]:
+    """The value with what is at a place in it exchanged, counted from the outside; and the places that are left."""
+    if not place:
+        return other, -1
+    place -= 1
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        found, place = exchanged(inner, place, other)
+        if place < 0:
+            return (value | {key: found} if isinstance(value, dict) else [*value[:key], found, *value[key + 1 :]]), -1
+    return value, place
+
+
+ODD = (None, 7, -1, 10**30, 1e400, True, "", "x", "\ud800", [], {}, [7], [{}], {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in GOOD if hasattr(FORMS[p.parent.name], "parse") and objects(p) is not None], ids=sample_id
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(1, 400), other=st.sampled_from(ODD))
+def test_values_of_another_type_are_rejects_and_never_an_exception(path, tmp_path, place, other):
+    odd, _ = exchanged(objects(path), place, other)
+    (tmp_path / path.name).write_text(json.dumps(odd))
+    parsed = FORMS[path.parent.name].parse(Source(tmp_path / path.name, path.name, "node-a"))
+    assert parsed.row_count >= len(parsed.rejects)
+    frame("rejects", [{"reason": r.reason, "text": r.text} for r in parsed.rejects])
+    frame("findings", [{"message": f.message} for f in parsed.findings])

@@ -47,12 +47,32 @@ def test_rubbish_is_survived(name, rubbish, tmp_path):
     assert all(r.reason and len(r.text) <= 700 for r in parsed.rejects)
 
 
-@pytest.mark.parametrize("counter", ["2147483648", "18446744073709551615", "9" * 40])
-def test_counters_beyond_an_integer_do_not_lose_the_rule(counter, tmp_path):
+COUNTED = {
+    "iptables_save": "*nat\n:KUBE-SERVICES - [{0}:1]\n[{0}:1] -A KUBE-SERVICES -j RETURN\nCOMMIT\n",
+    "iptables_list": "Chain KUBE-SERVICES (1 references)\npkts bytes target prot opt in out source destination\n"
+    "{0} 1 RETURN all -- * * 0.0.0.0/0 0.0.0.0/0\n",
+    "nft_list": "table ip kube-proxy {{\n\tchain services {{\n\t\tcounter packets {0} bytes 1 return\n\t}}\n}}\n",
+}
+
+
+@pytest.mark.parametrize("counter", ["2147483648", "18446744073709551615", "9" * 40, "9" * 5000])
+@pytest.mark.parametrize("name", COUNTED)
+def test_counters_beyond_an_integer_do_not_lose_the_rule(name, counter, tmp_path):
     path = tmp_path / "rules.txt"
-    path.write_text(f"*nat\n:KUBE-SERVICES - [{counter}:1]\n[{counter}:1] -A KUBE-SERVICES -j RETURN\nCOMMIT\n")
-    rows = FORMS["iptables_save"].parse(Source(path, path.name)).tables["rules"]
-    assert rows["packet_count"].to_list() == [min(int(counter), 2**63 - 1)] * 2
+    path.write_text(COUNTED[name].format(counter))
+    rows = FORMS[name].parse(Source(path, path.name)).tables["rules"]
+    most = min(int(counter[:40]), 2**63 - 1)
+    assert rows["packet_count"].drop_nulls().to_list() == [most] * rows["packet_count"].drop_nulls().len()
+    assert most in rows["packet_count"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "count"), [("12K", 12_000), ("7P", 7 * 10**15), ("999999P", 2**63 - 1), ("0", 0), ("0012", 12)]
+)
+def test_counters_with_units_are_numbers(printed, count, tmp_path):
+    path = tmp_path / "rules.txt"
+    path.write_text(COUNTED["iptables_list"].format(printed))
+    assert count in FORMS["iptables_list"].parse(Source(path, path.name)).tables["rules"]["packet_count"]
 
 
 LINES = {
