@@ -20,6 +20,7 @@ from pipeline.formats import recognise
 from pipeline.formats.base import Source
 from pipeline.formats.tshark_cells import is_true
 from pipeline.formats.tshark_layout import read_layout
+from pipeline.formats.tshark_summary import FORMAT as SUMMARY
 from pipeline.ingest import Ingest
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -366,3 +367,21 @@ def test_without_tshark_a_capture_file_says_what_to_do(take, monkeypatch):
     found = take("pcap/crafted.pcap")
     assert found.findings == ["unreadable-file"]
     assert found.counts == (0, 0)
+
+
+@pytest.mark.parametrize(("printed", "flags"), [("SYN", 2), ("SYN, ACK", 18), ("FIN, PSH, ACK", 25)])
+def test_flags_in_the_info_column_are_numbers(printed, flags, tmp_path):
+    assert summary_flags(printed, tmp_path) == str(flags)
+
+
+@pytest.mark.parametrize("printed", ["FINACK", "SYN, ", "SYN,ACK", ", ACK", ""])
+def test_flags_that_tshark_does_not_write_so_are_none(printed, tmp_path):
+    assert summary_flags(printed, tmp_path) is None
+
+
+def summary_flags(printed: str, folder: Path) -> str | None:
+    """What the packet of a line with these flags has for tcp.flags."""
+    path = folder / "default.txt"
+    path.write_text(f"    1   0.000000 10.0.0.1 → 10.0.0.2 TCP 54 58796 → 80 [{printed}] Seq=0 Win=8192 Len=0\n")
+    (_, row), *_ = SUMMARY.lines(Source(path, path.name))
+    return row.get("tcp.flags")
