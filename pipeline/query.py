@@ -139,8 +139,11 @@ def _let_stand(con: Connection, sql: str) -> None:
     """Let the view `hopscope_answer` stand for what one reading statement gives."""
     from duckdb import StatementType
 
-    if any("\ud800" <= c <= "\udfff" for c in sql):  # bytes that could not be read stand for themselves so
-        raise QueryError("the query is no text in UTF-8", hint="save it as UTF-8, or write the letter as chr(...)")
+    try:
+        sql.encode()
+    except UnicodeEncodeError as e:
+        hint = "save it as UTF-8, or write the letter as chr(...)"
+        raise QueryError("the query is no text in UTF-8", hint=hint) from e
     kinds = [s.type for s in con.extract_statements(sql)]
     if len(kinds) != 1:
         raise QueryError(f"{len(kinds) or 'no'} statements given", hint="give one SELECT at a time")

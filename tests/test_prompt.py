@@ -94,10 +94,8 @@ def test_a_conversation(terminal, tmp_path):
     terminal.type("\x1b[A\x1b[A")
     terminal.until("SELECT lable")
     terminal.type("\x03")
-    terminal.type(
-        "SELECT 'still' || ' there' AS it;\r"
-    )  # its answer is of after the interruption; a prompt may be of before
-    terminal.until("still there")
+    terminal.type("SELECT 'still' || ' there' AS it;\r")
+    terminal.until("still there")  # surely of after the interruption; a prompt may be of before
     terminal.until("hopscope>")
     terminal.type("\x04")
     assert terminal.leave() == 0

@@ -40,7 +40,7 @@ _TABLE_OPTION = re.compile(r"(?:^|\s)(?:-t|--table)[ =]?(\w+)|\s-\w*t (\w+)")
 def counted(text: str) -> int:
     """A counter of a rule as it is printed, with or without a unit; of larger ones the largest there is room for."""
     number = text.rstrip("KMGTP")
-    return min(int(number[:19]) * _UNITS.get(text[len(number) :], 1), _MOST) if len(number) < 20 else _MOST
+    return min(int(number) * _UNITS.get(text[len(number) :], 1), _MOST) if len(number) < 20 else _MOST
 
 
 @dataclass(slots=True)
