@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.formats.tshark_names import FIELD_TYPES
+from pipeline.formats.tshark.field_names import FIELD_TYPES
 
 _SCRIPT = r"""#!/bin/sh
 # Makes what hopscope reads best. Installs nothing, changes nothing; writes into one folder.

@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config import Keep
-from pipeline.discover import discover
-from pipeline.engines.duckdb import connect, literal
 from pipeline.formats import all_formats
-from pipeline.ingest import Ingest
-from pipeline.label import look_over
-from pipeline.repeats import files as files_of
+from pipeline.ingest.discover import discover
+from pipeline.ingest.duplicates import files as files_of
+from pipeline.ingest.reader import Ingest
+from pipeline.labelling.label import look_over
+from pipeline.store.duckdb_engine import connect, literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.config import Limits
-    from pipeline.discover import Input
-    from pipeline.engines.duckdb import Connection
+    from pipeline.ingest.discover import Input
     from pipeline.schema import Row
+    from pipeline.store.duckdb_engine import Connection
 
 _TOLD = ("finding", "severity", "node", "line_number", "message", "remedy")
 _ABOUT = ("file", "kind", "format", "node", "first_us", "last_us", "row_count", "kept_count", "rejected_count")

@@ -22,6 +22,12 @@ def folder(name: str) -> Path:
     raise FileNotFoundError(f"the folder {name}/ did not travel with the package; reinstall hopscope")
 
 
+def models() -> list[Path]:
+    """The SELECTs of sql/ by name: one file per table or step, in the folder of its stage; not the macros."""
+    root = folder("sql")
+    return sorted((p for p in root.rglob("*.sql") if p.parent.name != "macros"), key=lambda p: p.stem)
+
+
 def header(sql: str) -> dict[str, list[str]]:
     """What a file of sql/ says of itself, by word: `-- about: ...`, one line or several."""
     said: dict[str, list[str]] = defaultdict(list)

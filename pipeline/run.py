@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from pipeline import __version__
 from pipeline.config import Keep, Limits, Window
 from pipeline.diagnostics import note
-from pipeline.discover import discover, run_name
-from pipeline.earlier import earlier
-from pipeline.engines.duckdb import workshop
 from pipeline.errors import InputError, UsageError
-from pipeline.ingest import Ingest
-from pipeline.label import label
-from pipeline.lake import Lake, Manifest
+from pipeline.ingest.discover import discover, run_name
+from pipeline.ingest.reader import Ingest
+from pipeline.ingest.reuse import earlier
+from pipeline.labelling.label import label
+from pipeline.store.duckdb_engine import workshop
+from pipeline.store.lake import Lake, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.discover import Input
-    from pipeline.engines.duckdb import Connection
+    from pipeline.ingest.discover import Input
+    from pipeline.store.duckdb_engine import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import bundles, resources
+from pipeline import resources
 from pipeline.config import Limits
-from pipeline.discover import discover, run_name
 from pipeline.errors import InputError
+from pipeline.ingest import archives
+from pipeline.ingest.discover import discover, run_name
 from pipeline.inputs import look_at
 
 SAMPLES = Path(__file__).parent / "formats" / "samples"
@@ -137,7 +138,7 @@ def test_what_leads_out_of_an_archive_is_left_out_and_told(tmp_path):
 
 
 def test_an_archive_that_unpacks_to_far_more_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(bundles, "_FREE_SIZE", 1_000_000)
+    monkeypatch.setattr(archives, "_FREE_SIZE", 1_000_000)
     write(tmp_path, {"x.tar.gz": tarred({"a": b"\0" * 1_000_000, "b": b"\0" * 1_000_000})})
     names = {f.finding for one in discover(tmp_path, {}, []) for f in one.findings}
     assert "refused-archive" in names

@@ -12,8 +12,8 @@ import pytest
 
 from pipeline.capture_kit import script
 from pipeline.config import Limits
-from pipeline.discover import discover
-from pipeline.formats.tshark_names import FIELD_TYPES
+from pipeline.formats.tshark.field_names import FIELD_TYPES
+from pipeline.ingest.discover import discover
 from pipeline.inputs import look_at
 from tests.conftest import lacking
 

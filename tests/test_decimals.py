@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipeline.engines.decimals import microseconds
+from pipeline.ingest.decimals import microseconds
 
 _STRANGE = (None, "", "1790000174:771440000", "1790000174.7714400x0", "1790000174.77144000/", "179000017.4771440000")
 _STRANGE += ("-1790000174.7714400", " 1790000174.771440", "12", "-1.5", ".5", "5.", "1e3", "1.9999999999", "٣.5")

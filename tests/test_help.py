@@ -14,9 +14,9 @@ import typer
 from pipeline import resources
 from pipeline.cli import app
 from pipeline.config import Limits
-from pipeline.engines.duckdb import connect, empty_select, write_parquet
-from pipeline.lake import Lake, Manifest
 from pipeline.schema import TABLES
+from pipeline.store.duckdb_engine import connect, empty_select, write_parquet
+from pipeline.store.lake import Lake, Manifest
 
 VERBS = typer.main.get_command(app).commands
 EXAMPLE = re.compile(r"Example: `hopscope ([^`]+)`")

@@ -16,9 +16,9 @@ from sqlglot import exp
 
 from pipeline import __version__
 from pipeline.formats import all_formats
-from pipeline.models import all_models
 from pipeline.schema import LABELS, TABLES
 from pipeline.schema.findings import FINDINGS
+from pipeline.store.sql_models import all_models
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "pipeline").rglob("*.py"))
@@ -28,7 +28,7 @@ TYPES = {"BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "VARCHAR"}
 # Put together here so that this file does not hold what it looks for.
 MACHINE_PATH = re.compile(r"(?<![\w./])/(?:" + "|".join(("work", "tmp", "root", "home/[a-z]+")) + r")/\w")
 
-FINDING_MAKERS = {"Finding", "_finding", "Fault"}
+FINDING_MAKERS = {"Finding", "declared", "Fault"}
 FINDING_IN_SQL = re.compile(
     r"(?:^SELECT|UNION ALL\s+SELECT)\s+'([a-z-]+)'(?: AS finding)?,\s+(?:'(\w+)'|CASE)", re.MULTILINE
 )
@@ -151,12 +151,14 @@ def findings_made() -> list[tuple[str, str | None, str]]:
     for path in sorted((ROOT / "pipeline").rglob("*.py")):
         place = path.relative_to(ROOT).as_posix()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in FINDING_MAKERS:
+            maker = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+            if maker in FINDING_MAKERS:
                 words = [a.value if isinstance(a, ast.Constant) else None for a in node.args[:2]]
-                severity = None if getattr(node.func, "id", "") == "Fault" else words[1]
+                severity = words[1] if maker == "Finding" else None
                 found += [(words[0], severity, f"{place}:{node.lineno}")] if words and words[0] else []
-    for path in (*sorted((ROOT / "sql").glob("*findings.sql")), ROOT / "sql" / "disagreements.sql"):
-        found += [(*m.groups(), f"sql/{path.name}") for m in FINDING_IN_SQL.finditer(path.read_text(encoding="utf-8"))]
+    for path in sorted((ROOT / "sql" / "findings").glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        found += [(*m.groups(), path.relative_to(ROOT).as_posix()) for m in FINDING_IN_SQL.finditer(text)]
     return found
 
 
@@ -168,7 +170,7 @@ def test_a_finding_that_is_made_is_declared_with_its_severity(name, severity, pl
 
 def test_what_is_declared_is_made_somewhere():
     text = "\n".join(
-        p.read_text(encoding="utf-8") for p in [*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "sql").glob("*.sql")]
+        p.read_text(encoding="utf-8") for p in [*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "sql").rglob("*.sql")]
     )
     assert [name for name in FINDINGS if not re.search(rf"(?<!\n){re.escape(name)}[\"']", text)] == []
 

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from pipeline.config import Limits
-from pipeline.discover import discover
-from pipeline.engines.duckdb import connect
 from pipeline.errors import InputError
-from pipeline.formats.iptables_save import IptablesSave
-from pipeline.ingest import Ingest
+from pipeline.formats.rule_dumps.iptables_save import IptablesSave
+from pipeline.ingest.discover import discover
+from pipeline.ingest.reader import Ingest
+from pipeline.store.duckdb_engine import connect
 
 if TYPE_CHECKING:
     from pathlib import Path

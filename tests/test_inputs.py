@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import resources
+from pipeline.cli.inputs_table import as_text
 from pipeline.config import Limits
 from pipeline.inputs import look_at
-from pipeline.inputs_text import as_text
 
 NAMES = "frame.time_epoch\tframe.interface_name\tip.src\ttcp.srcport\tip.dst\ttcp.dstport\tip.proto"
 RULES = "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-SERVICES - [0:0]\n-A PREROUTING -j KUBE-SERVICES\nCOMMIT\n"

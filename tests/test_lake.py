@@ -17,10 +17,10 @@ import pytest
 from pipeline import resources
 from pipeline.config import Keep, Limits, Window
 from pipeline.errors import InputError
-from pipeline.lake import Lake
-from pipeline.query import open_lake
+from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
 from pipeline.schema import TABLES
+from pipeline.store.lake import Lake
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +84,7 @@ def test_one_more_node_is_the_only_one_read_and_all_is_as_if_made_at_once(captur
     run_whole(job(lake, folder, FRESH), Window())
     shutil.move(away, last)
     read = []
-    monkeypatch.setattr("pipeline.ingest.detail", read.append)
+    monkeypatch.setattr("pipeline.ingest.reader.detail", read.append)
     run_whole(job(lake, folder, FRESH), Window())
     assert [line.split()[1] for line in read if line.startswith("reading") and "eth0" in line] == [
         f"nodes/{last.name}/eth0.tsv.gz"
@@ -99,7 +99,7 @@ def test_a_changed_dump_is_read_again_and_packets_are_not(capture, tmp_path, mon
     dump = min((folder / "nodes").glob("*/iptables-save.txt"))
     dump.write_text(dump.read_text().replace("--probability", "--probability  "))
     read = []
-    monkeypatch.setattr("pipeline.ingest.detail", read.append)
+    monkeypatch.setattr("pipeline.ingest.reader.detail", read.append)
     run_whole(job(lake, folder, "changed"), Window())
     again = [line.split()[1] for line in read if line.startswith("reading")]
     assert str(dump.relative_to(folder)) in again
@@ -111,7 +111,7 @@ def test_other_options_read_all_again(capture, tmp_path, monkeypatch):
     lake = tmp_path / "lake"
     run_whole(job(lake, folder, "o"), Window())
     read = []
-    monkeypatch.setattr("pipeline.ingest.detail", read.append)
+    monkeypatch.setattr("pipeline.ingest.reader.detail", read.append)
     run_whole(Job(folder, Lake(lake), "o", keep_packets=Keep.NONE), Window())
     assert sum("eth0" in line and line.startswith("reading") for line in read) == 2
     assert not Lake(lake).files("o")["packets"]
@@ -141,7 +141,7 @@ def test_a_process_killed_at_any_moment_leaves_what_was_there_and_the_next_one_f
 WRITER = """
 import os, shutil, signal, sys
 from pathlib import Path
-from pipeline.lake import Lake, Manifest
+from pipeline.store.lake import Lake, Manifest
 
 def counted(act):
     def step(*args, **kwargs):

@@ -15,10 +15,10 @@ import pytest
 
 from pipeline.config import Limits
 from pipeline.diagnostics import Progress
-from pipeline.engines.delimited import Delimited
-from pipeline.engines.duckdb import connect
 from pipeline.formats.source import Piece
+from pipeline.ingest.delimited import Delimited
 from pipeline.inputs import look_at
+from pipeline.store.duckdb_engine import connect
 from tests.conftest import lacking
 
 ROOT = Path(__file__).parent.parent

@@ -16,7 +16,7 @@ import time
 import pytest
 
 from pipeline import resources
-from pipeline.lake import Lake, Manifest
+from pipeline.store.lake import Lake, Manifest
 from tests.test_query import ENDLESS
 
 CONTROLS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")

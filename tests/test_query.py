@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import Form, Limits
-from pipeline.engines.duckdb import connect, lake_views
 from pipeline.errors import QueryError
-from pipeline.lake import Lake, Manifest
-from pipeline.query import desk
-from pipeline.questions import all_questions, create_questions, named_tables
+from pipeline.query.macros import all_questions, create_questions, named_tables
+from pipeline.query.session import desk
+from pipeline.store.duckdb_engine import connect, lake_views
+from pipeline.store.lake import Lake, Manifest
 
 GOLDEN = Path(__file__).parent / "golden"
 HARD = """
@@ -220,7 +220,7 @@ def test_a_view_or_macro_says_what_it_is_for_and_stands_in_a_query(question, mac
 
 def test_no_progress_bar_is_among_the_data_of_a_process_without_a_file():
     text = (
-        "from pipeline.config import Limits; from pipeline.engines.duckdb import connect; "
+        "from pipeline.config import Limits; from pipeline.store.duckdb_engine import connect; "
         "print(connect(Limits()).sql('SELECT current_setting($$enable_progress_bar$$)').fetchall())"
     )
     done = subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, text=True)

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Keep, Limits
-from pipeline.discover import discover
-from pipeline.engines.duckdb import connect
-from pipeline.ingest import Ingest
+from pipeline.ingest.discover import discover
+from pipeline.ingest.reader import Ingest
+from pipeline.store.duckdb_engine import connect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,8 +132,8 @@ def test_rotated_files_with_ports_used_again_are_all_used(names, tmp_path):
 
 def test_what_was_left_out_comes_back_when_the_other_export_is_gone(tmp_path):
     from pipeline.config import Window
-    from pipeline.lake import Lake
     from pipeline.run import Job, run_whole
+    from pipeline.store.lake import Lake
 
     home = tmp_path / "capture" / "nodes" / "node-a"
     home.mkdir(parents=True)

@@ -13,11 +13,11 @@ import duckdb
 import pytest
 
 from pipeline.config import Keep, Limits
-from pipeline.conversations import Conversations
-from pipeline.discover import discover
-from pipeline.engines.duckdb import connect
-from pipeline.ingest import Ingest
-from pipeline.side_by_side import Helpers
+from pipeline.ingest.discover import discover
+from pipeline.ingest.flow_builder import Conversations
+from pipeline.ingest.reader import Ingest
+from pipeline.ingest.worker_pool import Helpers
+from pipeline.store.duckdb_engine import connect
 from tests.bench.load import write
 
 if TYPE_CHECKING:

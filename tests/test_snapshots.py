@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from pipeline.config import Limits
-from pipeline.discover import discover
-from pipeline.engines.duckdb import connect
 from pipeline.formats.base import Source
-from pipeline.formats.kubectl_json import FORMAT as KUBECTL
-from pipeline.ingest import Ingest
+from pipeline.formats.kubernetes.kubectl_json import FORMAT as KUBECTL
+from pipeline.ingest.discover import discover
+from pipeline.ingest.reader import Ingest
+from pipeline.store.duckdb_engine import connect
 
 T = "2026-11-22T21:{:02}:00Z"
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.sockets import Numbered
+from pipeline.ingest.socket_numbers import Numbered
 
 SOCKETS = st.tuples(st.sampled_from([None, "10.0.0.1", "10.0.0.2", "fd00::1"]), st.sampled_from([None, 0, 1, 65535]))
 PACKETS = st.tuples(SOCKETS, SOCKETS, st.sampled_from([None, "eth0", "tcp"]), st.sampled_from([None, "tcp", "udp"]))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import stats
+from pipeline.statistics import significance
 
 RUNS = 10_000
 EVEN_7 = np.full((1, 7), 1 / 7)
@@ -24,7 +24,7 @@ def fair(totals: list[int], shares: np.ndarray, runs: int = RUNS, seed: int = 1)
 
 
 def alarms(p_values: np.ndarray) -> float:
-    return float((p_values < stats.ALARM).mean())
+    return float((p_values < significance.ALARM).mean())
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def alarms(p_values: np.ndarray) -> float:
     ids=["7 pods", "7 pods, many", "unequal", "3 nodes", "local policy", "25/25/50"],
 )
 def test_fair_runs_alarm_at_the_promised_rate_where_enough_is_expected(totals: list[int], shares: np.ndarray) -> None:
-    test = stats.fair_test(fair(totals, shares), shares)
+    test = significance.fair_test(fair(totals, shares), shares)
     assert not test.is_drawn
     assert 0.04 <= alarms(test.p_value) <= 0.06
 
@@ -60,21 +60,21 @@ def test_fair_runs_alarm_at_the_promised_rate_where_enough_is_expected(totals: l
     ],
 )
 def test_fair_runs_alarm_no_more_often_where_little_is_expected(totals: list[int], shares: np.ndarray) -> None:
-    assert alarms(stats.fair_test(fair(totals, shares), shares).p_value) <= 0.06
+    assert alarms(significance.fair_test(fair(totals, shares), shares).p_value) <= 0.06
 
 
 @pytest.mark.parametrize(("n_a", "n_b", "k"), [(600, 900, 6), (200, 150, 3), (10_000, 400, 4)])
 def test_two_runs_of_one_process_alarm_at_the_promised_rate(n_a: int, n_b: int, k: int) -> None:
     shares = np.arange(2, k + 2) / np.arange(2, k + 2).sum()
     first, second = fair([n_a], shares[None], seed=1)[:, 0], fair([n_b], shares[None], seed=2)[:, 0]
-    test = stats.same_test(first, second)
+    test = significance.same_test(first, second)
     assert not test.is_drawn
     assert 0.04 <= alarms(test.p_value) <= 0.06
 
 
 def test_two_small_runs_of_one_process_alarm_no_more_often() -> None:
     shares = np.full((1, 5), 0.2)
-    test = stats.same_test(fair([12], shares, 1000, 1)[:, 0], fair([9], shares, 1000, 2)[:, 0])
+    test = significance.same_test(fair([12], shares, 1000, 1)[:, 0], fair([9], shares, 1000, 2)[:, 0])
     assert test.is_drawn
     assert alarms(test.p_value) <= 0.06
 
@@ -82,27 +82,27 @@ def test_two_small_runs_of_one_process_alarm_no_more_often() -> None:
 def test_an_interval_of_a_difference_holds_the_truth_as_often_as_promised() -> None:
     generator = np.random.default_rng(3)
     first, second = generator.binomial(200, 0.1, 1000), generator.binomial(300, 0.16, 1000)
-    found = [stats.difference(a, 200, b, 300) for a, b in zip(first, second, strict=True)]
+    found = [significance.difference(a, 200, b, 300) for a, b in zip(first, second, strict=True)]
     assert 0.93 <= np.mean([d.low <= 0.06 <= d.high for d in found]) <= 0.97
     assert all(d.low <= d.value <= d.high for d in found)
 
 
 def test_the_published_counts_are_uneven_beyond_doubt() -> None:
     counts = np.array([[60.0, 10, 7, 3, 6, 4, 10]])
-    test = stats.fair_test(counts, EVEN_7)
+    test = significance.fair_test(counts, EVEN_7)
     assert float(test.statistic) == pytest.approx(173.7, abs=0.05)
     assert float(test.p_value) == pytest.approx(7.4e-35, rel=0.01)
     assert not test.is_drawn
 
 
 def test_local_policy_is_fair_at_25_25_50() -> None:
-    assert float(stats.fair_test(np.array([[250.0, 250, 0], [0, 0, 500]]), LOCAL).p_value) == 1.0
-    assert float(stats.fair_test(np.array([[333.0, 333, 334]]), np.array([[0.25, 0.25, 0.5]])).p_value) < 1e-20
+    assert float(significance.fair_test(np.array([[250.0, 250, 0], [0, 0, 500]]), LOCAL).p_value) == 1.0
+    assert float(significance.fair_test(np.array([[333.0, 333, 334]]), np.array([[0.25, 0.25, 0.5]])).p_value) < 1e-20
 
 
 def test_chance_alone_gives_the_busiest_of_ten_pods_much_more_than_the_mean() -> None:
-    evenness, most = stats.spreads(np.full((1, 10), 10.0), np.full((1, 10), 0.1))
-    band = stats.bands(np.array([100.0]), np.full((1, 10), 0.1))
+    evenness, most = significance.spreads(np.full((1, 10), 10.0), np.full((1, 10), 0.1))
+    band = significance.bands(np.array([100.0]), np.full((1, 10), 0.1))
     assert (evenness.value, most.value) == (1.0, 1.0)
     assert most.limit == pytest.approx(1.8, abs=0.11)
     assert evenness.limit == pytest.approx(0.855, abs=0.01)
@@ -112,7 +112,7 @@ def test_chance_alone_gives_the_busiest_of_ten_pods_much_more_than_the_mean() ->
 @pytest.mark.parametrize(("totals", "shares"), [([600, 300, 150], CLUSTER), ([500, 250], LOCAL), ([90], UNEQUAL)])
 def test_a_pods_band_holds_it_in_95_of_a_hundred_fair_runs(totals: list[int], shares: np.ndarray) -> None:
     runs = fair(totals, shares)
-    low, high = stats.bands(np.array(totals, float), shares)
+    low, high = significance.bands(np.array(totals, float), shares)
     counts = runs.sum(1)
     held = ((counts >= low) & (counts <= high)).mean(0)
     assert (held >= 0.94).all()
@@ -121,16 +121,16 @@ def test_a_pods_band_holds_it_in_95_of_a_hundred_fair_runs(totals: list[int], sh
 
 def test_the_same_counts_are_judged_the_same_every_time() -> None:
     counts = np.array([[4.0, 0, 1, 0, 0, 0, 2]])
-    first, second = stats.fair_test(counts, EVEN_7), stats.fair_test(counts, EVEN_7)
+    first, second = significance.fair_test(counts, EVEN_7), significance.fair_test(counts, EVEN_7)
     assert first.is_drawn
     assert first == second
 
 
-def attributed(connections: np.ndarray, units: np.ndarray, shares: np.ndarray) -> stats.Part:
-    return stats.attribute(connections, units, shares, stats.fair_test(units, shares))
+def attributed(connections: np.ndarray, units: np.ndarray, shares: np.ndarray) -> significance.Part:
+    return significance.attribute(connections, units, shares, significance.fair_test(units, shares))
 
 
-def excess(part: stats.Part) -> float:
+def excess(part: significance.Part) -> float:
     return part.cause + part.clients
 
 
@@ -152,7 +152,7 @@ def test_clients_of_unequal_weight_are_the_cause(seed: int) -> None:
     units = np.bincount(choices, minlength=6).astype(float)[None]
     observed = np.bincount(choices, weights, minlength=6)[None]
     part = attributed(observed, units, np.full((1, 6), 1 / 6))
-    if float(stats.fair_test(units, np.full((1, 6), 1 / 6)).p_value) >= stats.ALARM:
+    if float(significance.fair_test(units, np.full((1, 6), 1 / 6)).p_value) >= significance.ALARM:
         assert part.clients >= 0.9 * excess(part)
     assert part.clients >= 0.8 * excess(part)
 
@@ -181,41 +181,41 @@ def test_the_parts_add_up(rows: list[list[int]], size: int) -> None:
     connections[0, 0] += 7 * (units[0, 0] > 0)
     shares = np.full(units.shape, 0.25)
     part = attributed(connections, units, shares)
-    assert part.total == pytest.approx(stats.deviance(connections, shares))
+    assert part.total == pytest.approx(significance.deviance(connections, shares))
     assert min(part.cause, part.clients, part.chance) >= -1e-9
 
 
 @given(st.lists(st.integers(0, 40), min_size=3, max_size=6), st.integers(0, 60))
 def test_lost_connections_are_put_where_they_even_out(row: list[int], lost: int) -> None:
     observed, shares = np.array([row], float), np.full((1, len(row)), 1 / len(row))
-    filled = stats.most_even(observed, np.array([float(lost)]), shares)
+    filled = significance.most_even(observed, np.array([float(lost)]), shares)
     assert filled.sum() == pytest.approx(sum(row) + lost)
     assert (filled >= observed - 1e-9).all()
     for place in range(len(row)):
         other = observed.copy()
         other[0, place] += lost
-        assert stats.deviance(filled, shares) <= stats.deviance(other, shares) + 1e-6
+        assert significance.deviance(filled, shares) <= significance.deviance(other, shares) + 1e-6
 
 
 def test_holm_multiplies_and_never_lowers() -> None:
-    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert stats.holm([0.5, 1e-30]) == pytest.approx([0.5, 2e-30])
-    assert stats.holm([]) == []
+    assert significance.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert significance.holm([0.5, 1e-30]) == pytest.approx([0.5, 2e-30])
+    assert significance.holm([]) == []
 
 
 def test_services_of_one_fair_run_alarm_in_five_runs_of_a_hundred() -> None:
-    p_values = stats.fair_test(fair([600], EVEN_7), EVEN_7).p_value.reshape(500, 20)
-    assert np.mean([min(stats.holm(row.tolist())) < stats.ALARM for row in p_values]) <= 0.08
+    p_values = significance.fair_test(fair([600], EVEN_7), EVEN_7).p_value.reshape(500, 20)
+    assert np.mean([min(significance.holm(row.tolist())) < significance.ALARM for row in p_values]) <= 0.08
 
 
 def test_two_levels_asked_at_once_alarm_at_the_promised_rate() -> None:
-    p_values = stats.fair_test(fair([600], EVEN_7), EVEN_7).p_value.reshape(-1, 2)
-    both = np.array([stats.either(a, b) for a, b in p_values.tolist()])
+    p_values = significance.fair_test(fair([600], EVEN_7), EVEN_7).p_value.reshape(-1, 2)
+    both = np.array([significance.either(a, b) for a, b in p_values.tolist()])
     assert 0.04 <= alarms(both) <= 0.06
-    assert stats.either(7e-35, 0.5) == pytest.approx(1.4e-34)
+    assert significance.either(7e-35, 0.5) == pytest.approx(1.4e-34)
 
 
 def test_unequal_clients_count_for_fewer() -> None:
-    assert stats.effective_number(100, 10 * 100) == 10
-    assert stats.effective_number(1000 + 99, 1000**2 + 99) == pytest.approx(1.2, abs=0.01)
-    assert stats.effective_number(0, 0) == 0
+    assert significance.effective_number(100, 10 * 100) == 10
+    assert significance.effective_number(1000 + 99, 1000**2 + 99) == pytest.approx(1.2, abs=0.01)
+    assert significance.effective_number(0, 0) == 0

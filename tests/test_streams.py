@@ -12,8 +12,8 @@ import pytest
 
 from pipeline.cli.options import node_paths, time_zeros
 from pipeline.config import Limits
-from pipeline.discover import discover, run_name
 from pipeline.errors import UsageError
+from pipeline.ingest.discover import discover, run_name
 from pipeline.inputs import look_at
 
 ROOT = Path(__file__).parent.parent

@@ -6,12 +6,12 @@ import sys
 
 import typer
 
-from pipeline.cli import jobs, questions, verdicts
+from pipeline.cli import ci_commands, query_commands, run_commands
 from pipeline.cli.app import app
 from pipeline.diagnostics import TALK, fail
 from pipeline.errors import ExitCode, HopscopeError, UsageError
 
-__all__ = ["app", "jobs", "questions", "run_app", "verdicts"]
+__all__ = ["app", "ci_commands", "query_commands", "run_app", "run_commands"]
 
 
 def run_app() -> int:

@@ -10,15 +10,15 @@ from pipeline.errors import HopscopeError
 
 def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Runs that begin so."""
-    from pipeline.lake import Lake
+    from pipeline.store.lake import Lake
 
     return [m.run for m in Lake(ctx.params.get("lake") or DEFAULT_LAKE).runs() if m.run.startswith(incomplete)]
 
 
 def service_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Services that begin so; none where there is no run yet."""
-    from pipeline.lake import Lake
-    from pipeline.query import open_lake
+    from pipeline.query.session import open_lake
+    from pipeline.store.lake import Lake
 
     lake = Lake(ctx.params.get("lake") or DEFAULT_LAKE)
     try:

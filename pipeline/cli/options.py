@@ -109,7 +109,7 @@ def time_zeros(pairs: list[str]) -> dict[str, str]:
     Raises:
         UsageError: a word is not FILE=TIME.
     """
-    from pipeline.formats.tshark_times import epoch
+    from pipeline.formats.tshark.timestamps import epoch
 
     found = {}
     for pair in pairs:

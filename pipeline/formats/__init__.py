@@ -1,10 +1,10 @@
-"""Input forms, one module each; `all_formats` finds them by looking in this folder."""
+"""Input forms, one module each, in a package per family; `all_formats` finds every module that has a `FORMAT`."""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @cache
 def all_formats() -> tuple[Format, ...]:
     """Every input form, by name."""
-    modules = (import_module(f"{__name__}.{m.name}") for m in iter_modules(__path__))
+    modules = (import_module(m.name) for m in walk_packages(__path__, f"{__name__}."))
     return tuple(sorted((m.FORMAT for m in modules if hasattr(m, "FORMAT")), key=lambda f: f.name))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.formats.base import Parsed, Reject
-from pipeline.formats.gathered import Gathered
-from pipeline.formats.json_text import BrokenError, JsonText
-from pipeline.formats.kube_objects import without_values
+from pipeline.formats.json_stream import BrokenError, JsonText
+from pipeline.formats.kubernetes.objects import without_values
+from pipeline.formats.row_collector import Gathered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from pipeline.formats.source import Reject, Source
 from pipeline.schema import TABLES, Row
+from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,24 +19,12 @@ if TYPE_CHECKING:
     import polars as pl
 
 Kind = Literal["packets", "rules", "objects", "addresses", "translations", "requests"]
-Severity = Literal["error", "warning", "note"]
 TEXT_LIMIT = 500
 LONGEST_RULE = 1_000_000
 POLARS_TYPES = {"BIGINT": "Int64", "INTEGER": "Int32", "DOUBLE": "Float64", "BOOLEAN": "Boolean", "VARCHAR": "String"}
 _PYTHON_TYPES = {"VARCHAR": str, "BIGINT": int, "INTEGER": int, "BOOLEAN": bool, "DOUBLE": float}
 _INTEGER_LIMITS = {"INTEGER": 2**31, "BIGINT": 2**63}
 _HALF = re.compile("[\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something worth knowing about an input: its name, how bad, what, and what to do."""
-
-    finding: str
-    severity: Severity
-    message: str
-    remedy: str
-    line_number: int | None = None
 
 
 @dataclass(slots=True)
@@ -113,4 +102,4 @@ def clip(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
-__all__ = ["Finding", "Format", "Kind", "Parsed", "Parser", "Reject", "Severity", "Source", "checked", "clip", "frame"]
+__all__ = ["Finding", "Format", "Kind", "Parsed", "Parser", "Reject", "Source", "checked", "clip", "frame"]

@@ -7,7 +7,7 @@ from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any
 
 from pipeline.formats.base import Parsed, Reject, checked, frame
-from pipeline.formats.json_text import BrokenError, JsonText
+from pipeline.formats.json_stream import BrokenError, JsonText
 from pipeline.schema import Row
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject, clip, frame
-from pipeline.formats.kube_rows import address
+from pipeline.formats.kubernetes.object_rows import address
 from pipeline.formats.source import NO_END, OpenLine
 from pipeline.schema import Row
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha1
 from typing import TYPE_CHECKING
 
-from pipeline.schema import decisions, inputs, made, objects, verdicts
+from pipeline.schema import decisions, from_sql, inputs, objects, verdicts
 from pipeline.schema.declare import Column, Row, Table
 from pipeline.schema.labels import LABELS
 from pipeline.schema.words import DOUBTS, EVENTS, EVIDENCE, PARTS, REASONS
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 INPUT_TABLES: tuple[str, ...] = tuple(t.name for t in (*inputs.TABLES, *objects.TABLES))
-TABLES: dict[str, Table] = {t.name: t for part in (inputs, objects, decisions, made, verdicts) for t in part.TABLES}
+TABLES: dict[str, Table] = {t.name: t for part in (inputs, objects, decisions, from_sql, verdicts) for t in part.TABLES}
 
 __all__ = [
     "DOUBTS",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from pipeline.schema.declare import Row
 
 
 class Known(NamedTuple):
@@ -69,3 +73,24 @@ zone-assumed | note | Dates that name no time zone are taken for UTC. | Export `
 FINDINGS: dict[str, Known] = {
     name: Known(*rest) for name, *rest in (line.split(" | ") for line in _TEXT.strip().splitlines())
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem of one input or of the whole capture: what is wrong, and what to do."""
+
+    finding: str
+    severity: str
+    message: str
+    remedy: str
+    line_number: int | None = None
+
+    @classmethod
+    def declared(cls, name: str, message: str, remedy: str = "", line_number: int | None = None) -> Self:
+        """A finding with its declared severity, and with its declared remedy unless a more specific one is given."""
+        declaration = FINDINGS[name]
+        return cls(name, declaration.severity, message, remedy or declaration.remedy, line_number)
+
+    def row(self, node: object = None, file: object = None) -> Row:
+        """A row of the table `findings`."""
+        return asdict(self) | {"node": node, "file": file}

@@ -20,6 +20,8 @@ def _label(colour: str, pattern: str, about: str) -> Label:
     return Label(colour, "" if pattern == "solid" else pattern, about)
 
 
-_LINES = resources.header((resources.folder("sql") / "connections.sql").read_text(encoding="utf-8"))["label"]
+_LINES = resources.header((resources.folder("sql") / "connections" / "connections.sql").read_text(encoding="utf-8"))[
+    "label"
+]
 DECLARED: dict[str, Label] = {name: _label(*rest) for name, *rest in (line.split(None, 3) for line in _LINES)}
 LABELS: dict[str, str] = {name: label.about for name, label in DECLARED.items()}

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.formats.tshark_names import TYPES
+from pipeline.formats.tshark.field_names import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 from pipeline.config import Limits
-from pipeline.engines.duckdb import connect, write_parquet
-from pipeline.lake import Lake
-from pipeline.query import open_lake
+from pipeline.query.session import open_lake
+from pipeline.store.duckdb_engine import connect, write_parquet
+from pipeline.store.lake import Lake
 from tests.bench.cost import cost, hopscope, tell
 
 if TYPE_CHECKING:

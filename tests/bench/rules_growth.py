@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.rules import RuleSet
-    from pipeline.rules.front import Frontend
+    from pipeline.rules.dumps.frontends import Frontend
 
 ENDPOINTS = 10
 CLASSES_PER_SERVICE = 10
@@ -28,7 +28,7 @@ CLASSES_PER_SERVICE = 10
 
 def dump(path: Path, services: int) -> None:
     """An iptables-save dump like kube-proxy's."""
-    from pipeline.rules.names import chain_hash, endpoint_hashes
+    from pipeline.rules.dumps.chain_names import chain_hash, endpoint_hashes
 
     chains, rules, front = [], [], []
     for s in range(services):
@@ -84,9 +84,9 @@ def measure(path: Path, nodes: int) -> None:
     """One line of the table, in this process."""
     import polars as pl
 
-    from pipeline.formats.iptables_save import FORMAT
+    from pipeline.formats.rule_dumps.iptables_save import FORMAT
     from pipeline.formats.source import Source
-    from pipeline.rules.nodes import by_node
+    from pipeline.rules.dumps.nodes import by_node
 
     start = time.process_time()
     dump = FORMAT.parse(Source(path, path.name)).tables["rules"]  # once, as a run reads dumps that are equal
@@ -103,9 +103,9 @@ def measure(path: Path, nodes: int) -> None:
 
 def _traced(rules: RuleSet, frontends: Iterable[Frontend]) -> int:
     """Trace classes to every service; how many."""
-    from pipeline.rules.addresses import number
-    from pipeline.rules.state import Scene
-    from pipeline.rules.trace import Tracer
+    from pipeline.rules.model.ip_ranges import number
+    from pipeline.rules.tracing.result import Tracer
+    from pipeline.rules.tracing.state import Scene
 
     outside = [number(f"203.0.113.{i}") for i in range(CLASSES_PER_SERVICE - 3)]
     sources = sorted([*outside, *(number(f"10.100.0.{i}") for i in range(1, 4))])

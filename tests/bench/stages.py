@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pipeline.engines.duckdb import Connection
+    from pipeline.store.duckdb_engine import Connection
 
 _INPUTS = "finding, recognising and hashing inputs"
 _LEAST = 0.005  # of the whole: models below it are shown together
@@ -55,27 +55,31 @@ class Clock:
 
 
 def _watched() -> Clock:
-    from pipeline import conversations, discover, ingest, label, models, packets, report, run
-    from pipeline.engines.delimited import Delimited
+    from pipeline import run
+    from pipeline.ingest import discover, flow_builder, packet_reader, reader
+    from pipeline.ingest.delimited import Delimited
+    from pipeline.labelling import label
+    from pipeline.report import page
+    from pipeline.store import sql_models
 
     clock = Clock()
     clock.watch(run, "_inputs", _INPUTS)
     clock.watch(discover, "_look", _INPUTS)  # by threads of a pool
     clock.watch(Delimited, "read", "exports: text to typed cells")
-    clock.watch(packets.PacketFile, "_undoubted", "exports: rows that need a second look")
-    clock.watch(packets.PacketFile, "_careful", "exports: text read in pieces, and lines one by one")
-    clock.watch(packets, "packets", "exports: cells to columns of packets")
-    clock.watch(conversations.Conversations, "_keep", "exports: writing packets")
-    clock.watch(conversations.Conversations, "_sum_up", "exports: packets to halves of conversations")
-    clock.watch(conversations.Conversations, "finish", "exports: halves to conversations, written")
-    clock.watch(ingest.Ingest, "_parsed", "dumps and objects")
+    clock.watch(packet_reader.PacketFile, "_undoubted", "exports: rows that need a second look")
+    clock.watch(packet_reader.PacketFile, "_careful", "exports: text read in pieces, and lines one by one")
+    clock.watch(packet_reader, "packets", "exports: cells to columns of packets")
+    clock.watch(flow_builder.Conversations, "_keep", "exports: writing packets")
+    clock.watch(flow_builder.Conversations, "_sum_up", "exports: packets to halves of conversations")
+    clock.watch(flow_builder.Conversations, "finish", "exports: halves to conversations, written")
+    clock.watch(reader.Ingest, "_parsed", "dumps and objects")
     clock.watch(label, "_rule_sets", "compiling rules")
     clock.watch(label, "_decide", "tracing rules")
     clock.watch(label, "judge", "statistics")
-    clock.watch(report, "write_report", "report")
-    _Builder.build = staticmethod(models.build)
+    clock.watch(page, "write_report", "report")
+    _Builder.build = staticmethod(sql_models.build)
     clock.watch(_Builder, "build", lambda _, names, __: f"sql/{names[0]}.sql")
-    models.build = _one_by_one
+    sql_models.build = _one_by_one
     return clock
 
 
@@ -86,23 +90,24 @@ class _Builder:
 
 
 def _one_by_one(con: Connection, wanted: Iterable[str], folder: Path) -> None:
-    from pipeline import models
+    from pipeline.store import sql_models
 
-    for model in models.in_order(wanted):
+    for model in sql_models.in_order(wanted):
         _Builder.build(con, [model.name], folder)
 
 
 def main(capture: Path, lake: Path) -> None:
     """Run a capture and print where the time went."""
-    from pipeline import report, run
+    from pipeline import run
     from pipeline.config import Limits, Window
-    from pipeline.lake import Lake
-    from pipeline.query import open_lake
+    from pipeline.query.session import open_lake
+    from pipeline.report import page
+    from pipeline.store.lake import Lake
 
     clock, limits = _watched(), Limits(threads=1)
     done = run.run_whole(run.Job(capture, Lake(lake), limits=limits), Window())
     con = open_lake(Lake(lake), limits, done.run)
-    report.write_report(con, done.run, lake / "report.html")
+    page.write_report(con, done.run, lake / "page.html")
     con.close()
     whole = time.process_time()
     small = {n: s for n, s in clock.seconds.items() if n.startswith("sql/") and s < whole * _LEAST}

@@ -11,7 +11,7 @@ import typer
 
 from pipeline.cli import app
 from pipeline.errors import ExitCode
-from pipeline.questions import all_questions
+from pipeline.query.macros import all_questions
 from pipeline.schema import DOUBTS, EVENTS, EVIDENCE, LABELS, PARTS, REASONS, TABLES
 from pipeline.schema.findings import FINDINGS
 from tests.docs.pages import ROOT

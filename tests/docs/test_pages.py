@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pipeline.formats.tshark_names import FIELD_TYPES
+from pipeline.formats.tshark.field_names import FIELD_TYPES
 from tests.docs.made import MADE
 from tests.docs.pages import FENCE, KINDS, PAGES, ROOT, agrees, anew, blocks, name, steps
 from tests.docs.runner import Place, hopscope_commands, played, read_sh

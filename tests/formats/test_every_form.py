@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Limits
-from pipeline.discover import Input
-from pipeline.engines.duckdb import connect
 from pipeline.formats import all_formats, recognise
 from pipeline.formats.base import Source, frame
-from pipeline.ingest import Ingest
+from pipeline.ingest.discover import Input
+from pipeline.ingest.reader import Ingest
 from pipeline.schema import TABLES
+from pipeline.store.duckdb_engine import connect
 from tests.conftest import lacking
 
 SAMPLES = Path(__file__).parent / "samples"

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.formats import save_plain
 from pipeline.formats import source as source_module
-from pipeline.formats.iptables_save import FORMAT
+from pipeline.formats.rule_dumps import iptables_save_fast
+from pipeline.formats.rule_dumps.iptables_save import FORMAT
 from pipeline.formats.source import Source
-from pipeline.rules.iptables import words
+from pipeline.rules.grammar.iptables import words
 
 OPTIONS = {"-p": "protocol", "-s": "source", "--src-range": "source", "-d": "destination", "-j": "target"}
 OPTIONS |= {"-g": "target", "--comment": "comment"}
@@ -121,5 +121,5 @@ def test_it_does_not_matter_whether_lines_are_cut_one_by_one(rows, lines):
     text = "\n".join(lines)
     with pytest.MonkeyPatch.context() as patch:
         together = rows(text)
-        patch.setattr(save_plain, "_MOST_CUTS", 0)
+        patch.setattr(iptables_save_fast, "_MOST_CUTS", 0)
         assert rows(text) == together

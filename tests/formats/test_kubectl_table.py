@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.formats.base import Parsed, Source
-from pipeline.formats.kubectl_table import FORMAT
+from pipeline.formats.kubernetes.kubectl_table import FORMAT
 
 SAMPLES = Path(__file__).parent / "samples" / "kubectl-table"
 

@@ -11,7 +11,7 @@ import pytest
 from pipeline.formats.source import Source
 
 FORMS = {
-    name: import_module(f"pipeline.formats.{name}").FORMAT
+    name: import_module(f"pipeline.formats.rule_dumps.{name}").FORMAT
     for name in ("iptables_save", "iptables_list", "nft_list", "nft_json", "ipvsadm", "ipset")
 }
 HEADS = {

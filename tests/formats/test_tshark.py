@@ -14,14 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Limits
-from pipeline.discover import Input
-from pipeline.engines.duckdb import connect
 from pipeline.formats import recognise
 from pipeline.formats.base import Source
-from pipeline.formats.tshark_cells import is_true
-from pipeline.formats.tshark_layout import read_layout
-from pipeline.formats.tshark_summary import FORMAT as SUMMARY
-from pipeline.ingest import Ingest
+from pipeline.formats.tshark.layout import read_layout
+from pipeline.formats.tshark.packet_row import is_true
+from pipeline.formats.tshark.summary_export import FORMAT as SUMMARY
+from pipeline.ingest.discover import Input
+from pipeline.ingest.reader import Ingest
+from pipeline.store.duckdb_engine import connect
 
 SAMPLES = Path(__file__).parent / "samples"
 SOCKETS = "src_ip, src_port, dst_ip, dst_port, protocol"

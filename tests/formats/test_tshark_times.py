@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.formats.base import Finding, Source
-from pipeline.formats.tshark_ek import FORMAT as EK
-from pipeline.formats.tshark_fields import FORMAT as FIELDS
-from pipeline.formats.tshark_layout import read_layout
-from pipeline.formats.tshark_summary import FORMAT as SUMMARY
-from pipeline.formats.tshark_times import UnclearTimeError, epoch, later
+from pipeline.formats.tshark.ek_export import FORMAT as EK
+from pipeline.formats.tshark.fields_export import FORMAT as FIELDS
+from pipeline.formats.tshark.layout import read_layout
+from pipeline.formats.tshark.summary_export import FORMAT as SUMMARY
+from pipeline.formats.tshark.timestamps import UnclearTimeError, epoch, later
 from tests.conftest import lacking
 
 CAPTURE = Path(__file__).parent / "samples" / "pcap" / "crafted.pcap"
@@ -62,7 +62,7 @@ def test_a_relative_time_is_added_without_a_loss(zero, relative):
 
 
 def test_no_name_of_a_zone_that_is_known_has_meant_two_offsets():
-    from pipeline.formats.tshark_times import _ZONES
+    from pipeline.formats.tshark.timestamps import _ZONES
 
     if not (names := available_timezones()):
         lacking("no time zone database")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline import models
 from pipeline.config import Limits
-from pipeline.engines.duckdb import connect
 from pipeline.schema import TABLES
+from pipeline.store import sql_models
+from pipeline.store.duckdb_engine import connect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ def built(model: str, given: Mapping[str, Sequence[Row]]) -> list[Row]:
     import polars as pl
 
     con = connect(Limits())
-    every = {name: m for name, m in models.all_models().items() if m.stage != "ingest"}
+    every = {name: m for name, m in sql_models.all_models().items() if m.stage != "ingest"}
     wanted, waiting = set[str](), [model]
     while waiting:
         name = waiting.pop()
@@ -40,7 +40,7 @@ def built(model: str, given: Mapping[str, Sequence[Row]]) -> list[Row]:
             con.execute(
                 f"INSERT INTO {name} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
             )
-    for one in models.in_order([model]):
+    for one in sql_models.in_order([model]):
         if one.name in wanted:
             con.execute(f"CREATE TABLE {one.name} AS {one.sql}")
     return con.sql(f"FROM {model} ORDER BY ALL").to_dicts()
@@ -51,8 +51,8 @@ def called(rows: Sequence[Row]) -> dict[str, Sequence[Row]]:
     calls = [{word: row.get(word) for word in _CALL} for row in rows]
     numbers = [calls.index(call) for call in calls]
     return {
-        "legs": [row | {"call": number} for row, number in zip(rows, numbers, strict=True)],
-        "roles": [calls[number] | {"call": number} for number in sorted(set(numbers))],
+        "legs": [row | {"client_socket": number} for row, number in zip(rows, numbers, strict=True)],
+        "client_socket_context": [calls[number] | {"client_socket": number} for number in sorted(set(numbers))],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.addresses import AddressBook
+from pipeline.labelling.address_book import AddressBook
 
 
 def row(node: str, cidr: str, kind: str = "interface") -> dict[str, object]:

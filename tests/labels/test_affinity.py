@@ -7,7 +7,7 @@ import pytest
 from tests.labels.database import Row, built
 
 S = 1_000_000
-CLOCKS = {"clocks": [{"node": "z", "ahead_us": 0}]}
+CLOCKS = {"clock_corrections": [{"node": "z", "ahead_us": 0}]}
 OLD, NEW = "10.1.0.1", "10.1.0.2"
 
 
@@ -34,8 +34,14 @@ def sliced(ip: str, *, ready: bool = True) -> Row:
 def judged(*outcomes: Row, **tables: object) -> list[tuple[object, object]]:
     """Affinity and its reason of the client `x`, in order."""
     rows = built(
-        "affinities",
-        {"decisions": [ruled(OLD), ruled(NEW)], "outcomes": outcomes, "beginnings": [{"node": "z"}], **CLOCKS} | tables,
+        "affinity_results",
+        {
+            "decisions": [ruled(OLD), ruled(NEW)],
+            "connection_outcomes": outcomes,
+            "late_captures": [{"node": "z"}],
+            **CLOCKS,
+        }
+        | tables,
     )
     return [(r["affinity"], r["affinity_reason"]) for r in rows if "-x-" in str(r["connection_id"])]
 
@@ -169,7 +175,14 @@ VISITS = [went(1, "x", OLD), went(2, "c0", OLD), went(3, "x", OLD)]
         (["c1"], [RULE, RULE | {"chain": "KUBE-SEP-P"}], [("first", None), ("pinned", None)]),
         (["c1", *(f"d{i}" for i in range(99))], [RULE], [("first", None), ("pinned", None)]),
     ],
-    ids=["agrees", "from before", "agrees though c0 is gone", "forgotten", "endpoint of two lists", "full list"],
+    ids=[
+        "agrees",
+        "from before",
+        "agrees though c0 is gone",
+        "recent_list_conflicts",
+        "endpoint of two lists",
+        "full list",
+    ],
 )
 def test_a_list_that_does_not_remember_a_client_contradicts_the_packets(clients, rules, expected):
     visits = [*VISITS, went(4, "c1", OLD)]

@@ -24,11 +24,11 @@ def counts(requests: list[Row], seen: tuple[int, ...] = (), in_captures: int | N
     given = {
         "captures": FILES,
         "client_requests": requests,
-        "sightings": [ends | {"src_port": p} for p in seen]
+        "directed_flows": [ends | {"src_port": p} for p in seen]
         or [{"src_ip": "9.9.9.9", **dict.fromkeys(("src_port", "dst_port"), 1), "dst_ip": "9"}],
         "connections": [{"connection_id": "x", "service": "n/s", "request_count": in_captures}],
     }
-    return [(r["request_count"], r["captured_count"]) for r in built("client_counts", given)]
+    return [(r["request_count"], r["captured_count"]) for r in built("client_request_counts", given)]
 
 
 def test_ports_that_no_capture_has_were_not_captured():

@@ -31,7 +31,7 @@ def seen_on_two(offsets: list[int], *, there: int = 100, back: int = 300, noise:
 
 
 def apart(rows: list[Row]) -> Row:
-    [pair] = built("clock_offsets", {"sightings": rows})
+    [pair] = built("clock_offsets", {"directed_flows": rows})
     return pair
 
 
@@ -44,7 +44,7 @@ def test_the_offset_is_wrong_by_at_most_half_the_round_trip():
             r | {"node": f"{r['node']}{n}", "src_ip": f"c{n}"}
             for r in seen_on_two([offset] * count, there=there, back=back)
         ]
-    pairs = built("clock_offsets", {"sightings": rows})
+    pairs = built("clock_offsets", {"directed_flows": rows})
     assert len(pairs) == len(truths)
     for pair in pairs:
         offset, round_trip, count = truths[pair["node"]]
@@ -72,7 +72,7 @@ def test_without_timestamps_the_syn_s_number_or_the_ip_id_tells_the_packet():
 @pytest.mark.parametrize("other", [{"src_port": 999}, {"tcp_tsval": 999}, {"dst_ip": "q"}, {"start_us": None}])
 def test_another_packet_tells_nothing(other):
     first, second = seen_on_two([S])
-    assert built("clock_offsets", {"sightings": [first, second | other]}) == []
+    assert built("clock_offsets", {"directed_flows": [first, second | other]}) == []
 
 
 def test_one_request_and_one_answer_of_udp_are_there_and_back():
@@ -86,12 +86,14 @@ def offset(node: str, other: str, seconds: float, spread: int = 0) -> Row:
 
 
 def test_all_clocks_are_held_against_the_one_in_the_middle():
-    rows = built("clocks", {"clock_offsets": [offset("a", "b", 2), offset("a", "c", -1.3), offset("b", "c", -3.3)]})
+    rows = built(
+        "clock_corrections", {"clock_offsets": [offset("a", "b", 2), offset("a", "c", -1.3), offset("b", "c", -3.3)]}
+    )
     assert {r["node"]: r["ahead_us"] for r in rows} == {"a": 0, "b": 2 * S, "c": -1_300_000}
 
 
 def findings(*pairs: Row) -> list[tuple[object, object]]:
-    rows = built("capture_findings", {"clock_offsets": pairs, "capture_losses": [NO_LOSS]})
+    rows = built("capture_findings", {"clock_offsets": pairs, "handshake_loss": [NO_LOSS]})
     return [(r["node"], r["message"]) for r in rows if r["finding"].startswith("clock")]
 
 
@@ -107,7 +109,7 @@ def test_clocks_apart_are_reported_once_a_node():
 
 def test_a_clock_set_meanwhile_is_compared_with_none():
     pairs = offset("a", "b", 2, spread=7 * S), offset("a", "c", 0), offset("b", "c", 2, spread=7 * S)
-    assert {r["node"] for r in built("clocks", {"clock_offsets": pairs})} == {"a", "c"}
+    assert {r["node"] for r in built("clock_corrections", {"clock_offsets": pairs})} == {"a", "c"}
     assert findings(*pairs) == [
         ("b", "the clock of b moved by 7.0 s or more against those of other nodes while packets were captured")
     ]
@@ -120,7 +122,7 @@ def test_what_began_at_once_is_in_one_bucket_though_clocks_are_apart(mart):
     given = {
         "connections": [{k: r[k] for k in ("connection_id", "start_us")} | SERVED for r in began],
         "captures": [{"capture_id": r["connection_id"], "node": r["node"]} for r in began],
-        "clocks": [{"node": n, "ahead_us": late} for n, late in ahead.items()],
+        "clock_corrections": [{"node": n, "ahead_us": late} for n, late in ahead.items()],
     }
     assert [(r["bucket_us"], r["connection_count"]) for r in built(mart, given)] == [(1000 * S, 3)]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pipeline.config import Limits, Window
-from pipeline.lake import Lake
-from pipeline.query import open_lake
+from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
+from pipeline.store.lake import Lake
 from tests.labels.database import Row, built, called
 from tests.labels.synthetic import Traffic
 from tests.labels.synthetic_cluster import BEGIN, Cluster, Service, nodes, pod
@@ -15,7 +15,7 @@ SOCKETS = {"node": "a", "protocol": "tcp", "src_ip": "c", "src_port": 5, "dst_ip
 LEG = SOCKETS | {
     "flow": "f-1",
     "leg": "ingress",
-    "is_own": True,
+    "is_on_ingress_node": True,
     "start_us": 10 * S,
     "end_us": 11 * S,
 }
@@ -27,7 +27,7 @@ def entry(pod_ip: str, second: int | None = 10, event: str | None = "NEW") -> Ro
 
 
 def told(*entries: Row) -> list[tuple[object, object]]:
-    rows = built("translations", called([LEG]) | {"conntrack": entries, "anchors": called([LEG])["legs"]})
+    rows = built("conntrack_nat", called([LEG]) | {"conntrack": entries, "connection_anchors": called([LEG])["legs"]})
     return [(r["pod_ip"], r["is_timed"]) for r in rows]
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from pipeline.config import Limits, Window
-from pipeline.explain import explain
-from pipeline.lake import Lake
-from pipeline.query import open_lake
+from pipeline.query.explain import explain
+from pipeline.query.explain_text import render_text
+from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
-from pipeline.story import render_text
+from pipeline.store.lake import Lake
 from tests.labels.synthetic import Traffic
 from tests.labels.synthetic_cluster import Cluster, Service, nodes, pod
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.config import Limits, Window
-from pipeline.lake import Lake
-from pipeline.query import open_lake
+from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
+from pipeline.store.lake import Lake
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ def followed(**dumps: str) -> set[str]:
         for name, chains in dumps.items()
         for chain in chains.split()
     ]
-    return {r["capture_id"] for r in built("followed_rules", {"captures": captures, "rules": rules})}
+    return {r["capture_id"] for r in built("rules_in_use", {"captures": captures, "rules": rules})}
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def conversation(flow: str, isn: int | None, synacks: int) -> Row:
 @pytest.mark.parametrize(("isn", "synacks", "expected"), [(1, 1, 5), (1, 0, 5), (None, 0, 4), (None, 2, 2)])
 def test_where_only_answers_were_seen_the_last_may_be_of_another_connection(isn, synacks, expected):
     rows = [conversation("f", isn, synacks), conversation("w", 99, 1)]  # two, so that no column is of unknown type
-    marks = [m for m in built("marks", {"whole_conversations": rows}) if m["flow"] == "f"]
+    marks = [m for m in built("packet_fingerprints", {"all_conversations": rows}) if m["flow"] == "f"]
     assert len(marks) == expected
 
 
@@ -78,12 +78,14 @@ def leg(flow: str, isn: int | None) -> Row:
 @pytest.mark.parametrize(("isns", "exact"), [((5, 5), True), ((5, None), True), ((5, 6), False)])
 def test_what_joins_two_syns_joins_nothing(isns, exact):
     legs = [leg(str(i), isn) for i, isn in enumerate(isns)]
-    roots = [{"flow": one["flow"], "root": "r"} for one in legs]
-    assert {r["has_marks"] for r in built("groups", called(legs) | {"roots": roots})} == {exact}
+    roots = [{"flow": one["flow"], "component": "r"} for one in legs]
+    assert {r["has_fingerprint"] for r in built("leg_groups", called(legs) | {"fingerprint_components": roots})} == {
+        exact
+    }
 
 
 def socket(spec: str, protocol: str | None = "tcp") -> set[tuple[object, ...]]:
-    rows = built("servers", {"followed_rules": [{"spec": spec, "protocol": protocol}], "rule_servers": NOBODY})
+    rows = built("server_sockets", {"rules_in_use": [{"spec": spec, "protocol": protocol}], "rule_servers": NOBODY})
     return {(r["protocol"], r["ip"], r["port"]) for r in rows if r["ip"] != "0"}
 
 
@@ -104,17 +106,17 @@ def test_a_direction_that_was_never_seen_was_not_lost(answers, missing):
         "capture_id": "f", "protocol": "tcp", "flagged_packets": 4, "lower_packets": 4, "upper_packets": answers,
         "lower_syns": 1, "upper_syns": 0, "lower_synacks": 0, "upper_synacks": 0, "isn": 5, "lower_first_seq": 6,
     }  # fmt: skip
-    assert [r["missing_count"] for r in built("capture_losses", {"conversations": [one]})] == (
+    assert [r["missing_count"] for r in built("handshake_loss", {"conversations": [one]})] == (
         [missing] if missing else []
     )
 
 
 def stitch(key: str, leg: str, **more: object) -> Row:
     return {
-        "stitch_key": key, "protocol": "udp", "leg": leg, "node": "a", "rules_node": "a", "src_ip": "c", "src_port": 5,
-        "dst_ip": "s", "dst_port": 53, "src_node": None, "dst_node": None, "source_class": 1, "tcp_isn": None,
-        "at_us": 50 * S, "start_us": 50 * S, "end_us": 50 * S, "has_clock": True, "is_after": False, "has_marks": False,
-        "has_ingress": leg == "ingress", "has_after": False,
+        "connection_key": key, "protocol": "udp", "leg": leg, "node": "a", "rules_node": "a",
+        "src_ip": "c", "src_port": 5, "dst_ip": "s", "dst_port": 53, "src_node": None, "dst_node": None,
+        "source_class": 1, "tcp_isn": None, "at_us": 50 * S, "start_us": 50 * S, "end_us": 50 * S, "has_clock": True,
+        "is_post_nat": False, "has_fingerprint": False, "has_ingress": leg == "ingress", "has_post_nat": False,
     } | more  # fmt: skip
 
 
@@ -126,7 +128,7 @@ def stitch(key: str, leg: str, **more: object) -> Row:
         ({"dst_node": "a"}, []),  # a kubelet asks its own node's pods
         ({"src_node": "b"}, []),
         ({"dst_port": 80}, []),
-        ({"has_marks": True}, []),
+        ({"has_fingerprint": True}, []),
     ],
 )
 def test_rules_may_be_older_than_the_pods_that_a_node_sends_to(stray, expected):
@@ -134,9 +136,10 @@ def test_rules_may_be_older_than_the_pods_that_a_node_sends_to(stray, expected):
     rule = {"node": "a", "protocol": "udp", "dst_ip": "s", "dst_port": 53, "source_class": 1}
     decisions = [rule | {"endpoint_ip": "old", "endpoint_port": 8053}]
     found = built(
-        "orphans", {"stitches": [stitch("i", "ingress", dst_node="a", src_node="z"), other], "decisions": decisions}
+        "unmatched_legs",
+        {"connection_legs": [stitch("i", "ingress", dst_node="a", src_node="z"), other], "decisions": decisions},
     )
-    assert [r["stitch_key"] for r in found] == expected
+    assert [r["connection_key"] for r in found] == expected
 
 
 def drifted(policy: str) -> list[tuple[object, object]]:
@@ -148,7 +151,7 @@ def drifted(policy: str) -> list[tuple[object, object]]:
         "services": [{"service": "n/s", "external_traffic_policy": policy}],
         "service_ports": [{"service": "n/s", "kind": "cluster-ip", "ip": "cluster", "port": 80, "protocol": "tcp"}],
     }
-    return sorted((r["dst_ip"], r["is_local"]) for r in built("drifts", given))
+    return sorted((r["dst_ip"], r["is_local"]) for r in built("stale_rules", given))
 
 
 def test_local_policy_keeps_its_node_though_its_rules_are_old():

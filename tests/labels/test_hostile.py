@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from pipeline.config import Limits, Window
-from pipeline.lake import Lake
-from pipeline.query import open_lake
+from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
+from pipeline.store.lake import Lake
 from tests.labels.database import Row, built, called
 from tests.labels.synthetic import Traffic
 from tests.labels.synthetic_check import hold
@@ -75,8 +75,8 @@ def leg(flow: str, leg: str, port: int, second: float, node: str = "a") -> Row:
 
 
 def grouped(*legs: Row) -> list[bool]:
-    roots = [{"flow": one["flow"], "root": "r"} for one in legs]
-    return [r["has_marks"] for r in built("groups", called(legs) | {"roots": roots})]
+    roots = [{"flow": one["flow"], "component": "r"} for one in legs]
+    return [r["has_fingerprint"] for r in built("leg_groups", called(legs) | {"fingerprint_components": roots})]
 
 
 def test_two_connections_whose_syns_have_one_number_are_not_joined_exactly():
@@ -99,7 +99,7 @@ def test_an_attempt_that_nobody_answered_is_part_of_its_connection():
 
 def stitch(key: int, leg: str, node: str, **more: object) -> Row:
     return {
-        "stitch_key": str(key), "protocol": "udp", "leg": leg, "node": node, "src_ip": "c", "src_node": "a",
+        "connection_key": str(key), "protocol": "udp", "leg": leg, "node": node, "src_ip": "c", "src_node": "a",
         "dst_node": "b", "at_us": 50 * S, "start_us": 50 * S, "end_us": 50 * S,
     } | more  # fmt: skip
 
@@ -113,7 +113,10 @@ def test_how_many_connections_lost_every_leg_between_nodes_is_told_by_those_that
         {"node": n, "kind": "packets", "kept_count": 1, "first_us": 0, "last_us": 100 * S, "capture_id": n}
         for n in "ab"
     ]
-    [found] = built("losses", {"stitches": rows, "captures": files, "clocks": [{"node": "z", "ahead_us": 0}]})
+    [found] = built(
+        "unseen_connection_estimate",
+        {"connection_legs": rows, "captures": files, "clock_corrections": [{"node": "z", "ahead_us": 0}]},
+    )
     assert found["lost_count"] == pytest.approx(expected)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pipeline.config import Keep, Limits, Window
-from pipeline.explain import explain
-from pipeline.lake import Lake
-from pipeline.query import open_lake
+from pipeline.query.explain import explain
+from pipeline.query.explain_text import render_text
+from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
-from pipeline.story import render_text
+from pipeline.store.lake import Lake
 from tests.labels.database import Row, built, called
 
 S = 1_000_000
@@ -95,7 +95,9 @@ def attached(*errors: Row) -> dict[object, object]:
         "dst_port": 80,
     }
     flows = [flow | {"flow": i, "start_us": second * S} for i, second in (("x", 10), ("y", 20))]
-    return {r["flow"]: r["icmp_error_count"] for r in built("flow_errors", {"icmp_errors": errors} | called(flows))}
+    return {
+        r["flow"]: r["icmp_error_count"] for r in built("flow_icmp_errors", {"icmp_errors": errors} | called(flows))
+    }
 
 
 def test_of_ports_used_again_the_last_that_had_begun():

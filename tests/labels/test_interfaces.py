@@ -9,9 +9,9 @@ import time
 import pytest
 
 from pipeline.config import Limits, Window
-from pipeline.lake import Lake
-from pipeline.query import open_lake
+from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
+from pipeline.store.lake import Lake
 from tests.conftest import lacking
 from tests.labels.netlab import OUTSIDE, TOOLS, NetLab, read, wait_for
 from tests.labels.synthetic_cluster import Cluster, Service, pod

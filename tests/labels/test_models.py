@@ -3,11 +3,12 @@
 import duckdb
 import pytest
 
-from pipeline import models, run
+from pipeline import run
 from pipeline.config import Window
-from pipeline.lake import Lake
+from pipeline.store import sql_models
+from pipeline.store.lake import Lake
 
-EVERY = models.all_models().values()
+EVERY = sql_models.all_models().values()
 LABEL = [m for m in EVERY if m.stage == "label"]
 
 
@@ -18,7 +19,7 @@ def broken_keys(root, tmp_path_factory):
 
     def label(con, folder, window):
         run_label(con, folder, window)
-        models.build(con, [m.name for m in LABEL], folder)
+        sql_models.build(con, [m.name for m in LABEL], folder)
         for model in LABEL:
             key = ", ".join(model.key)
             twice = f"SELECT {key} FROM {model.name} GROUP BY ALL HAVING COUNT(*) > 1"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from pipeline.config import Limits, Window
-from pipeline.lake import Lake
-from pipeline.query import open_lake
+from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
+from pipeline.store.lake import Lake
 from tests.conftest import lacking
 from tests.labels.netlab import OUTSIDE, TOOLS, NetLab
 from tests.labels.netlab_truth import COLUMNS, entries, truths, write

@@ -19,7 +19,9 @@ def owner(second: int | None, *pods: Row, endpoints: tuple[Row, ...] = (), owner
     """Who has the address at that second; None for no second in particular."""
     moment = -1 if second is None else second * S
     addresses = [{"ip": "10.1.0.5", "owner_node": owner_node, "host_node": "h"}]
-    spans = built("places", {"pods": pods, "endpoints": endpoints, "addresses": addresses, "captures": [CAPTURE]})
+    spans = built(
+        "address_owners", {"pods": pods, "endpoints": endpoints, "addresses": addresses, "captures": [CAPTURE]}
+    )
     found = [s for s in spans if s["since_us"] <= moment < s["until_us"]]
     assert len(found) == 1, "spans of one address neither overlap nor leave a gap"
     return found[0]
@@ -75,7 +77,7 @@ def test_pods_on_a_node_s_address_are_told_apart_by_their_port():
     listed = [
         {"ip": "10.1.0.5", "pod": p, "protocol": "tcp", "port": port} for p, port in (("n/one", 80), ("n/two", 443))
     ]
-    rows = built("host_pods", {"pods": shared, "endpoints": listed})
+    rows = built("host_network_pods", {"pods": shared, "endpoints": listed})
     assert [(r["port"], r["pod"], r["since_us"]) for r in rows] == [(80, "n/one", 10 * S), (443, "n/two", 20 * S)]
 
 
@@ -86,7 +88,7 @@ def home(*heights: tuple[str, int | None], **address: object) -> str | None:
         for i, (n, ttl) in enumerate(heights)
     ]
     addresses = [{"ip": "10.1.0.5", "in_pod_range": True} | address]
-    rows = built("unrouted", {"conversations": seen, "addresses": addresses})
+    rows = built("ttl_home_nodes", {"conversations": seen, "addresses": addresses})
     return rows[0]["node"] if rows else None
 
 
@@ -117,7 +119,10 @@ def spans(heights: tuple[tuple[str, int], ...], **address: object) -> set[object
         for n, t in heights
     ]
     addresses = [{"ip": "10.1.0.5", "in_pod_range": True} | address]
-    return {s["node"] for s in built("places", {"conversations": seen, "addresses": addresses, "captures": [CAPTURE]})}
+    return {
+        s["node"]
+        for s in built("address_owners", {"conversations": seen, "addresses": addresses, "captures": [CAPTURE]})
+    }
 
 
 def test_packets_tell_where_objects_do_not_and_what_both_tell_must_agree():
@@ -130,6 +135,13 @@ def test_packets_tell_where_objects_do_not_and_what_both_tell_must_agree():
 @pytest.mark.parametrize(("seen_on", "expected"), [("m", "h"), ("h", "h"), ("q", None)])
 def test_what_a_node_sends_to_a_pod_is_seen_on_no_third_one(seen_on, expected):
     addresses = [{"ip": "10.1.0.5", "host_node": "h"}, {"ip": "10.0.0.9", "owner_node": "m"}]
-    sent = {"node": seen_on, "src_ip": "10.0.0.9", "protocol": "tcp", "dst_ip": "10.1.0.5", "dst_port": 80, "call": 1}
-    rows = built("places", {"calls": [sent], "addresses": addresses, "captures": [CAPTURE]})
+    sent = {
+        "node": seen_on,
+        "src_ip": "10.0.0.9",
+        "protocol": "tcp",
+        "dst_ip": "10.1.0.5",
+        "dst_port": 80,
+        "client_socket": 1,
+    }
+    rows = built("address_owners", {"client_sockets": [sent], "addresses": addresses, "captures": [CAPTURE]})
     assert {r["node"] for r in rows if r["ip"] == "10.1.0.5"} == {expected}

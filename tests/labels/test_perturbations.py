@@ -9,9 +9,9 @@ import pytest
 
 from pipeline import resources
 from pipeline.config import Limits, Window
-from pipeline.lake import Lake
-from pipeline.query import open_lake
+from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
+from pipeline.store.lake import Lake
 from tests.labels.perturb import PERTURBATIONS
 from tests.labels.truths import Score, score
 

@@ -8,10 +8,10 @@ import pytest
 
 from pipeline import resources
 from pipeline.config import Limits, Window
-from pipeline.explain import explain
-from pipeline.lake import Lake
-from pipeline.query import open_lake
+from pipeline.query.explain import explain
+from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
+from pipeline.store.lake import Lake
 from tests.labels.replay import End, Packet, lines_of, own_addresses, rules_of, walk
 from tests.labels.synthetic import Traffic
 from tests.labels.synthetic_cluster import Cluster, Service, nodes, pod

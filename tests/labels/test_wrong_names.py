@@ -11,9 +11,9 @@ import pytest
 
 from pipeline import resources
 from pipeline.config import Limits, Window
-from pipeline.lake import Lake
-from pipeline.query import open_lake
+from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
+from pipeline.store.lake import Lake
 from tests.labels.database import built
 from tests.labels.truths import score
 
@@ -125,12 +125,12 @@ def test_a_load_generator_s_own_capture_is_no_stranger():
     known = addressed("node", a="10.0.0.1/32", b="10.0.0.2/32")
     given = {"captures": captured("a", "client"), "nodes": nodes}
     own = addressed("interface", client="192.168.7.7/32")
-    assert built("strangers", given | {"node_addresses": known + own}) == []
-    assert built("strangers", given | {"node_addresses": known}) == [{"node": "client", "object_node": None}]
+    assert built("unlisted_nodes", given | {"node_addresses": known + own}) == []
+    assert built("unlisted_nodes", given | {"node_addresses": known}) == [{"node": "client", "object_node": None}]
 
 
 def test_without_objects_nobody_is_a_stranger():
-    assert built("strangers", {"captures": captured("a", "b")}) == []
+    assert built("unlisted_nodes", {"captures": captured("a", "b")}) == []
 
 
 def test_an_address_that_two_nodes_have_names_neither():
@@ -140,4 +140,4 @@ def test_an_address_that_two_nodes_have_names_neither():
         "node_addresses": addressed("node", a="10.0.0.1/32", b="10.0.0.2/32")
         + addressed("interface", x="10.0.0.1/32", y="10.0.0.1/32"),
     }
-    assert built("node_names", given) == [{"object_node": n, "node": None} for n in ("a", "b")]
+    assert built("node_name_matches", given) == [{"object_node": n, "node": None} for n in ("a", "b")]

@@ -27,7 +27,7 @@ COLUMN = {
 }
 LABEL = {
     "the CASE decides by it.\n": "-- label: at-home #112233 x Served on its node, on the Service's own port.\n",
-    "affinity IN ('unknown', 'hidden') AND is_sticky THEN 'unlabelled'\n": (
+    "affinity IN ('unknown', 'hidden') AND has_client_affinity THEN 'unlabelled'\n": (
         "      WHEN hop = 'local' AND pod_port = service_port THEN 'at-home'\n"
     ),
 }
@@ -82,7 +82,7 @@ def grown(tmp_path_factory):
     follow("table", tree)
     follow("section", tree)
     edit(tree / "reports" / "columns.toml", **SECTION)
-    edit(tree / "sql" / "connections.sql", **COLUMN, **LABEL)
+    edit(tree / "sql" / "connections" / "connections.sql", **COLUMN, **LABEL)
     (tree / "summary.txt").write_text(run(tree, "pipeline", "run", "peak"))
     return tree
 

@@ -6,10 +6,10 @@ import duckdb
 import polars as pl
 import pytest
 
-from pipeline import models
 from pipeline.formats.base import frame as frame_of
-from pipeline.judge import judge
 from pipeline.schema import TABLES
+from pipeline.statistics.verdicts import judge
+from pipeline.store import sql_models
 from tests.labels.database import RULE_SERVERS
 
 if TYPE_CHECKING:
@@ -36,10 +36,14 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
                 frame = pl.DataFrame(rows, table.names, orient="row", infer_schema_length=None)
                 con.register("given_rows", frame).execute(f"INSERT INTO {name} FROM given_rows")
     con.execute(f"CREATE TABLE rule_servers ({RULE_SERVERS})")
-    every = models.all_models()
-    for one in (*models.in_order(["places", "capture_losses"]), every["clocks"], every["starts"]):
+    every = sql_models.all_models()
+    for one in (
+        *sql_models.in_order(["address_owners", "handshake_loss"]),
+        every["clock_corrections"],
+        every["connection_starts"],
+    ):
         con.execute(f"CREATE TABLE {one.name} AS {one.sql}")
-    for model in models.in_order(marts):
+    for model in sql_models.in_order(marts):
         if model.name in marts:
             con.execute(f"CREATE TABLE {model.name} AS SELECT 'peak-2' AS run, m.* FROM ({model.sql}) AS m")
     for name, rows in judge(con).items():

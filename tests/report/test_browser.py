@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.numbers import raw
-from pipeline.report import sections, write_report
+from pipeline.display import raw
+from pipeline.report.page import sections, write_report
 from tests.conftest import lacking
 
 from .conftest import NASTY, database, usual_tables

@@ -10,10 +10,10 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 from pipeline import resources
-from pipeline.check import MEASURES, USUAL, as_junit, check, read_thresholds
-from pipeline.compare import compare, show
 from pipeline.errors import UsageError
-from pipeline.report import comparison, write_comparison
+from pipeline.report.page import comparison, write_comparison
+from pipeline.statistics.compare import compare, show
+from pipeline.statistics.thresholds import MEASURES, USUAL, as_junit, check, read_thresholds
 
 from .conftest import NASTY, NODES, connection, database, usual_tables
 from .test_report import Reader

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import numbers
-from pipeline.charts import MOST, MOST_GROUPS, Chart, draw
-from pipeline.crosstab import by_size, crosstab, short_names, sizes_of
+from pipeline import display
+from pipeline.report.charts import MOST, MOST_GROUPS, Chart, draw
+from pipeline.report.crosstab import by_size, crosstab, short_names, sizes_of
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from pipeline.crosstab import by_size, crosstab, short_names, sizes_of
     ],
 )
 def test_percent(share: float, text: str) -> None:
-    assert numbers.percent(share) == text.replace(" ", "\u202f")
+    assert display.percent(share) == text.replace(" ", "\u202f")
 
 
 @pytest.mark.parametrize(
@@ -51,20 +51,20 @@ def test_percent(share: float, text: str) -> None:
     ],
 )
 def test_a_value_is_shown_by_its_columns_suffix(column: str, value: object, text: str) -> None:
-    assert numbers.shown(column, value) == text
+    assert display.shown(column, value) == text
 
 
 def test_counts_and_shares_in_a_sentence() -> None:
-    assert numbers.count(1, "pod") == "1 pod"
-    assert numbers.count(2, "address") == "2 addresses"
-    assert numbers.share_of(600, 900) == "66.7\u202f% (600\u00a0of\u00a0900)"
-    assert numbers.share_of(600, 900, "pods") == "600 of 900 pods (66.7\u202f%)"
-    assert numbers.share_of(0, 0) == "none of 0"
-    assert numbers.between(600, 900, 0) == numbers.share_of(600, 900)
-    assert numbers.between(300, 600, 300) == "33.3 to 66.7\u202f% (300\u00a0of\u00a0900, 300 not known)"
-    assert numbers.between(9999, 9999, 1) == ">99.9 to 100\u202f% (9,999\u00a0of\u00a010,000, 1 not known)"
-    assert numbers.sentence("no rules") == "No rules."
-    assert numbers.sentence("") == ""
+    assert display.count(1, "pod") == "1 pod"
+    assert display.count(2, "address") == "2 addresses"
+    assert display.share_of(600, 900) == "66.7\u202f% (600\u00a0of\u00a0900)"
+    assert display.share_of(600, 900, "pods") == "600 of 900 pods (66.7\u202f%)"
+    assert display.share_of(0, 0) == "none of 0"
+    assert display.between(600, 900, 0) == display.share_of(600, 900)
+    assert display.between(300, 600, 300) == "33.3 to 66.7\u202f% (300\u00a0of\u00a0900, 300 not known)"
+    assert display.between(9999, 9999, 1) == ">99.9 to 100\u202f% (9,999\u00a0of\u00a010,000, 1 not known)"
+    assert display.sentence("no rules") == "No rules."
+    assert display.sentence("") == ""
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_counts_and_shares_in_a_sentence() -> None:
     ],
 )
 def test_a_p_value_has_its_meaning_in_words(p_value: float, often: str, words: str) -> None:
-    assert numbers.chance(p_value) == often
-    assert numbers.p_words(p_value) == words
+    assert display.chance(p_value) == often
+    assert display.p_words(p_value) == words
 
 
 def test_code_marks_commands_and_escapes_the_rest() -> None:
-    assert str(numbers.code("a `b<c>` <d>")) == "a <code>b&lt;c&gt;</code> &lt;d&gt;"
+    assert str(display.code("a `b<c>` <d>")) == "a <code>b&lt;c&gt;</code> &lt;d&gt;"
 
 
 names = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=3)

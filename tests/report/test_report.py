@@ -16,10 +16,10 @@ import sqlglot
 from sqlglot import exp
 
 from pipeline import resources
-from pipeline.chart_style import PART_PATTERNS
-from pipeline.charts import KINDS, MOST, MOST_GROUPS
-from pipeline.numbers import raw
-from pipeline.report import MOST_ROWS, sections, summary, write_data, write_report
+from pipeline.display import raw
+from pipeline.report.chart_style import PART_PATTERNS
+from pipeline.report.charts import KINDS, MOST, MOST_GROUPS
+from pipeline.report.page import MOST_ROWS, sections, summary, write_data, write_report
 from pipeline.schema import LABELS, PARTS
 from pipeline.schema.labels import DECLARED
 
@@ -341,7 +341,7 @@ def test_a_section_keeps_to_the_style(anchor: str, usual: duckdb.DuckDBPyConnect
         assert chart.kind in KINDS
 
 
-QUERIES = sorted([*REPORTS.rglob("*.sql"), *resources.folder("sql").glob("distribution_*.sql")])
+QUERIES = sorted([*REPORTS.rglob("*.sql"), *resources.folder("sql").rglob("distribution_*.sql")])
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda p: p.parent.name + "/" + p.stem)

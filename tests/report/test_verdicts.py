@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.report import summary
+from pipeline.report.page import summary
 
 from .conftest import NODES, connection, database
 

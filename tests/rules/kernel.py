@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-from pipeline.trace import Packet, answer
+from pipeline.query.trace_command import Packet, answer
 
 OWN = ["10.9.0.1", "10.9.1.1"]
 SOURCES = ["10.100.0.11", "10.100.1.12", "203.0.113.9", "203.0.113.200", "198.51.100.7"]

@@ -8,12 +8,12 @@ from collections import defaultdict
 import polars as pl
 import pytest
 
-from pipeline.decide import decide
-from pipeline.formats.iptables_save import FORMAT
+from pipeline.formats.rule_dumps.iptables_save import FORMAT
 from pipeline.formats.source import Source
+from pipeline.labelling.decisions import decide
+from pipeline.query.trace_command import read_rules
 from pipeline.rules import NodeFacts, RuleSet
 from pipeline.schema import TABLES
-from pipeline.trace import read_rules
 
 CLIENT = "203.0.113.9"
 STRANGER = "198.18.0.1"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.rules.ends import end_of
-from pipeline.rules.ruleset import RuleSet
-from pipeline.trace import Packet, answer, read_rules
+from pipeline.query.trace_command import Packet, answer, read_rules
+from pipeline.rules.dumps.ruleset import RuleSet
+from pipeline.rules.tracing.endpoint_chains import end_of
 
 DUMP = """*filter
 :INPUT ACCEPT [0:0]

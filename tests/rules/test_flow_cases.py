@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline.trace import Packet, trace_files
+from pipeline.query.trace_command import Packet, trace_files
 
 pytestmark = pytest.mark.shared
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.trace import Packet, answer, read_rules
+from pipeline.query.trace_command import Packet, answer, read_rules
 
 NODE = ["10.220.1.4", "fd00:220::4"]
 SOURCES = ("203.0.113.9", "198.51.100.200", "10.100.0.7", "10.100.2.9", "10.220.1.4", "10.220.1.5")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.trace import Packet, answer, read_rules
+from pipeline.query.trace_command import Packet, answer, read_rules
 
 RULES = """*nat
 :PREROUTING ACCEPT [0:0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.trace import Packet, answer, read_rules
+from pipeline.query.trace_command import Packet, answer, read_rules
 
 SERVERS = """IP Virtual Server version 1.2.1 (size=4096)
 Prot LocalAddress:Port Scheduler Flags

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from pipeline.trace import read_rules
+from pipeline.query.trace_command import read_rules
 from tests.rules.kernel import DESTINATIONS, OWN, PORTS, RANGES, SOURCES, connections, run, send, verdicts
 
 TOOLS = ("ip", "nft", "conntrack")

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pipeline.errors import InputError
-from pipeline.trace import Packet, answer, read_rules
+from pipeline.query.trace_command import Packet, answer, read_rules
 
 pytestmark = pytest.mark.shared
 

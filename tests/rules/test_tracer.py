@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.rules import iptables, iptables_plain
-from pipeline.rules.names import chain_hash
-from pipeline.trace import Packet, answer, read_rules, render_text
+from pipeline.query.trace_command import Packet, answer, read_rules, render_text
+from pipeline.rules.dumps.chain_names import chain_hash
+from pipeline.rules.grammar import iptables, kube_proxy_rules
 
 SERVICE = """*filter
 :INPUT ACCEPT [0:0]
@@ -173,8 +173,8 @@ def no_sets(name):
 
 @given(PLAIN)
 def test_the_short_way_compiles_to_what_the_long_way_does(spec):
-    assert iptables_plain._PLAIN.match(spec)
-    assert iptables_plain.plain_rule(7, spec) == iptables._Compiler(7, iptables.words(spec), no_sets).rule()
+    assert kube_proxy_rules._PLAIN.match(spec)
+    assert kube_proxy_rules.plain_rule(7, spec) == iptables._Compiler(7, iptables.words(spec), no_sets).rule()
 
 
 LISTING = """$ iptables -t nat -nL

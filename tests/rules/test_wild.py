@@ -12,7 +12,7 @@ from pipeline.formats.source import Source
 pytestmark = pytest.mark.shared
 
 FORMS = [
-    import_module(f"pipeline.formats.{name}").FORMAT
+    import_module(f"pipeline.formats.rule_dumps.{name}").FORMAT
     for name in ("iptables_save", "iptables_list", "nft_list", "nft_json", "ipvsadm")
 ]
 # Counted without the readers: a line is a rule where it appends one, or has a protocol, `--` and two addresses.

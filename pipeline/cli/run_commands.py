@@ -1,0 +1,268 @@
+"""Verbs that make runs, and reports of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.app import app
+from pipeline.cli.completions import run_names, service_names
+from pipeline.cli.options import Common, node_paths, time_zeros, window, with_common
+from pipeline.config import Keep, ListForm, Window
+from pipeline.diagnostics import note, warn
+from pipeline.errors import RejectedError
+
+if TYPE_CHECKING:
+    from pipeline.run import Job
+
+Capture = Annotated[
+    Path, typer.Argument(metavar="CAPTURE", help="Folder with nodes/NODE/ and cluster/; `-` for stdin.")
+]
+Services = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--service",
+        metavar="NS/NAME",
+        autocompletion=service_names,
+        help="Keep this Service's connections only.",
+    ),
+]
+Since = Annotated[str | None, typer.Option(metavar="T", help="Keep connections that start at or after T (ISO 8601).")]
+Until = Annotated[str | None, typer.Option(metavar="T", help="Keep connections that start before T (ISO 8601).")]
+Packets = Annotated[Keep, typer.Option("--keep-packets", help="How much of the packets to keep.")]
+Fields = Annotated[str, typer.Option(metavar="A,B,C", help="Field names of an export without a header line.")]
+Nodes = Annotated[
+    list[str] | None, typer.Option("--node", metavar="NAME=PATH", help="A file or folder that is from this node.")
+]
+Cluster = Annotated[list[Path] | None, typer.Option("--cluster", help="A file or folder of kubectl output.")]
+Zeros = Annotated[
+    list[str] | None,
+    typer.Option("--time-zero", metavar="FILE=TIME", help="When the capture began that FILE's relative times are of."),
+]
+Report = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write the report.")]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="FOLDER", help="Write each section's rows here too, Parquet and CSV.")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 if any input line was rejected.")]
+REPORT = Path("report.html")
+
+
+@app.command()
+@with_common
+def demo(common: Common) -> None:
+    """Run the packaged sample from capture to report; the newcomer's first command.
+
+    Example: `hopscope demo --lake ./demo-lake`
+    """
+    from pipeline import resources
+    from pipeline.run import Job, run_whole
+    from pipeline.store.lake import Lake
+
+    sample = resources.folder("samples") / "single-pod"
+    job = Job(sample, Lake(common.lake), common.run or "single-pod", limits=common.limits)
+    run_whole(job, Window())
+    _report(common, job.run, REPORT)
+
+
+@app.command()
+@with_common
+def run(
+    common: Common,
+    capture: Capture,
+    output: Report = REPORT,
+    keep_packets: Packets = Keep.SLIM,
+    service: Services = None,
+    since: Since = None,
+    until: Until = None,
+    fields: Fields = "",
+    node: Nodes = None,
+    cluster: Cluster = None,
+    time_zero: Zeros = None,
+    strict: Strict = False,
+) -> None:
+    """The main job: ingest, trace, label, report.
+
+    Example: `hopscope run ./peak-2 --lake ./lake -o peak-2.html`
+    """
+    from pipeline.run import run_whole
+
+    job = _job(common, capture, fields, node, cluster, time_zero, keep_packets)
+    manifest = run_whole(job, window(service, since, until))
+    _report(common, manifest.run, output)
+    _warn_of_absent(common, manifest.run, service or [])
+    _stop_if_rejected(common, manifest.run, strict)
+
+
+@app.command()
+@with_common
+def ingest(
+    common: Common,
+    capture: Capture,
+    keep_packets: Packets = Keep.SLIM,
+    fields: Fields = "",
+    node: Nodes = None,
+    cluster: Cluster = None,
+    time_zero: Zeros = None,
+    strict: Strict = False,
+) -> None:
+    """Read a capture into the lake; `label` and `report` do the rest.
+
+    Example: `hopscope ingest ./peak-2 --node node-a=./late/eth0.tsv.gz --keep-packets all`
+    """
+    from pipeline.run import ingest_only
+
+    manifest = ingest_only(_job(common, capture, fields, node, cluster, time_zero, keep_packets))
+    note(f"run {manifest.run}: {len(manifest.inputs)} files read into {common.lake}")
+    _stop_if_rejected(common, manifest.run, strict)
+
+
+@app.command()
+@with_common
+def inputs(
+    common: Common,
+    capture: Capture,
+    fields: Fields = "",
+    node: Nodes = None,
+    cluster: Cluster = None,
+    time_zero: Zeros = None,
+    form: Annotated[ListForm, typer.Option("--format", help="How to print it.")] = ListForm.TABLE,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 if anything is wrong.")] = False,
+) -> None:
+    """What was found, taken for what, and what is wrong with it; nothing is kept.
+
+    Example: `hopscope inputs ./peak-2 --format json > inputs.json`
+    """
+    from pipeline.cli.inputs_table import as_text
+    from pipeline.inputs import look_at
+
+    names = tuple(f.strip() for f in fields.split(",") if f.strip())
+    found = look_at(capture, common.limits, names, node_paths(node or []), cluster or [], time_zeros(time_zero or []))
+    sys.stdout.write(as_text(found, _width()) if form is ListForm.TABLE else json.dumps(asdict(found), indent=1) + "\n")
+    if strict and found.faulty:
+        raise RejectedError("something is wrong with the inputs", hint="see the findings")
+
+
+@app.command()
+@with_common
+def label(
+    common: Common,
+    service: Services = None,
+    since: Since = None,
+    until: Until = None,
+) -> None:
+    """Trace and label a run that is in the lake.
+
+    Example: `hopscope label --run peak-2 --service default/web --since 2026-11-22T14:02:10Z`
+    """
+    from pipeline.run import label_again
+    from pipeline.store.lake import Lake
+
+    chosen = window(service, since, until)
+    manifest = label_again(Lake(common.lake), common.run, chosen, common.limits)
+    note(f"run {manifest.run}: labelled")
+    _warn_of_absent(common, manifest.run, service or [])
+
+
+@app.command()
+@with_common
+def report(common: Common, output: Report = REPORT, data: Data = None) -> None:
+    """Write the HTML report of a run, and its summary to stdout.
+
+    Example: `hopscope report --run peak-2 -o peak-2.html --data peak-2-data`
+    """
+    _report(common, common.run, output, data)
+
+
+@app.command()
+@with_common
+def runs(
+    common: Common,
+    delete: Annotated[
+        str | None, typer.Option("--delete", metavar="NAME", autocompletion=run_names, help="Remove this run.")
+    ] = None,
+) -> None:
+    """List the runs of a lake.
+
+    Example: `hopscope runs --lake ./lake --delete peak-1`
+    """
+    from pipeline.store.lake import Lake
+
+    lake = Lake(common.lake)
+    if delete:
+        lake.delete(delete)
+        note(f"run {delete}: removed")
+        return
+    for manifest in lake.runs():
+        sys.stdout.write(f"{manifest.run}\n")
+
+
+def _width() -> int:
+    """Characters in a line of the terminal; a pipe has room for a table."""
+    return get_terminal_size((200, 50)).columns
+
+
+def _job(
+    common: Common,
+    capture: Path,
+    fields: str,
+    node: list[str] | None,
+    cluster: list[Path] | None,
+    time_zero: list[str] | None,
+    keep: Keep,
+) -> Job:
+    from pipeline.run import Job
+    from pipeline.store.lake import Lake
+
+    names = tuple(f.strip() for f in fields.split(",") if f.strip())
+    nodes, zeros = node_paths(node or []), time_zeros(time_zero or [])
+    return Job(capture, Lake(common.lake), common.run, names, keep, nodes, cluster or [], common.limits, zeros)
+
+
+def _report(common: Common, run: str | None, output: Path, data: Path | None = None) -> None:
+    from pipeline.query.session import open_lake
+    from pipeline.report.page import summary, write_data, write_report
+    from pipeline.store.lake import Lake
+
+    lake = Lake(common.lake)
+    name = lake.run(run).run
+    con = open_lake(lake, common.limits, name)
+    write_report(con, name, output)
+    if data:
+        write_data(con, data)
+    sys.stdout.write(f"{summary(con)}\nreport: {output.resolve()}\n")
+
+
+def _warn_of_absent(common: Common, run: str, services: list[str]) -> None:
+    """Name the Services asked for that no connection is of: one may be mistyped."""
+    from difflib import get_close_matches
+
+    if not services:
+        return
+    from pipeline.query.session import open_lake
+    from pipeline.store.lake import Lake
+
+    con = open_lake(Lake(common.lake), common.limits, run)
+    served = {name for (name,) in con.sql("SELECT DISTINCT service FROM connections").fetchall()}
+    known = [name for (name,) in con.sql("SELECT DISTINCT service FROM services ORDER BY service").fetchall()]
+    for name in (s for s in services if s not in served):
+        near = ", ".join(get_close_matches(name, known, n=3)) or "none; it is NAMESPACE/NAME"
+        hint = "without --service, all that were reached are shown" if name in known else f"nearest: {near}"
+        warn(f"run {run}: no connection of the Service {name!r}", hint=hint)
+
+
+def _stop_if_rejected(common: Common, run: str, strict: bool) -> None:
+    if not strict:
+        return
+    from pipeline.query.session import open_lake
+    from pipeline.store.lake import Lake
+
+    count = open_lake(Lake(common.lake), common.limits, run).sql("SELECT COUNT(*) FROM rejects").fetchall()[0][0]
+    if count:
+        hint = "hopscope sql 'SELECT file, line_number, reason, text FROM rejects'"
+        raise RejectedError(f"{count} input lines were rejected", hint=hint)

@@ -1,0 +1,93 @@
+"""`kubectl get ... -o json`: lists or single objects, one document or many; what stands before a broken end is read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.formats.base import Parsed, Reject
+from pipeline.formats.json_stream import BrokenError, JsonText, Placed
+from pipeline.formats.kubernetes.objects import parse_objects, without_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.formats.base import Kind
+    from pipeline.formats.kubernetes.object_rows import Json
+    from pipeline.formats.source import Source
+
+_START = re.compile(r"^[ \t]*\{", re.MULTILINE)
+_NEXT_START = re.compile(r"^\{", re.MULTILINE)
+_TALK = re.compile(r"\S.*")
+
+
+class KubectlJson:
+    """Objects as JSON, from kubectl or the API itself."""
+
+    name = "kubectl-json"
+    kind: Kind = "objects"
+    sign = "keys apiVersion and kind"
+
+    def recognise(self, head: str) -> int:
+        """Sure where the text starts with an object that has an apiVersion; less so where talk stands before it."""
+        if '"apiVersion"' not in head or '"kind"' not in head or not _START.search(head):
+            return 0
+        return 90 if head.lstrip().startswith("{") else 60
+
+    def parse(self, source: Source) -> Parsed:
+        """Rows of the objects. Broken JSON is one reject, up to the next line that starts with a brace."""
+        return parse_objects(_objects(JsonText(source.text())))
+
+
+@dataclass(slots=True)
+class _Document:
+    """A top-level object as far as it could be read; `items` are kept apart so that they outlive a broken end."""
+
+    top: Json = field(default_factory=dict)
+    items: list[tuple[int, object]] = field(default_factory=list)
+
+    def read(self, text: JsonText, position: int) -> int:
+        """Read the object whose brace is at `position`; where the next thing stands."""
+        position = text.skip(position + 1)
+        while text.at(position) != "}":
+            key, position = text.value(position)
+            if key == "items" and text.at(position) == "[":
+                position = text.elements(position, self.items)
+            else:
+                self.top[str(key)], position = text.value(position)
+        return position + 1
+
+    def placed(self, text: JsonText) -> Iterator[Placed]:
+        """The items of a list; a `ServiceList` names their kind once for all."""
+        kind = str(self.top.get("kind", ""))
+        default = {"kind": kind.removesuffix("List")} if kind not in ("", "List") else {}
+        for position, item in self.items:
+            yield Placed(text.line_number(position), default | item if isinstance(item, dict) else item)
+
+
+def _objects(text: JsonText) -> Iterator[Placed | Reject]:
+    position = 0
+    while start := _START.search(text.text, position):
+        yield from _talk(text, position, start.start())
+        document, brace = _Document(), start.end() - 1
+        try:
+            position = document.read(text, brace)
+        except BrokenError as e:
+            following = _NEXT_START.search(text.text, max(e.position, start.end()))
+            position = following.start() if following else len(text.text)
+            yield from document.placed(text)
+            yield Reject(text.line_number(e.position), str(e), without_values(text.line(e.position)))
+        else:
+            is_list = document.items or str(document.top.get("kind", "")).endswith("List")
+            yield from document.placed(text) if is_list else [Placed(text.line_number(brace), document.top)]
+    yield from _talk(text, position, len(text.text))
+
+
+def _talk(text: JsonText, start: int, end: int) -> Iterator[Reject]:
+    """Lines outside any object, such as a warning that went to the same file."""
+    for match in _TALK.finditer(text.text, start, end):
+        yield Reject(text.line_number(match.start()), "not inside an object", match[0].rstrip())
+
+
+FORMAT = KubectlJson()

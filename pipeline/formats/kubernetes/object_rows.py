@@ -1,0 +1,225 @@
+"""One Kubernetes object as rows. Only what labels need is read; annotations, managed fields and secrets never are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pipeline.formats.row_collector import TableRow
+    from pipeline.schema import Row
+
+Json = dict[str, Any]
+AFFINITY_S = 10800  # what Kubernetes takes where the Service does not say
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def rows_of(kind: str, o: Json) -> Iterable[TableRow]:
+    """What an object of this kind gives.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: it has not the shape of its kind.
+    """
+    return KINDS[kind](o) if kind in KINDS else ()
+
+
+def _service(o: Json) -> Iterator[TableRow]:
+    spec, meta, kind = o["spec"], o["metadata"], o["spec"].get("type", "ClusterIP")
+    affinity = spec.get("sessionAffinity") or "None"
+    config = (spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}
+    name = {"service": _name(o)}
+    yield (
+        "services",
+        name
+        | {
+            "namespace": _namespace(o),
+            "name": meta["name"],
+            "uid": meta.get("uid"),
+            "type": kind,
+            "session_affinity": affinity,
+            "affinity_s": int(config.get("timeoutSeconds") or AFFINITY_S) if affinity == "ClientIP" else None,
+            "external_traffic_policy": spec.get("externalTrafficPolicy")
+            or ("Cluster" if kind in ("NodePort", "LoadBalancer") else None),
+            "internal_traffic_policy": spec.get("internalTrafficPolicy") or "Cluster",
+        }
+        | _lifetime(o),
+    )
+    for port in spec.get("ports") or []:
+        common = name | _service_port(port) | _lifetime(o)
+        for where, ip in _dialled(o):
+            yield "service_ports", common | {"kind": where, "ip": ip, "port": int(port["port"])}
+        if port.get("nodePort"):
+            yield "service_ports", common | {"kind": "node-port", "ip": None, "port": int(port["nodePort"])}
+
+
+def _service_port(port: Json) -> Row:
+    return {
+        "port_name": port.get("name") or None,
+        "protocol": _protocol(port),
+        "service_port": int(port["port"]),
+        "target_port": str(port.get("targetPort") or port["port"]),
+    }
+
+
+def _dialled(o: Json) -> Iterator[tuple[str, str]]:
+    """Addresses a Service is dialled at, each with its kind."""
+    spec = o["spec"]
+    for ip in spec.get("clusterIPs") or [spec.get("clusterIP")]:
+        if ip and ip != "None":
+            yield "cluster-ip", address(ip)
+    for ip in spec.get("externalIPs") or []:
+        yield "external-ip", address(ip)
+    for ingress in ((o.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []:
+        if ingress.get("ip"):
+            yield "load-balancer", address(ingress["ip"])
+
+
+def _endpoint_slice(o: Json) -> Iterator[TableRow]:
+    service = (o["metadata"].get("labels") or {}).get("kubernetes.io/service-name")
+    if not service or o.get("addressType") == "FQDN":
+        return
+    for endpoint in o.get("endpoints") or []:
+        ready = (endpoint.get("conditions") or {}).get("ready") is not False
+        for port in o.get("ports") or []:
+            for ip in endpoint["addresses"]:
+                row = {"service": f"{_namespace(o)}/{service}"} | _endpoint(o, endpoint, ip, port, ready=ready)
+                yield from [("endpoints", row)] if row["port"] else []
+
+
+def _endpoints(o: Json) -> Iterator[TableRow]:
+    for subset in o.get("subsets") or []:
+        for key, ready in (("addresses", True), ("notReadyAddresses", False)):
+            for one in subset.get(key) or []:
+                for port in subset.get("ports") or []:
+                    yield "endpoints", {"service": _name(o)} | _endpoint(o, one, one["ip"], port, ready=ready)
+
+
+def _endpoint(o: Json, endpoint: Json, ip: str, port: Json, *, ready: bool) -> Row:
+    ref = endpoint.get("targetRef") or {}
+    pod = f"{ref.get('namespace') or _namespace(o)}/{ref['name']}" if ref.get("kind") == "Pod" else None
+    return {
+        "port_name": port.get("name") or None,
+        "protocol": _protocol(port),
+        "ip": address(ip),
+        "port": int(port["port"]) if port.get("port") else None,
+        "pod": pod,
+        "node": endpoint.get("nodeName"),
+        "ready": ready,
+        "valid_from_us": None,
+        "valid_to_us": None,
+    }
+
+
+def _pod(o: Json) -> Iterator[TableRow]:
+    spec, status = o.get("spec") or {}, o.get("status") or {}
+    ips = [one["ip"] for one in status.get("podIPs") or []] or [status.get("podIP")]
+    start = microseconds(status.get("startTime")) or microseconds(o["metadata"].get("creationTimestamp"))
+    for ip in ips:
+        if ip:
+            yield (
+                "pods",
+                {
+                    "pod": _name(o),
+                    "namespace": _namespace(o),
+                    "name": o["metadata"]["name"],
+                    "ip": address(ip),
+                    "node": spec.get("nodeName"),
+                    "host_network": bool(spec.get("hostNetwork")),
+                    "phase": status.get("phase"),
+                    "valid_from_us": start,
+                    "valid_to_us": _pod_end(o, start),
+                },
+            )
+
+
+def _pod_end(o: Json, start: int | None) -> int | None:
+    """When a pod lost its address; a finished one that does not say when never had it long enough to count."""
+    status = o["status"]
+    ends = [microseconds(o["metadata"].get("deletionTimestamp"))]
+    if status.get("phase") in ("Succeeded", "Failed"):
+        states = [c.get("state") or {} for c in status.get("containerStatuses") or []]
+        finished = [microseconds((s.get("terminated") or {}).get("finishedAt")) for s in states]
+        changed = [microseconds(c.get("lastTransitionTime")) for c in status.get("conditions") or []]
+        ends.append(max(filter(None, finished), default=max(filter(None, changed), default=start)))
+    return min(filter(None, ends), default=None)
+
+
+def _node(o: Json) -> Iterator[TableRow]:
+    spec, meta = o.get("spec") or {}, o["metadata"]
+    labels, name = meta.get("labels") or {}, meta["name"]
+    ranges = [str(ip_network(r, strict=False)) for r in spec.get("podCIDRs") or [spec.get("podCIDR")] if r]
+    listed = (o.get("status") or {}).get("addresses") or []
+    internal, external = (
+        [address(a["address"]) for a in listed if a["type"] == wanted] for wanted in ("InternalIP", "ExternalIP")
+    )
+    yield (
+        "nodes",
+        {
+            "node": name,
+            "internal_ip": next(iter(internal), None),
+            "external_ip": next(iter(external), None),
+            "pod_cidrs": ",".join(ranges) or None,
+            "zone": labels.get("topology.kubernetes.io/zone") or labels.get("failure-domain.beta.kubernetes.io/zone"),
+        }
+        | _lifetime(o),
+    )
+    for ip in internal + external:
+        yield "node_addresses", {"node": name, "cidr": single(ip), "kind": "node"}
+    for cidr in ranges:
+        yield "node_addresses", {"node": name, "cidr": cidr, "kind": "pods"}
+
+
+def heartbeat_us(o: Json) -> int:
+    """When a node last said that it lives, which it does every few minutes; 0 for what is no node."""
+    conditions = (o.get("status") or {}).get("conditions") or [] if o["kind"] == "Node" else []
+    return max((microseconds(c.get("lastHeartbeatTime")) or 0 for c in conditions), default=0)
+
+
+def address(text: str) -> str:
+    """An address as tshark writes it; ValueError if it is none."""
+    return str(ip_address(text))
+
+
+def single(ip: str) -> str:
+    """The range that holds this address only."""
+    return f"{ip}/{ip_address(ip).max_prefixlen}"
+
+
+def microseconds(time: object) -> int | None:
+    """Microseconds since 1970 of an ISO time; None for none."""
+    if not time:
+        return None
+    moment = time if isinstance(time, datetime) else datetime.fromisoformat(str(time))
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _namespace(o: Json) -> str:
+    return str(o["metadata"].get("namespace") or "default")
+
+
+def _name(o: Json) -> str:
+    return f"{_namespace(o)}/{o['metadata']['name']}"
+
+
+def _protocol(port: Json) -> str:
+    return str(port.get("protocol") or "TCP").lower()
+
+
+def _lifetime(o: Json) -> Row:
+    meta = o["metadata"]
+    return {
+        "valid_from_us": microseconds(meta.get("creationTimestamp")),
+        "valid_to_us": microseconds(meta.get("deletionTimestamp")),
+    }
+
+
+KINDS: dict[str, Callable[[Json], Iterator[TableRow]]] = {
+    "Service": _service,
+    "EndpointSlice": _endpoint_slice,
+    "Endpoints": _endpoints,
+    "Pod": _pod,
+    "Node": _node,
+}

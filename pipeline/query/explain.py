@@ -1,0 +1,166 @@
+"""The facts of one connection: legs, rewrite, rules followed, what else was possible, what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.errors import InputError
+from pipeline.schema import EVIDENCE, LABELS, REASONS, Row
+from pipeline.store.duckdb_engine import literal
+
+if TYPE_CHECKING:
+    from pipeline.store.duckdb_engine import Connection
+
+_LEGS = """SELECT f.flow_id, f.leg, f.node, f.interface, f.protocol, f.src_ip, f.src_port, f.dst_ip, f.dst_port,
+  f.start_us, f.end_us, f.packet_count, f.reply_packet_count, f.syn_count, f.rst_count, f.tcp_isn, f.tcp_tsval,
+  f.icmp_error_count, f.icmp_errors,
+  c.file, CAST(split_part(f.flow_id, '-', 2) AS BIGINT) AS line_number,
+  f.leg IN ('forward', 'delivery') AND (f.dst_ip <> x.pod_ip OR f.dst_port <> x.pod_port) AS is_attempt
+FROM flows AS f
+JOIN captures AS c ON c.capture_id = split_part(f.flow_id, '-', 1)
+JOIN connections AS x ON x.connection_id = f.connection_id
+WHERE f.connection_id = {id}
+ORDER BY CASE f.leg WHEN 'ingress' THEN 1 WHEN 'forward' THEN 2 WHEN 'delivery' THEN 3 ELSE 4 END,
+  f.start_us NULLS LAST, f.flow_id"""
+_RULES = """SELECT step, table_name, chain, file, line_number, text FROM trace_steps
+WHERE trace_id = (SELECT trace_id FROM connections WHERE connection_id = {id}) ORDER BY step"""
+_ENDPOINTS = """WITH c AS (SELECT * FROM connections WHERE connection_id = {id}),
+homes AS (
+  SELECT ip, node FROM pods JOIN c ON COALESCE(c.start_us >= valid_from_us, TRUE)
+    AND COALESCE(c.start_us < valid_to_us + 1000000, TRUE)
+  UNION SELECT ip, node FROM endpoints
+  UNION SELECT ip, COALESCE(owner_node, host_node) FROM addresses
+)
+SELECT d.endpoint_ip, d.endpoint_port, d.probability, d.verdict, d.certain, d.uncertain_because, d.source_nat,
+  CASE WHEN COUNT(DISTINCT h.node) = 1 THEN MIN(h.node) END AS node,
+  COALESCE(d.endpoint_ip = MIN(c.pod_ip) AND d.endpoint_port = MIN(c.pod_port), FALSE) AS is_chosen
+FROM decisions AS d JOIN c
+  ON d.trace_id = c.trace_id AND d.node = c.ingress_node
+  AND d.dst_ip = c.dest_ip AND d.dst_port = c.dest_port AND d.protocol = c.protocol
+LEFT JOIN homes AS h ON h.ip = d.endpoint_ip
+GROUP BY d.endpoint_ip, d.endpoint_port, d.probability, d.verdict, d.certain, d.uncertain_because, d.source_nat
+ORDER BY ALL"""
+_POD = """SELECT DISTINCT p.pod, p.ip, p.node, p.phase, p.valid_from_us, p.valid_to_us
+FROM pods AS p JOIN connections AS c ON c.connection_id = {id} AND p.ip = c.pod_ip AND p.pod = c.pod ORDER BY ALL"""
+_PREVIOUS = """SELECT b.connection_id, b.start_us, b.pod, b.pod_ip, b.pod_port,
+  CAST(a.start_us - b.start_us AS DOUBLE) / 1000000 AS earlier_s
+FROM connections AS a JOIN connections AS b
+  ON b.client_ip = a.client_ip AND b.service = a.service AND b.service_port IS NOT DISTINCT FROM a.service_port
+  AND b.protocol = a.protocol AND b.ingress_node = a.ingress_node AND b.connection_id <> a.connection_id
+  AND b.start_us <= a.start_us
+WHERE a.connection_id = {id} AND a.affinity IN ('pinned', 'moved', 'expired')
+ORDER BY b.start_us DESC, b.connection_id DESC LIMIT 1"""
+
+
+def explain(con: Connection, connection_id: str) -> Row:
+    """Everything the lake knows of one connection, as plain values.
+
+    Raises:
+        InputError: no run in view has a connection of that id.
+    """
+    found = con.sql(f"SELECT * FROM connections WHERE connection_id = {literal(connection_id)}").to_dicts()
+    if not found:
+        some = con.sql("SELECT connection_id FROM connections ORDER BY ALL LIMIT 1").fetchall()
+        hint = (
+            f"ids are in the column connection_id of connections, e.g. {some[0][0]}" if some else "label the run first"
+        )
+        raise InputError(f"there is no connection {connection_id!r} in this run", hint=hint)
+    connection = found[0]
+    legs, rules, outcomes, pods, previous = (
+        con.sql(query.format(id=literal(connection_id))).to_dicts()
+        for query in (_LEGS, _RULES, _ENDPOINTS, _POD, _PREVIOUS)
+    )
+    for leg in legs:
+        leg["display_filter"] = display_filter(leg)
+    for outcome in outcomes:
+        outcome["excluded_because"] = _exclusion(connection, legs, outcome)
+    return {
+        "connection": connection,
+        "label_means": LABELS[str(connection["label"])],
+        "evidence_means": EVIDENCE[str(connection["evidence"])],
+        "reason_means": REASONS.get(str(connection["reason"])),
+        "affinity_reason_means": REASONS.get(str(connection["affinity_reason"])),
+        "legs": legs,
+        "rewrite": _rewrite(connection),
+        "pod_then": pods[0] if pods else None,
+        "previous": previous[0] if previous else None,
+        "rules": rules,
+        "outcomes_allowed": outcomes,
+        "missing": _missing(connection, legs, rules, outcomes),
+    }
+
+
+def display_filter(leg: Row) -> str:
+    """A tshark display filter that shows just this leg's packets, both directions."""
+    family = "ipv6" if ":" in str(leg["src_ip"]) else "ip"
+    ends = [f"{family}.addr == {leg['src_ip']}", f"{family}.addr == {leg['dst_ip']}"]
+    ports = [f"{leg['protocol']}.port == {leg['src_port']}", f"{leg['protocol']}.port == {leg['dst_port']}"]
+    return " && ".join(ends + ports + _time_filter(leg))
+
+
+def socket(row: Row, name: str) -> str:
+    """`address:port` of one end, nothing where it is not known."""
+    if not row[f"{name}_ip"]:
+        return ""
+    ip = f"[{row[f'{name}_ip']}]" if ":" in str(row[f"{name}_ip"]) else row[f"{name}_ip"]
+    return f"{ip}:{row[f'{name}_port']}"
+
+
+def _time_filter(leg: Row) -> list[str]:
+    if leg["start_us"] is None:
+        return []
+    first, last = int(str(leg["start_us"])), int(str(leg["end_us"]))
+    return [f"frame.time_epoch >= {_seconds(first)}", f"frame.time_epoch < {_seconds(last + 1)}"]
+
+
+def _seconds(microseconds: int) -> str:
+    return f"{microseconds // 1_000_000}.{microseconds % 1_000_000:06d}"
+
+
+def _rewrite(connection: Row) -> Row | None:
+    """What became of destination and source on the way to the pod; None where no pod is known."""
+    if not connection["pod_ip"]:
+        return None
+    return {
+        "destination_before": socket(connection, "dest") or None,
+        "destination_after": socket(connection, "pod"),
+        "source_before": socket(connection, "client") or None,
+        "source_after": socket(connection, "snat") or (socket(connection, "client") or None)
+        if connection["source_nat"] is False
+        else socket(connection, "snat") or None,
+        "source_nat": connection["source_nat"],
+    }
+
+
+def _exclusion(connection: Row, legs: list[Row], outcome: Row) -> str | None:
+    """Why the connection did not fare so; None where it did, or where that is not excluded."""
+    if outcome["is_chosen"] or outcome["endpoint_ip"] is None:
+        return None
+    if connection["evidence"] == "conntrack" and connection["pod_ip"]:
+        return f"connection tracking names {socket(connection, 'pod')}"
+    served = [leg for leg in legs if leg["leg"] in ("forward", "delivery") and not leg["is_attempt"]]
+    if connection["pod_ip"] and served:
+        return f"its leg after translation, {served[0]['flow_id']}, goes to {socket(connection, 'pod')}"
+    if any((leg["dst_ip"], leg["dst_port"]) == (outcome["endpoint_ip"], outcome["endpoint_port"]) for leg in legs):
+        return "it was tried there first, and not answered"
+    ingress, home = connection["ingress_node"], outcome["node"]
+    if connection["evidence"] == "absence" and home != ingress:
+        return f"neither {ingress} nor {home} captured a leg of it to there, though both did of others"
+    return None
+
+
+def _missing(connection: Row, legs: list[Row], rules: list[Row], outcomes: list[Row]) -> list[str]:
+    """What was not there to see, in sentences."""
+    seen = {leg["leg"] for leg in legs}
+    said = [str(o["uncertain_because"]) for o in outcomes if o["uncertain_because"]]
+    if connection["reason"] in REASONS:
+        said.append(REASONS[str(connection["reason"])])
+    if connection["service"] is not None and "ingress" not in seen:
+        said.append("No leg towards the service's address was seen: the client and what it dialled are not shown.")
+    if connection["hop"] == "forwarded" and not seen & {"forward", "delivery"}:
+        said.append("No leg towards the endpoint was seen; that it went there rests on the rules.")
+    if connection["hop"] == "local" and not connection["pod_ip"]:
+        said.append("Which pod of the node served it is not shown: capture the pods' interfaces too (`tshark -i any`).")
+    if not rules and "ingress" in seen:
+        said.append("No rules of this node tell what it does with the connection.")
+    return list(dict.fromkeys(said))

@@ -1,0 +1,185 @@
+"""What one dump does with packets: the logic of `hopscope trace`."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipeline.diagnostics import warn
+from pipeline.errors import InputError, UsageError
+from pipeline.formats import recognise
+from pipeline.formats.source import Source
+from pipeline.rules import RuleSet
+from pipeline.rules.dumps.chain_index import KEY
+from pipeline.rules.grammar.values import PROTOCOLS
+from pipeline.rules.model.ip_ranges import family_of, number, written
+from pipeline.rules.tracing.result import NO_FILTER, Tracer
+from pipeline.rules.tracing.state import Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import polars as pl
+
+    from pipeline.rules.tracing.result import Trace
+
+
+class Packet(NamedTuple):
+    """The first packet of a connection."""
+
+    src_ip: str
+    protocol: str
+    dst_ip: str
+    dst_port: int
+
+
+def packet(src_ip: str, protocol: str, dst_ip: str, dst_port: int | None) -> Packet:
+    """A packet from the words of the command line.
+
+    Raises:
+        UsageError: a port is missing that the protocol has.
+    """
+    if dst_port is None:
+        raise UsageError(f"--dport is missing: {protocol} packets have a port", hint="e.g. --dport 80")
+    return Packet(src_ip, protocol, dst_ip, dst_port)
+
+
+def read_packets(path: Path) -> list[Packet]:
+    """Packets from a CSV file with the columns src_ip, protocol, dst_ip, dst_port.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, or holds a port that is no number.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as f:
+            rows = list(csv.DictReader(f))
+    except OSError as e:
+        raise InputError(f"cannot be read: {e.strerror}", where=str(path)) from e
+    found = []
+    for line, row in enumerate(rows, start=2):
+        try:
+            found.append(Packet(row["src_ip"], row["protocol"] or "tcp", row["dst_ip"], int(row["dst_port"])))
+        except (KeyError, TypeError, ValueError) as e:
+            message = f"is no packet: {e}"
+            hint = "the header must be src_ip,protocol,dst_ip,dst_port"
+            raise InputError(message, where=f"{path}:{line}", hint=hint) from e
+    return found
+
+
+def render_text(answer: Mapping[str, Any]) -> str:
+    """One answer in words: the verdict, the endpoints with their shares, the rules that were followed."""
+    nat = {
+        True: "its source is rewritten",
+        False: "its source is kept",
+        None: "whether its source is kept is not known",
+    }
+    lines = [f"{answer['protocol']} {answer['src_ip']} -> {answer['dst_ip']}:{answer['dst_port']}: {answer['verdict']}"]
+    if answer["verdict"] == "dnat":
+        lines[0] += f", {nat[answer['source_nat']]}"
+    for end in answer["endpoints"]:
+        share = "share not known" if end["probability"] is None else f"{end['probability']:.2%}"
+        lines.append(f"  {end['ip']}:{end['port']}  {share}")
+    if answer["affinity_s"]:
+        lines.append(f"  the choice is remembered by client address for {answer['affinity_s']} s")
+    lines += [] if answer["certain"] else [f"  not certain: {why}" for why in answer["uncertain_because"]]
+    lines += [f"  not shown: {what}" for what in answer["not_shown"]]
+    lines += [f"  {s['table']} {s['chain']}, line {s['line_number']}: {s['text']}" for s in answer["steps"]]
+    return "\n".join(lines) + "\n"
+
+
+def trace_files(
+    rules: Sequence[Path], packets: Iterable[Packet], node_ips: Sequence[str] = (), origin: str | None = None
+) -> Iterator[dict[str, object]]:
+    """One answer for each packet, as `trace --format json` prints it.
+
+    Raises:
+        InputError: a dump has no rules, or an address is none.
+    """
+    rule_set = read_rules(*rules)
+    for packet in packets:
+        yield answer(rule_set, packet, node_ips, origin)
+
+
+def read_rules(*paths: Path) -> RuleSet:
+    """The rules in one node's dumps; nft's view of tables that iptables-save shows whole cannot add to them.
+
+    Raises:
+        InputError: a dump is of no form that is read, or has no rules.
+    """
+    import polars as pl
+
+    dumps = [(path, *_rows(path)) for path in paths]
+    whole = [rows.select(KEY) for _, form, rows in dumps if form == "iptables-save"]
+    kept = []
+    for path, form, rows in dumps:
+        needed = _needed(rows, pl.concat(whole)) if whole and form in ("nft-list", "nft-json") else rows
+        if len(needed) < len(rows):
+            warn("nft leaves parts of these rules out; what iptables-save says is followed", where=str(path))
+        kept.append(needed)
+    return RuleSet(pl.concat(kept, how="diagonal"))
+
+
+def _needed(view: pl.DataFrame, whole: pl.DataFrame) -> pl.DataFrame:
+    """The tables of a view of which any chain is not in a whole dump."""
+    table = list(KEY[:2])
+    needed = view.join(whole, on=list(KEY), how="anti").select(table).unique()
+    return view.join(needed, on=table, how="semi", maintain_order="left")
+
+
+def _rows(path: Path) -> tuple[str, pl.DataFrame]:
+    import polars as pl
+
+    source = Source(path, path.name)
+    form = recognise(source.head())
+    if form is None or form.kind != "rules":
+        raise InputError("these are no rules", where=str(path), hint="give iptables-save or nft list ruleset output")
+    rows: pl.DataFrame | None = form.parse(source).tables.get("rules")  # type: ignore[attr-defined]
+    if rows is None:
+        raise InputError("no rule could be read", where=str(path), hint="look at it with `hopscope inputs`")
+    return form.name, rows.with_columns(file=pl.lit(path.name))
+
+
+def answer(rules: RuleSet, packet: Packet, node_ips: Sequence[str], origin: str | None) -> dict[str, object]:
+    """What the rules do with one packet.
+
+    Raises:
+        InputError: an address of the packet is none.
+    """
+    try:
+        source, destination = number(packet.src_ip), number(packet.dst_ip)
+    except ValueError as e:
+        raise InputError(str(e), hint="give addresses as numbers") from None
+    family = family_of(packet.dst_ip)
+    own = frozenset(number(a) for a in node_ips if family_of(a) == family) or None
+    if origin is None and own is not None and source in own:
+        origin = "node"
+    protocol = PROTOCOLS.get(packet.protocol.lower(), packet.protocol.lower())
+    scene = Scene(family, protocol, [source], origin, own)
+    return packet._asdict() | _answer(rules, Tracer(rules, scene).trace(destination, packet.dst_port)[0], family)
+
+
+def _answer(rules: RuleSet, found: Trace, family: str) -> dict[str, object]:
+    endpoints = [
+        {"ip": written(e.address, family), "port": e.port, "probability": e.probability} for e in found.endpoints
+    ]
+    columns = rules.columns
+    steps = [
+        {
+            "table": columns["table_name"][row],
+            "chain": columns["chain"][row],
+            "line_number": columns["line_number"][row],
+            "text": columns["text"][row],
+        }
+        for row in found.rows
+    ]
+    return {
+        "verdict": found.verdict,
+        "endpoints": endpoints,
+        "source_nat": found.source_nat,
+        "affinity_s": found.affinity_s,
+        "certain": found.certain,
+        "uncertain_because": list(found.uncertain_because),
+        "not_shown": [NO_FILTER] if rules.lacks_filter(family) and found.verdict == "dnat" else [],
+        "steps": steps,
+    }

@@ -1,0 +1,292 @@
+"""nft's grammar: one rule to steps and an outcome, the same model as iptables.
+
+What is not understood becomes an `Unclear` step or an `Obscure` outcome, never an error.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pipeline.rules.grammar.nft_sets import Elements, choice, dnat_to, key_of, listed, lookup, verdict
+from pipeline.rules.grammar.values import dnat
+from pipeline.rules.model import matches as s
+from pipeline.rules.model import targets as o
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.rules.grammar.nft_sets import Sets
+
+_TOKEN = re.compile(r'"([^"]*)"?|([{},])|([^\s{},]+)')
+_ENDS = {"accept", "drop", "reject", "return", "continue", "jump", "goto", "dnat", "snat", "masquerade", "redirect"}
+
+
+def tokens(spec: str) -> list[str]:
+    """The rule's words; braces and commas are words of their own."""
+    return [quoted or brace or word for quoted, brace, word in _TOKEN.findall(spec)]
+
+
+def compile_rule(row: int, spec: str, sets: Sets) -> o.Rule:
+    """One rule, `ip daddr 10.0.0.1 tcp dport 80 goto service-...`."""
+    return _Compiler(row, tokens(spec), sets).rule()
+
+
+class _Compiler:
+    """Reads statements from left to right."""
+
+    def __init__(self, row: int, words: list[str], sets: Sets) -> None:
+        self.row = row
+        self.words = words
+        self.at = 0
+        self.sets = sets
+        self.steps: list[s.Step] = []
+        self.outcome: o.Outcome = o.Continue()
+
+    def rule(self) -> o.Rule:
+        while self.at < len(self.words):
+            start = self.at
+            try:
+                self.statement(self.next())
+            except (ValueError, IndexError):
+                self.not_understood(start)
+        return o.Rule(self.row, tuple(self.steps), self.outcome)
+
+    def next(self) -> str:
+        self.at += 1
+        return self.words[self.at - 1] if self.at <= len(self.words) else ""
+
+    def peek(self, ahead: int = 0) -> str:
+        return self.words[self.at + ahead] if self.at + ahead < len(self.words) else ""
+
+    def take(self, *words: str) -> bool:
+        """Step over these words if they come next."""
+        if tuple(self.words[self.at : self.at + len(words)]) != words:
+            return False
+        self.at += len(words)
+        return True
+
+    def not_understood(self, start: int) -> None:
+        """One unclear test, up to the verdict."""
+        self.at = start + 1
+        while self.at < len(self.words) and self.peek() not in _ENDS:
+            self.at += 1
+        text = " ".join(self.words[start : self.at])
+        if self.words[start] in _ENDS:
+            self.outcome = o.Obscure(f"not understood: {text}")
+        else:
+            self.steps.append(s.Unclear(text))
+
+    def statement(self, word: str) -> None:
+        if word in _STATEMENTS:
+            _STATEMENTS[word](self)
+            return
+        self.at -= 1
+        self.match(self.fields())
+
+    def fields(self) -> list[str]:
+        """`ip daddr . meta l4proto . th dport` as dst, protocol, port."""
+        found = [self.one_field()]
+        while self.take("."):
+            found.append(self.one_field())
+        return found
+
+    def one_field(self) -> str:
+        word = self.next()
+        if word in ("ip", "ip6"):
+            return {"saddr": "src", "daddr": "dst", "protocol": "protocol", "nexthdr": "protocol"}[self.next()]
+        if word == "meta" and self.peek() in ("l4proto", "nfproto", "iifname", "oifname", "mark", "random"):
+            key = self.next()
+            return "protocol" if key == "l4proto" else key
+        if word in ("th", "tcp", "udp", "sctp") and self.peek() in ("dport", "sport"):
+            if word != "th":
+                self.steps.append(s.ProtocolIs(frozenset({word})))
+            return {"dport": "port", "sport": "sport"}[self.next()]
+        if word in ("iifname", "oifname", "iif", "oif", "mark"):
+            return {"iif": "iifname", "oif": "oifname"}.get(word, word)
+        raise ValueError(word)
+
+    def match(self, fields: list[str]) -> None:
+        """A comparison or a lookup over fields."""
+        if self.take("vmap"):
+            self.outcome = lookup(fields, self.elements())
+            return
+        if fields == ["mark"]:
+            self.mark()
+            return
+        if fields == ["random"]:
+            self.random()
+            return
+        negated = self.take("!=")
+        self.take("==")
+        step = self.compared(fields)
+        self.steps.append(s.Not(step) if negated else step)
+
+    def compared(self, fields: list[str]) -> s.Step:
+        name = self.peek()
+        values = self.elements()
+        if values is None:
+            return s.Unclear(f"set {name} is not in the dump")
+        if values.dynamic and fields == ["src"]:
+            return s.Remembered(values.timeout_s, self.row)
+        return listed(fields, [key_of(text) for _, text in values.elements])
+
+    def elements(self) -> Elements | None:
+        """What follows: `@name`, `{ ... }`, or a single value."""
+        word = self.next()
+        if word.startswith("@"):
+            return self.sets(word[1:])
+        if word != "{":
+            values = word.split(",")
+            while self.take("|"):
+                values.append(self.next())
+            return Elements("", [(self.row, v) for v in values])
+        return Elements("", [(self.row, text) for text in self.braced()])
+
+    def braced(self) -> list[str]:
+        """The elements up to the closing brace."""
+        found, current = list[str](), list[str]()
+        while (word := self.next()) not in ("}", ""):
+            if word == ",":
+                found.append(" ".join(current))
+                current = []
+            else:
+                current.append(word)
+        return [*found, " ".join(current)] if current else found
+
+    def mark(self) -> None:
+        """`mark & 0x4000 != 0x0`, `mark 0x4000`, `mark set mark | 0x4000`."""
+        if self.take("set"):
+            self.set_mark()
+            return
+        mask = 0xFFFFFFFF
+        if self.take("&") or self.take("and"):
+            mask = int(self.next(), 0)
+        negated = self.take("!=")
+        self.take("==")
+        step = s.Mark(int(self.next(), 0), mask)
+        self.steps.append(s.Not(step) if negated else step)
+
+    def set_mark(self) -> None:
+        if not (self.take("meta", "mark") or self.take("mark")):
+            self.steps.append(s.SetMark(0xFFFFFFFF, int(self.next(), 0)))
+            return
+        while self.peek() in ("|", "or", "^", "xor", "&", "and"):
+            operator, value = self.next(), int(self.next(), 0)
+            flip = operator in ("^", "xor")
+            keep = operator in ("&", "and")
+            self.steps.append(
+                s.SetMark(0, value) if flip else s.SetMark(~value & 0xFFFFFFFF if keep else value, 0 if keep else value)
+            )
+
+    def random(self) -> None:
+        """`meta random & 2147483647 < 715827882`: how nft shows iptables' statistic."""
+        whole = int(self.next(), 0) + 1 if self.take("&") else 1 << 32
+        if not self.take("<"):
+            raise ValueError("random")
+        self.steps.append(s.Chance(int(self.next(), 0) / whole))
+
+    def numgen(self) -> None:
+        self.at += 1  # random or inc
+        self.take("mod")
+        whole = int(self.next())
+        if not self.take("vmap"):
+            raise ValueError("numgen")
+        self.outcome = choice(whole, self.elements(), verdict)
+
+    def dnat(self) -> None:
+        for word in ("ip", "ip6", "addr", ".", "port", "to"):
+            self.take(word)
+        if self.take("numgen"):
+            self.at += 1
+            self.take("mod")
+            whole = int(self.next())
+            self.take("map")
+            self.outcome = choice(whole, self.elements(), dnat_to)
+            return
+        text = self.next() if self.at < len(self.words) and self.peek() not in _ENDS else ""
+        if self.take("."):
+            text = f"[{text}]:{self.next()}"
+        self.outcome = dnat(text)
+
+    def skip(self, words: int) -> None:
+        self.at += words
+
+
+def _ct(c: _Compiler) -> None:
+    what = c.next()
+    negated = c.take("!=")
+    c.take("==")
+    values = c.elements()
+    if what not in ("state", "status") or values is None:
+        raise ValueError(what)
+    step = s.Connection(frozenset(v.upper() for _, v in values.elements))
+    c.steps.append(s.Not(step) if negated else step)
+
+
+def _fib(c: _Compiler) -> None:
+    side = c.next()
+    while c.take("."):
+        c.next()
+    c.take("type")
+    negated = c.take("!=")
+    kind = c.next()
+    step: s.Step = s.Local(side == "saddr") if kind == "local" else s.Unclear(f"fib {side} type {kind}")
+    c.steps.append(s.Not(step) if negated else step)
+
+
+def _set_outcome(read: Callable[[_Compiler], o.Outcome]) -> Callable[[_Compiler], None]:
+    def statement(c: _Compiler) -> None:
+        c.outcome = read(c)
+        c.at = len(c.words)
+
+    return statement
+
+
+def _update(c: _Compiler) -> None:
+    """`update @affinity { ip saddr }`: remembers the client."""
+    c.next()
+    c.elements()
+
+
+def _redirect(c: _Compiler) -> o.Outcome:
+    c.take("to")
+    port = c.next().removeprefix(":")
+    return o.Redirect(int(port) if port.isdigit() else None)
+
+
+def _xt(c: _Compiler) -> None:
+    """What nft cannot print: a match may hide anything, a target does what nobody sees."""
+    if c.next() != "target":
+        raise ValueError("xt")
+    c.outcome = o.Obscure(f"not understood: {' '.join(c.words[c.at - 2 :])}")
+    c.at = len(c.words)
+
+
+def _counter(c: _Compiler) -> None:
+    if c.take("packets"):
+        c.skip(3)
+
+
+_STATEMENTS: dict[str, Callable[[_Compiler], None]] = {
+    "ct": _ct,
+    "fib": _fib,
+    "numgen": _Compiler.numgen,
+    "dnat": _Compiler.dnat,
+    "counter": _counter,
+    "comment": lambda c: c.skip(1),
+    "log": lambda c: c.skip(len(c.words)),
+    "xt": _xt,
+    "update": _update,
+    "add": _update,
+    "masquerade": _set_outcome(lambda _: o.Snat()),
+    "snat": _set_outcome(lambda _: o.Snat()),
+    "redirect": _set_outcome(_redirect),
+    "jump": _set_outcome(lambda c: o.Jump(c.next())),
+    "goto": _set_outcome(lambda c: o.Jump(c.next(), goto=True)),
+    "return": _set_outcome(lambda _: o.Return()),
+    "continue": _set_outcome(lambda _: o.Continue()),
+    "accept": _set_outcome(lambda _: o.Verdict("accept")),
+    "drop": _set_outcome(lambda _: o.Verdict("drop")),
+    "reject": _set_outcome(lambda _: o.Verdict("reject")),
+}

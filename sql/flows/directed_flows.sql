@@ -1,0 +1,59 @@
+-- about: Conversations with client and server told apart: by SYN, by SYN-ACK, by who is a known server, else by port.
+-- grain: conversation at one vantage
+-- key: flow
+-- store: view
+WITH heard AS (
+  SELECT
+    c.*,
+    CASE
+      WHEN lower_syns > 0 AND upper_syns = 0 THEN TRUE
+      WHEN upper_syns > 0 AND lower_syns = 0 THEN FALSE
+      WHEN upper_synacks > 0 AND lower_synacks = 0 THEN TRUE
+      WHEN lower_synacks > 0 AND upper_synacks = 0 THEN FALSE
+    END AS lower_began
+  FROM all_conversations AS c
+  WHERE lower_port IS NOT NULL AND upper_port IS NOT NULL
+),
+asked AS (
+  SELECT
+    h.*,
+    CASE WHEN lower_began IS NULL THEN lower_port END AS lower_open,
+    CASE WHEN lower_began IS NULL THEN upper_port END AS upper_open
+  FROM heard AS h
+),
+told AS (
+  SELECT
+    a.*,
+    CASE
+      WHEN lower_began IS NOT NULL THEN lower_began
+      WHEN u.ip IS NOT NULL AND l.ip IS NULL THEN TRUE
+      WHEN l.ip IS NOT NULL AND u.ip IS NULL THEN FALSE
+      ELSE lower_port > upper_port
+    END AS lower_is_client
+  FROM asked AS a
+  LEFT JOIN server_sockets AS l ON l.port = a.lower_open AND l.ip = a.lower_ip AND l.protocol = a.protocol
+  LEFT JOIN server_sockets AS u ON u.port = a.upper_open AND u.ip = a.upper_ip AND u.protocol = a.protocol
+)
+SELECT
+  flow, capture_id, first_line, node, interface, protocol,
+  CASE WHEN lower_is_client THEN lower_ip ELSE upper_ip END AS src_ip,
+  CASE WHEN lower_is_client THEN lower_port ELSE upper_port END AS src_port,
+  CASE WHEN lower_is_client THEN upper_ip ELSE lower_ip END AS dst_ip,
+  CASE WHEN lower_is_client THEN upper_port ELSE lower_port END AS dst_port,
+  start_us, end_us,
+  CASE WHEN lower_is_client THEN lower_packets ELSE upper_packets END AS packet_count,
+  CASE WHEN lower_is_client THEN lower_bytes ELSE upper_bytes END AS byte_count,
+  CASE WHEN lower_is_client THEN upper_packets ELSE lower_packets END AS reply_packet_count,
+  CASE WHEN lower_is_client THEN upper_bytes ELSE lower_bytes END AS reply_byte_count,
+  CASE WHEN flagged_packets > 0 THEN CASE WHEN lower_is_client THEN lower_syns ELSE upper_syns END END AS syn_count,
+  CASE WHEN flagged_packets > 0 THEN fins END AS fin_count,
+  CASE WHEN flagged_packets > 0 THEN rsts END AS rst_count,
+  requests AS request_count,
+  payload_bytes,
+  CASE WHEN lower_is_client THEN upper_synacks ELSE lower_synacks END AS synack_count,
+  isn AS tcp_isn,
+  tsval AS tcp_tsval,
+  syn_tsvals, synack_us, synack_seq, synack_ack, first_ip_id,
+  lower_first_seq, lower_first_ack, lower_last_seq, lower_last_ack,
+  upper_first_seq, upper_first_ack, upper_last_seq, upper_last_ack
+FROM told

@@ -1,0 +1,47 @@
+-- about: Every conversation at every vantage, with the connection it is part of.
+-- grain: conversation at one vantage
+-- key: flow_id
+-- column: node VARCHAR Node it was seen on.
+-- column: interface VARCHAR Interface it was seen on.
+-- column: flow_id VARCHAR capture_id, a dash, and the line of its first packet.
+-- column: connection_id VARCHAR Connection it is part of; NULL if it could not be joined to one.
+-- column: leg VARCHAR ingress, forward or delivery; `unknown` where it is none of these for sure.
+-- column: protocol VARCHAR tcp, udp, sctp, ...
+-- column: src_ip VARCHAR Client side address, as seen here.
+-- column: src_port INTEGER Client side port, as seen here.
+-- column: dst_ip VARCHAR Server side address, as seen here.
+-- column: dst_port INTEGER Server side port, as seen here.
+-- column: start_us BIGINT First packet.
+-- column: end_us BIGINT Last packet.
+-- column: packet_count BIGINT Packets from client to server.
+-- column: byte_count BIGINT Bytes on the wire from client to server.
+-- column: reply_packet_count BIGINT Packets from server to client.
+-- column: reply_byte_count BIGINT Bytes on the wire from server to client.
+-- column: syn_count BIGINT SYNs from the client.
+-- column: fin_count BIGINT FINs, both directions.
+-- column: rst_count BIGINT RSTs, both directions.
+-- column: request_count BIGINT HTTP requests, where the export says so.
+-- column: tcp_isn BIGINT Client's initial sequence number.
+-- column: tcp_tsval BIGINT Timestamp value of the first SYN.
+-- column: icmp_error_count BIGINT ICMP errors that speak of it; those seen on several interfaces count once.
+-- column: icmp_errors VARCHAR What they say, with commas between: port unreachable, packet too big, ...
+-- column: label VARCHAR Label of its connection.
+-- column: evidence VARCHAR Evidence of that label.
+WITH wholes AS (
+  SELECT a.connection_key, c.connection_id, c.label, c.evidence
+  FROM connection_anchors AS a
+  INNER JOIN capture_numbers AS n ON n.capture_number = a.flow // 1099511627776
+  INNER JOIN connections AS c ON c.connection_id = n.capture_id || '-' || CAST(a.flow % 1099511627776 AS VARCHAR)
+)
+SELECT
+  s.node, s.interface, n.capture_id || '-' || CAST(s.flow % 1099511627776 AS VARCHAR) AS flow_id, w.connection_id, s.leg, s.protocol,
+  s.src_ip, s.src_port, s.dst_ip, s.dst_port, s.start_us, s.end_us, s.packet_count, s.byte_count, s.reply_packet_count,
+  s.reply_byte_count, s.syn_count, s.fin_count, s.rst_count, s.request_count, s.tcp_isn, s.tcp_tsval,
+  COALESCE(e.icmp_error_count, 0) AS icmp_error_count,
+  e.icmp_errors,
+  COALESCE(w.label, 'unlabelled') AS label,
+  COALESCE(w.evidence, 'unknown') AS evidence
+FROM connection_legs AS s
+INNER JOIN capture_numbers AS n ON n.capture_number = s.flow // 1099511627776
+LEFT JOIN wholes AS w ON w.connection_key = s.connection_key
+LEFT JOIN flow_icmp_errors AS e ON e.flow = s.flow

@@ -1,0 +1,70 @@
+-- about: Service addresses of which a node's rules are older or newer than the traffic: a joined leg reached an endpoint that
+-- about: they do not have (then so, likely, are the other nodes'); or they and the Service's EndpointSlices each have
+-- about: endpoints that the other has not, as after a rollout; or they send what comes from outside to another node, where the
+-- about: Service keeps it on the node that it came to. `is_local` where the policy keeps traffic on the node anyhow.
+-- grain: service address
+-- key: protocol, dst_ip, dst_port
+-- store: no
+WITH ruled AS (
+  SELECT DISTINCT node, service, protocol, dst_ip, dst_port, endpoint_ip FROM decisions
+  WHERE service IS NOT NULL AND endpoint_ip IS NOT NULL
+),
+listed AS (
+  SELECT service, ip, MIN(node) AS node, BOOL_OR(COALESCE(ready, TRUE)) AS is_ready
+  FROM endpoints
+  WHERE ip IS NOT NULL
+  GROUP BY service, ip
+),
+local_policies AS (
+  SELECT DISTINCT service FROM services WHERE external_traffic_policy = 'Local'
+),
+deciding AS (
+  SELECT DISTINCT node, service FROM ruled
+),
+cluster_ips AS (
+  SELECT DISTINCT ip FROM service_ports WHERE kind = 'cluster-ip' AND ip IS NOT NULL
+),
+renewed AS (
+  SELECT l.service, p.service IS NOT NULL AS is_local
+  FROM listed AS l
+  LEFT JOIN ruled AS r ON r.service = l.service AND r.endpoint_ip = l.ip
+  LEFT JOIN local_policies AS p ON p.service = l.service
+  LEFT JOIN deciding AS d ON d.service = l.service AND d.node = l.node
+  WHERE l.is_ready AND r.endpoint_ip IS NULL AND (p.service IS NULL OR d.node IS NOT NULL)
+),
+reached AS (
+  SELECT DISTINCT a.client_socket, f.dst_ip, f.dst_port
+  FROM nat_results AS f
+  INNER JOIN connection_anchors AS a ON a.flow = f.flow
+  WHERE f.dst_ip IS NOT NULL
+),
+found AS (
+  SELECT r.protocol, r.dst_ip, r.dst_port, FALSE AS is_local
+  FROM reached AS f
+  INNER JOIN client_socket_context AS r ON r.client_socket = f.client_socket
+  INNER JOIN decision_summary AS h
+    ON h.node = r.rules_node AND h.protocol = r.protocol AND h.dst_ip = r.dst_ip AND h.dst_port = r.dst_port
+    AND h.source_class = r.source_class
+  LEFT JOIN decisions AS d
+    ON d.node = r.rules_node AND d.protocol = r.protocol AND d.dst_ip = r.dst_ip AND d.dst_port = r.dst_port
+    AND d.endpoint_ip = f.dst_ip AND d.endpoint_port = f.dst_port
+  WHERE d.endpoint_ip IS NULL
+  UNION
+  SELECT r.protocol, r.dst_ip, r.dst_port, n.is_local AND c.ip IS NULL
+  FROM ruled AS r
+  INNER JOIN renewed AS n ON n.service = r.service
+  LEFT JOIN listed AS l ON l.service = r.service AND l.ip = r.endpoint_ip
+  LEFT JOIN cluster_ips AS c ON c.ip = r.dst_ip
+  WHERE l.ip IS NULL
+  UNION
+  SELECT r.protocol, r.dst_ip, r.dst_port, FALSE
+  FROM client_socket_context AS r
+  INNER JOIN decision_summary AS h
+    ON h.node = r.rules_node AND h.protocol = r.protocol AND h.dst_ip = r.dst_ip AND h.dst_port = r.dst_port
+    AND h.source_class = r.source_class AND h.hop = 'forwarded'
+  INNER JOIN local_policies AS p ON p.service = COALESCE(h.service, r.object_service)
+  INNER JOIN addresses AS s ON s.ip = r.src_ip AND s.owner_node IS NULL AND NOT s.in_pod_range
+  LEFT JOIN cluster_ips AS c ON c.ip = r.dst_ip
+  WHERE c.ip IS NULL
+)
+SELECT protocol, dst_ip, dst_port, BOOL_AND(is_local) AS is_local FROM found GROUP BY protocol, dst_ip, dst_port
