@@ -1,0 +1,1 @@
+"""Build the result tables of a run: trace the nodes' rules, and let the SQL models label each connection."""

@@ -14,7 +14,8 @@ from pipeline.errors import ExitCode
 from pipeline.query.macros import all_questions
 from pipeline.schema import DOUBTS, EVENTS, EVIDENCE, LABELS, PARTS, REASONS, TABLES
 from pipeline.schema.findings import FINDINGS
-from tests.docs.pages import ROOT
+from tests.docs.architecture import package_rows, picture
+from tests.docs.pages import FENCE, ROOT
 
 ROOT_COMMAND = typer.main.get_command(app)
 EVERYWHERE = "Everywhere"
@@ -129,7 +130,14 @@ def findings_page():
     return with_rows("docs/reference/findings.md", (("finding", "severity", "means", "what to do"), rows))
 
 
+def architecture_page():
+    page = "docs/explanation/architecture.md"
+    text = with_rows(page, (("package", "purpose"), package_rows()))
+    return FENCE.sub(lambda m: f"```mermaid\n{picture()}```" if m["info"] == "mermaid" else m[0], text)
+
+
 MADE = {
+    "docs/explanation/architecture.md": architecture_page,
     "docs/reference/tables.md": tables_page,
     "docs/reference/cli.md": cli_page,
     "docs/reference/labels.md": labels_page,

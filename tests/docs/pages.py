@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-KINDS = {"console", "sql", "python", "text", "sh", "toml", "json"}
+KINDS = {"console", "sql", "python", "text", "sh", "toml", "json", "mermaid"}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Dumps of packet-filter rules: iptables, nftables, ipsets, IPVS."""

@@ -1,0 +1,1 @@
+"""Exports of tshark and capture files."""
