@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from pipeline.config import Limits
-from pipeline.formats.base import Source
 from pipeline.formats.kubernetes.kubectl_json import FORMAT as KUBECTL
+from pipeline.formats.source import Source
 from pipeline.ingest.discover import discover
 from pipeline.ingest.reader import Ingest
 from pipeline.store.duckdb_engine import connect

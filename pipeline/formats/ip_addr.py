@@ -6,9 +6,10 @@ import re
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any
 
-from pipeline.formats.base import Parsed, Reject, checked, frame
+from pipeline.formats.base import Parsed, Reject
 from pipeline.formats.json_stream import BrokenError, JsonText
 from pipeline.schema import Row
+from pipeline.schema.frames import checked, frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

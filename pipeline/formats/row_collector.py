@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import checked, frame
 from pipeline.schema import TABLES, Row
+from pipeline.schema.frames import checked, frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -20,15 +20,6 @@ _BLOCK = 4 * 1024 * 1024
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """One line that could not be read, and why."""
-
-    line_number: int
-    reason: str
-    text: str
-
-
 class OpenLine(str):
     """The last line of a file, without an end: it may be cut short anywhere."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Parsed, Reject, clip, frame
+from pipeline.formats.base import Parsed, Reject, clip
 from pipeline.formats.kubernetes.object_rows import address
 from pipeline.formats.source import NO_END, OpenLine
 from pipeline.schema import Row
+from pipeline.schema.frames import frame
 
 if TYPE_CHECKING:
     from pipeline.formats.base import Kind

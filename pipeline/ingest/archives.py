@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
-from pipeline.formats.base import Finding
+from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import IO
 
-    from pipeline.formats.base import Source
+    from pipeline.formats.source import Source
 
 # Of these a Retina bundle has several; a folder with one of them only may be anything.
 _RETINA = {"ip-resources.txt", "iptables-rules.txt", "socket-stats.txt", "tcpdump.log", "proc-net", "proc-sys-net"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Finding
+from pipeline.schema.findings import Finding
 from pipeline.store.duckdb_engine import literal
 
 if TYPE_CHECKING:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, cast
 from pipeline.config import Limits
 from pipeline.errors import InputError, UsageError
 from pipeline.formats import recognise
-from pipeline.formats.base import Finding, Source
+from pipeline.formats.source import Source
 from pipeline.formats.tshark.fields_export import FORMAT as FIELDS
 from pipeline.formats.tshark.layout import read_layout
 from pipeline.formats.tshark.other_lines import is_noise, plain
 from pipeline.ingest.archives import bundle_of, is_archive, needed, node_in, plain_name, unpack
 from pipeline.ingest.stdin_files import as_file, is_stream
+from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

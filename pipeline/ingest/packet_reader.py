@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.base import Finding, Format, Reject, Source, clip
+from pipeline.formats.base import Format, Reject, clip
+from pipeline.formats.source import Source
 from pipeline.formats.tshark.field_names import TYPES
 from pipeline.formats.tshark.fields_export import FORMAT as FIELDS
 from pipeline.formats.tshark.fields_export import TsharkFields
@@ -24,6 +25,7 @@ from pipeline.formats.tshark.packet_columns import doubtful, packets
 from pipeline.formats.tshark.packet_row import is_address
 from pipeline.formats.tshark.pcap import TsharkPcap, export
 from pipeline.ingest.delimited import Delimited
+from pipeline.schema.findings import Finding
 from pipeline.store.duckdb_engine import literal, write_parquet
 
 if TYPE_CHECKING:

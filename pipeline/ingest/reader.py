@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipeline.config import LEAST_PIECE, Keep, Limits
 from pipeline.diagnostics import detail, progress, warn
 from pipeline.errors import HopscopeError, InputError
-from pipeline.formats.base import POLARS_TYPES, Finding, Parsed, Reject, clip, frame
+from pipeline.formats.base import Parsed, Reject, clip
 from pipeline.ingest import capture_checks, duplicates
 from pipeline.ingest.archives import stamp_us
 from pipeline.ingest.flow_builder import Conversations
@@ -27,6 +27,8 @@ from pipeline.ingest.packet_reader import PacketFile, Seen
 from pipeline.ingest.reuse import Earlier
 from pipeline.ingest.worker_pool import Helpers, side_by_side
 from pipeline.schema import TABLES, Row
+from pipeline.schema.findings import Finding
+from pipeline.schema.frames import POLARS_TYPES, frame
 from pipeline.store.lake import link
 
 if TYPE_CHECKING:

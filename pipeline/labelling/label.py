@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pipeline.diagnostics import warn
 from pipeline.display import count, fine_moment
-from pipeline.formats.base import frame
 from pipeline.ingest.reader import write_frames
 from pipeline.labelling.address_book import AddressBook
 from pipeline.labelling.decisions import decide
@@ -17,6 +16,7 @@ from pipeline.rules.dumps.ruleset import COLUMNS
 from pipeline.rules.dumps.service_ports import Services
 from pipeline.schema import TABLES
 from pipeline.schema.findings import Finding
+from pipeline.schema.frames import frame
 from pipeline.statistics.verdicts import judge
 from pipeline.store import sql_models
 from pipeline.store.duckdb_engine import create_table, create_view, literal, parquet_select, write_parquet

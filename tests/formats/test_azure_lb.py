@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.formats.azure_lb import FORMAT
-from pipeline.formats.base import Source
+from pipeline.formats.source import Source
 from tests.labels.database import built
 
 SAMPLES = Path(__file__).parent / "samples" / "azure-lb"

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from pipeline.config import Limits
 from pipeline.formats import all_formats, recognise
-from pipeline.formats.base import Source, frame
+from pipeline.formats.source import Source
 from pipeline.ingest.discover import Input
 from pipeline.ingest.reader import Ingest
 from pipeline.schema import TABLES
+from pipeline.schema.frames import frame
 from pipeline.store.duckdb_engine import connect
 from tests.conftest import lacking
 

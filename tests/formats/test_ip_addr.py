@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.formats.base import Parsed, Source
 from pipeline.formats.ip_addr import FORMAT
+from pipeline.formats.source import Source
+
+if TYPE_CHECKING:
+    from pipeline.formats.base import Parsed
 
 SAMPLES = Path(__file__).parent / "samples" / "ip-addr-json"
 

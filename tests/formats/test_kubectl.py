@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from pipeline.formats import recognise
-from pipeline.formats.base import Parsed, Source
+from pipeline.formats.source import Source
+
+if TYPE_CHECKING:
+    from pipeline.formats.base import Parsed
 
 SAMPLES = Path(__file__).parent / "samples"
 T0 = 1_700_000_000_000_000

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.formats.base import Parsed, Source
 from pipeline.formats.kubernetes.kubectl_table import FORMAT
+from pipeline.formats.source import Source
+
+if TYPE_CHECKING:
+    from pipeline.formats.base import Parsed
 
 SAMPLES = Path(__file__).parent / "samples" / "kubectl-table"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.formats import all_formats
-from pipeline.formats.base import Source
+from pipeline.formats.source import Source
 
 SAMPLES = Path(__file__).parent / "samples"
 LIST = "affinity-NWBZK7IH-demo/hostnames/tcp/__10.0.1.{}/9376"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import Limits
 from pipeline.formats import recognise
-from pipeline.formats.base import Source
+from pipeline.formats.source import Source
 from pipeline.formats.tshark.layout import read_layout
 from pipeline.formats.tshark.packet_row import is_true
 from pipeline.formats.tshark.summary_export import FORMAT as SUMMARY

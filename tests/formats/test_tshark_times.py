@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.formats.base import Finding, Source
+from pipeline.formats.source import Source
 from pipeline.formats.tshark.ek_export import FORMAT as EK
 from pipeline.formats.tshark.fields_export import FORMAT as FIELDS
 from pipeline.formats.tshark.layout import read_layout
 from pipeline.formats.tshark.summary_export import FORMAT as SUMMARY
 from pipeline.formats.tshark.timestamps import UnclearTimeError, epoch, later
+from pipeline.schema.findings import Finding
 from tests.conftest import lacking
 
 CAPTURE = Path(__file__).parent / "samples" / "pcap" / "crafted.pcap"

@@ -6,8 +6,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from pipeline.formats.base import frame as frame_of
 from pipeline.schema import TABLES
+from pipeline.schema.frames import frame as frame_of
 from pipeline.statistics.verdicts import judge
 from pipeline.store import sql_models
 from tests.labels.database import RULE_SERVERS

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.formats.base import frame
 from pipeline.query.trace_command import Packet, answer, read_rules
 from pipeline.rules import RuleSet
 from pipeline.rules.dumps.nodes import by_node
 from pipeline.rules.model.ip_ranges import number
 from pipeline.rules.tracing.result import Tracer
 from pipeline.rules.tracing.state import Scene
+from pipeline.schema.frames import frame
 
 HEAD = [("PREROUTING", "-j KUBE-SERVICES")]
 WEB = ("KUBE-SERVICES", "-d 10.200.0.1/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-A")

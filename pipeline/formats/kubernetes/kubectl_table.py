@@ -10,11 +10,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Finding, Parsed, Reject
+from pipeline.formats.base import Parsed, Reject
 from pipeline.formats.kubernetes.object_rows import address, single
 from pipeline.formats.kubernetes.objects import not_used
 from pipeline.formats.row_collector import Gathered
 from pipeline.formats.source import NO_END, OpenLine
+from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Finding, Parsed, Reject
+from pipeline.formats.base import Parsed, Reject
 from pipeline.formats.kubernetes.object_rows import KINDS, heartbeat_us, rows_of
 from pipeline.formats.row_collector import Gathered
+from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Parsed, frame
+from pipeline.formats.base import Parsed
 from pipeline.rules.dumps.dump_faults import CUT, CUT_SHORT, UNREAD
 from pipeline.rules.grammar.ipsets import TABLE as SETS
+from pipeline.schema.frames import frame
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from pipeline.formats.base import Finding, Reject, Source
+    from pipeline.formats.base import Reject
+    from pipeline.formats.source import Source
     from pipeline.schema import Row
+    from pipeline.schema.findings import Finding
 
 
 def marked(rows: pl.DataFrame, *, is_cut: bool, rejects: list[Reject]) -> pl.DataFrame:

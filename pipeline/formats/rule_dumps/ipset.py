@@ -11,7 +11,8 @@ from pipeline.formats.rule_dumps.incomplete import listed
 from pipeline.rules.grammar.ipsets import TABLE
 
 if TYPE_CHECKING:
-    from pipeline.formats.base import Kind, Source
+    from pipeline.formats.base import Kind
+    from pipeline.formats.source import Source
     from pipeline.schema import Row
 
 _CREATED = re.compile(r"^create (\S+) ((?:hash|bitmap|list):\S+.*?)\s*$")

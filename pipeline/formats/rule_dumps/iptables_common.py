@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Finding
 from pipeline.rules.dumps.dump_faults import faults
 from pipeline.rules.dumps.misnamed_chains import misnamed
+from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
     import polars as pl

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Parsed, Reject, clip, frame
+from pipeline.formats.base import Parsed, Reject, clip
 from pipeline.formats.rule_dumps.incomplete import marked
 from pipeline.formats.rule_dumps.iptables_common import (
     APPENDED,
@@ -19,9 +19,11 @@ from pipeline.formats.rule_dumps.iptables_common import (
     rule_findings,
 )
 from pipeline.formats.rule_dumps.iptables_list_options import quoted, read_words
+from pipeline.schema.frames import frame
 
 if TYPE_CHECKING:
-    from pipeline.formats.base import Kind, Source
+    from pipeline.formats.base import Kind
+    from pipeline.formats.source import Source
     from pipeline.schema import Row
 
 _CHAIN = re.compile(r"^[\s#>|+]*Chain (?P<chain>\S+) \((?:policy (?P<policy>\w+)|[\d-]+ references?)")

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from pipeline.formats.base import Kind, Source
+    from pipeline.formats.base import Kind
+    from pipeline.formats.source import Source
 
 _LEAD = r"^[\s>#+$|]*"
 _TABLE = _LEAD + r"\*(raw|mangle|nat|filter|security)\s*$"

@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import LONGEST_RULE, Finding, Parsed, Reject, clip
+from pipeline.formats.base import LONGEST_RULE, Parsed, Reject, clip
 from pipeline.formats.rule_dumps.incomplete import listed
 from pipeline.rules.dumps.hooks import VIRTUAL_SERVERS
+from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
-    from pipeline.formats.base import Kind, Source
+    from pipeline.formats.base import Kind
+    from pipeline.formats.source import Source
     from pipeline.schema import Row
 
 _SERVER = re.compile(r"^\s*(TCP|UDP|SCTP)\s+(\[[\da-fA-F:]+\]|[\d.]+):(\d+)(?:\s+(\w+))?(?:\s+persistent (\d+))?")

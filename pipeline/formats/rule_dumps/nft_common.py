@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Finding, Parsed, frame
+from pipeline.formats.base import Parsed
 from pipeline.formats.rule_dumps.incomplete import marked
 from pipeline.formats.rule_dumps.iptables_common import counted, fault_findings
+from pipeline.schema.findings import Finding
+from pipeline.schema.frames import frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

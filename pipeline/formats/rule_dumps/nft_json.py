@@ -8,14 +8,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Parsed, Reject, checked, clip
+from pipeline.formats.base import Parsed, Reject, clip
 from pipeline.formats.rule_dumps.nft_common import finished, rule_columns
 from pipeline.formats.rule_dumps.nft_json_text import Json, element, statements
+from pipeline.schema.frames import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.formats.base import Kind, Source
+    from pipeline.formats.base import Kind
+    from pipeline.formats.source import Source
     from pipeline.schema import Row
 
 _START = re.compile(r'\{\s*"nftables"\s*:\s*\[')

@@ -10,7 +10,8 @@ from pipeline.formats.base import LONGEST_RULE, Parsed, Reject, clip
 from pipeline.formats.rule_dumps.nft_common import finished, rule_columns
 
 if TYPE_CHECKING:
-    from pipeline.formats.base import Kind, Source
+    from pipeline.formats.base import Kind
+    from pipeline.formats.source import Source
     from pipeline.schema import Row
 
 _HANDLE = re.compile(r" # handle \d+$")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from pipeline.formats.source import Reject, Source
+from pipeline.formats.base import Reject
 from pipeline.formats.tshark.field_names import ALL_FIELDS
 from pipeline.formats.tshark.other_lines import is_noise, plain
 from pipeline.formats.tshark.packet_row import packet_row
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.formats.base import Kind
+    from pipeline.formats.source import Source
     from pipeline.formats.tshark.packet_row import Line
 
 # With -e a field is `ip_src`; without, `ip_ip_src`: the name of its layer stands before it.

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
-from pipeline.formats.base import Finding, Reject
+from pipeline.formats.base import Reject
 from pipeline.formats.source import NO_END, OpenLine
 from pipeline.formats.tshark.field_names import ALL_FIELDS, DISPENSABLE
 from pipeline.formats.tshark.layout import Layout, header, read_layout
@@ -19,6 +19,7 @@ from pipeline.formats.tshark.other_lines import Talk, is_noise, plain
 from pipeline.formats.tshark.packet_row import is_address, packet_row
 from pipeline.formats.tshark.summary_export import column_cells
 from pipeline.formats.tshark.timestamps import Clock
+from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

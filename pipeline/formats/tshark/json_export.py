@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pipeline.formats.source import Reject, Source
+from pipeline.formats.base import Reject
 from pipeline.formats.tshark.field_names import ALL_FIELDS
 from pipeline.formats.tshark.other_lines import is_noise
 from pipeline.formats.tshark.packet_row import packet_row
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.formats.base import Kind
+    from pipeline.formats.source import Source
     from pipeline.formats.tshark.packet_row import Line
 
 _BEGIN = re.compile(r"^\[?( {0,2})\{\r?$", re.MULTILINE)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Finding
+from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,10 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Finding, Reject
+from pipeline.formats.base import Reject
 from pipeline.formats.tshark.field_names import BITS, ICMP_FIELDS, IN_HEADERS, LIMITS, NOT_QUOTED, TYPES
 from pipeline.formats.tshark.header_nesting import picks
+from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

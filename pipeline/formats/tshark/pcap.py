@@ -9,10 +9,10 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
-from pipeline.formats.base import Finding
 from pipeline.formats.source import Source
 from pipeline.formats.tshark.field_names import FIELD_TYPES
 from pipeline.formats.tshark.layout import Layout
+from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from pipeline.formats.source import OpenLine, Reject, Source
+from pipeline.formats.base import Reject
+from pipeline.formats.source import OpenLine, Source
 from pipeline.formats.tshark.other_lines import is_noise, plain
 from pipeline.formats.tshark.packet_row import packet_row
 from pipeline.formats.tshark.timestamps import Clock

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pipeline.formats.base import Finding
+from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
