@@ -203,6 +203,7 @@ class _Node:
             "verdict": one.verdict,
             "certain": one.certain,
             "uncertain_because": "; ".join(one.uncertain_because) or None,
+            "uncertain_codes": ", ".join(dict.fromkeys(reason.code for reason in one.uncertain_because)) or None,
         }
         decided.decisions += [base | place for place in self._endpoints(frontend, one)]
 

@@ -27,7 +27,8 @@ source_nat BOOLEAN Whether the source is rewritten; NULL if not known.
 affinity_s INTEGER Seconds the choice is remembered by client address; NULL for never.
 verdict VARCHAR dnat, accept, drop, reject or none.
 certain BOOLEAN Whether the rules shown allow nothing else; a nat table alone does not show what a filter may drop.
-uncertain_because VARCHAR Why not, naming the rule.""",
+uncertain_because VARCHAR Why not, naming the rule; several reasons are separated by "; ".
+uncertain_codes VARCHAR The kinds of these reasons, each once, separated by ", "; see `how-rules-are-traced`.""",
     ),
     table(
         "trace_steps",

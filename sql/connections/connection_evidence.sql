@@ -26,7 +26,7 @@ SELECT
   f.dst_ip AS post_nat_dst_ip, f.dst_port AS post_nat_dst_port, f.src_ip AS post_nat_src_ip, f.src_port AS post_nat_src_port,
   f.join_evidence, COALESCE(f.is_before_source_nat, FALSE) AS is_before_source_nat, COALESCE(f.has_conflict, FALSE) AS has_conflict, f.conflicting_endpoints,
   f.conflict,
-  COALESCE(c.uncertain_because LIKE '%is the destination one of them%', FALSE) AS may_be_on_other_node,
+  COALESCE(LIST_CONTAINS(STRING_SPLIT(c.uncertain_codes, ', '), 'destination-unknown'), FALSE) AS may_be_on_other_node,
   c.trace_id, c.service AS rules_service, c.service_port AS rules_service_port, c.verdict, c.certain,
   c.source_nat AS rules_source_nat,
   LEAST(CASE WHEN c.certain THEN COALESCE(c.affinity_s, 0) ELSE c.affinity_s END, v.least_s) AS affinity_least_s,

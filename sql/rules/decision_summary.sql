@@ -9,7 +9,7 @@ SELECT
   MIN(d.service_port) AS service_port,
   MIN(d.verdict) AS verdict,
   BOOL_AND(d.certain) AS certain,
-  MIN(d.uncertain_because) AS uncertain_because,
+  MIN(d.uncertain_codes) AS uncertain_codes,
   CASE WHEN BOOL_AND(d.source_nat) = BOOL_OR(d.source_nat) AND COUNT(d.source_nat) = COUNT(*)
     THEN BOOL_AND(d.source_nat) END AS source_nat,
   MAX(d.affinity_s) AS affinity_s,
@@ -18,7 +18,7 @@ SELECT
   CASE WHEN COUNT(d.endpoint_ip) = 1 THEN MIN(d.endpoint_port) END AS endpoint_port,
   CASE
     WHEN COUNT(d.endpoint_ip) = 0 OR COUNT(p.node) < COUNT(*) THEN 'unknown'
-    WHEN BOOL_OR(COALESCE(d.uncertain_because LIKE '% differs between %', FALSE)) THEN 'unknown'
+    WHEN BOOL_OR(COALESCE(LIST_CONTAINS(STRING_SPLIT(d.uncertain_codes, ', '), 'dumps-differ'), FALSE)) THEN 'unknown'
     WHEN BOOL_AND(p.node = d.node) THEN 'local'
     WHEN BOOL_AND(p.node <> d.node) THEN 'forwarded'
     ELSE 'unknown'

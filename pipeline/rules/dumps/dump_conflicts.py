@@ -12,6 +12,7 @@ from pipeline.rules.model.ip_ranges import number
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pipeline.rules.model.reasons import Reason
     from pipeline.rules.model.targets import Rule
 
 Place = tuple[int | None, int | None]  # destination address and port, None for any
@@ -24,7 +25,7 @@ _ANYWHERE: Place = (None, None)
 class Dispute:
     """Two dumps show a chain, or a set that it asks, differently: what to say, and the destinations it matters to."""
 
-    reason: str
+    reason: Reason
     places: frozenset[Place]
 
     def touches(self, dst: int, port: int) -> bool:

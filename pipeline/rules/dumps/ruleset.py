@@ -17,6 +17,7 @@ from pipeline.rules.grammar import ipsets, iptables, kube_proxy_rules, nft
 from pipeline.rules.grammar.nft_sets import Elements
 from pipeline.rules.model.ip_ranges import written
 from pipeline.rules.model.matches import Unclear, bare
+from pipeline.rules.model.reasons import Reason
 from pipeline.rules.model.targets import Obscure
 from pipeline.rules.tracing.endpoint_chains import PlainRules, end_of
 from pipeline.rules.tracing.endpoint_choices import fan_of, plain_fan
@@ -187,8 +188,7 @@ class RuleSet:
                 continue
             followed = {lasting(self._specs[i]) for i in rows}
             for file, index in self._again.items():
-                others = index.rules(*place, f"@{name}")
-                if others is not None:
+                if (others := index.rules(*place, f"@{name}")) is not None:
                     differing = followed ^ {lasting(self._specs[i]) for i in others}
                     yield from self._dispute(f"set {name}", rows, file, map(element_place, differing))
 
@@ -196,7 +196,7 @@ class RuleSet:
         """The dispute over these places, if there are any."""
         if found := frozenset(places):
             first = self.columns["file"][rows[0]] if rows else "another dump"
-            yield Dispute(f"{what} differs between {first} and {file}", found)
+            yield Dispute(Reason("dumps-differ", f"{what} differs between {first} and {file}"), found)
 
     def _compiled_rules(self, rows: Sequence[int], family: str, table: str) -> list[Rule]:
         specs = self._specs.slice(rows.start, len(rows)) if isinstance(rows, range) else self._specs.gather(list(rows))
@@ -282,11 +282,11 @@ class RuleSet:
         return protocol, written(address, "ip6" if self.columns["family"][row] == "ip6" else "ip"), port
 
     @cached_property
-    def blurs(self) -> tuple[str, ...]:
+    def blurs(self) -> tuple[Reason, ...]:
         """What is so wrong with the dump that no decision is certain."""
-        found = tuple(fault.message for fault in faults(self.rows) if fault.blurs)
+        found = tuple(Reason("dump-damaged", fault.message) for fault in faults(self.rows) if fault.blurs)
         inferred = self._specs.str.contains("-m inferred", literal=True).any()
-        return (*found, INFERRED_PORTS) if inferred else found
+        return (*found, Reason("ports-inferred", INFERRED_PORTS)) if inferred else found
 
     def lacks_filter(self, family: str) -> bool:
         """Whether there is an iptables nat table but no filter table."""

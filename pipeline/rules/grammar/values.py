@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.rules.model.ip_ranges import number, range_of
+from pipeline.rules.model.reasons import unread_target
 from pipeline.rules.model.targets import Dnat
 
 if TYPE_CHECKING:
@@ -43,18 +44,22 @@ def value_and_mask(text: str) -> Range:
 def dnat(text: str | None, *, persistent: bool = False) -> Dnat:
     """`10.0.0.1:80`, `[fd00::1]:80`, `10.0.0.1`, `:80`."""
     if not text:
-        return Dnat(None, None, "DNAT without its destination")
+        return _uncertain_dnat("DNAT without its destination")
     if text == ":0" and persistent:
-        return Dnat(None, None, "DNAT to :0, a known fault of the tool that printed it: the destination was lost")
+        return _uncertain_dnat("DNAT to :0, a known fault of the tool that printed it: the destination was lost")
     address, port = _endpoint(text)
     if text.endswith(":"):
-        return Dnat(None, None, f"DNAT to {text}, its port is cut off")
+        return _uncertain_dnat(f"DNAT to {text}, its port is cut off")
     if port and not port.isdigit():
-        return Dnat(None, None, f"DNAT to several ports: {text}")
+        return _uncertain_dnat(f"DNAT to several ports: {text}")
     try:
         return Dnat(number(address) if address else None, int(port) if port else None)
     except ValueError:
-        return Dnat(None, None, f"DNAT to {text}")
+        return _uncertain_dnat(f"DNAT to {text}")
+
+
+def _uncertain_dnat(why: str) -> Dnat:
+    return Dnat(None, None, unread_target(why))
 
 
 def _endpoint(text: str) -> tuple[str, str]:

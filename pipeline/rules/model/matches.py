@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from pipeline.rules.model.reasons import Reason
 from pipeline.rules.tracing.state import unclear
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
     from pipeline.rules.model.ip_ranges import Range
     from pipeline.rules.tracing.state import Scene, Split, State
+
+
+OWNER_QUESTIONS = {
+    which: Reason(f"{which}-unknown", f"the node's own addresses are not known: is the {which} one of them?")
+    for which in ("source", "destination", "endpoint")
+}
 
 
 class Step(Protocol):
@@ -32,10 +39,9 @@ def _both(state: State, answer: bool) -> Split:
     return (state, None) if answer else (None, state)
 
 
-def unknown_owner(state: State) -> str:
+def unknown_owner(state: State) -> Reason:
     """What to ask where the node's addresses are not known; the address chosen is not the one dialled."""
-    which = "endpoint" if state.translated else "destination"
-    return f"the node's own addresses are not known: is the {which} one of them?"
+    return OWNER_QUESTIONS["endpoint" if state.translated else "destination"]
 
 
 def _within(value: int, ranges: tuple[Range, ...]) -> bool:
@@ -198,7 +204,7 @@ class Local:
         if self.of_source:
             mine = scene.local_sources()
             if mine is None:
-                return unclear(state, "the node's own addresses are not known: is the source one of them?")
+                return unclear(state, OWNER_QUESTIONS["source"])
             return state.only(mine), state.only(~mine)
         local = scene.is_local(state.dst)
         return unclear(state, unknown_owner(state)) if local is None else _both(state, local)
@@ -252,7 +258,8 @@ class Interface:
         if self.name == "lo":
             return _both(state, False)
         side = "came in" if self.incoming else "goes out"
-        return unclear(state, f"the interface it {side} by is not known: is it {self.name}?")
+        question = f"the interface it {side} by is not known: is it {self.name}?"
+        return unclear(state, Reason("interface-unknown", question))
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +270,7 @@ class Unclear:
 
     def split(self, state: State, scene: Scene) -> Split:
         """Both ways."""
-        return unclear(state, self.reason)
+        return unclear(state, Reason("match-unread", self.reason))
 
 
 @dataclass(frozen=True, slots=True)

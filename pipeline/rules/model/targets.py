@@ -13,6 +13,8 @@ from pipeline.rules.model.matches import Not, Step, Unclear
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pipeline.rules.model.reasons import Reason
+
     # set by the tracer: the fields a lookup may use
     Key = tuple[object, ...]
 
@@ -48,7 +50,7 @@ class Dnat:
 
     address: int | None
     port: int | None
-    doubt: str | None = None
+    doubt: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from pipeline.rules.model.reasons import Reason
 from pipeline.rules.tracing.branches import End
 from pipeline.rules.tracing.walk import TooManyBranchesError, Walk
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 VERDICTS = ("dnat", "reject", "drop", "accept", "none")  # the first that any branch has is the trace's
 _WORLD_LIMIT = 64
-NO_FILTER = "the filter table is not in the dump: it may drop or reject"
-TOO_MANY = "too many rules depend on what the dump does not show"
-NO_NAT = "no nat rules are in the dump that packets would enter"
+NO_FILTER = Reason("table-missing", "the filter table is not in the dump: it may drop or reject")
+TOO_MANY = Reason("too-many-branches", "too many rules depend on what the dump does not show")
+NO_NAT = Reason("table-missing", "no nat rules are in the dump that packets would enter")
 
 Result = tuple[str, int | None, int | None, bool]  # verdict, endpoint address and port, source NAT
 World = dict[Result, float]
@@ -45,7 +46,7 @@ class Trace:
     verdict: str
     endpoints: tuple[Endpoint, ...]
     affinity_s: int | None
-    uncertain_because: tuple[str, ...]
+    uncertain_because: tuple[Reason, ...]
     rows: tuple[int, ...]
 
     @property
@@ -101,7 +102,7 @@ def _answer(part: int, ends: Sequence[End], rules: RuleSet, scene: Scene) -> Tra
     return Trace(part, verdict, endpoints, affinity if verdict == "dnat" else None, tuple(reasons), _rows(ends))
 
 
-def _unseen(rules: RuleSet, scene: Scene, verdict: str) -> Iterable[str]:
+def _unseen(rules: RuleSet, scene: Scene, verdict: str) -> Iterable[Reason]:
     """What is wrong with the dump as a whole."""
     yield from rules.blurs
     hooks = rules.hooks[scene.family]
@@ -111,7 +112,7 @@ def _unseen(rules: RuleSet, scene: Scene, verdict: str) -> Iterable[str]:
         yield NO_FILTER
 
 
-def _worlds(ends: Sequence[End], reasons: dict[str, None]) -> list[World]:
+def _worlds(ends: Sequence[End], reasons: dict[Reason, None]) -> list[World]:
     """What happens under each set of answers to the open questions; those that matter are added to `reasons`."""
     question = next((reason for e in ends for reason, _ in e.state.assumed), None)
     if question is None:
@@ -124,7 +125,7 @@ def _worlds(ends: Sequence[End], reasons: dict[str, None]) -> list[World]:
     return (yes + no)[:_WORLD_LIMIT]
 
 
-def _given(ends: Sequence[End], question: str, answer: bool) -> list[End]:
+def _given(ends: Sequence[End], question: Reason, answer: bool) -> list[End]:
     """The branches that are possible with this answer, the question struck from them."""
     given = []
     for end in ends:

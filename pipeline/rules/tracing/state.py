@@ -11,17 +11,18 @@ from pipeline.rules.model.ip_ranges import Range, is_loopback, range_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline.rules.model.reasons import Reason
     from pipeline.rules.tracing.endpoint_choices import Pick
 
 Trail = tuple[tuple[int, ...], "Trail"] | None  # the rules followed, last ones first
-Assumption = tuple[str, bool]
+Assumption = tuple["Reason", bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """Something the dump does not show; what it blurs."""
 
-    reason: str
+    reason: Reason
     shares: bool = False
     source_nat: bool = False
 
@@ -83,7 +84,7 @@ class State:
         branch.share *= share
         return branch
 
-    def assuming(self, reason: str, answer: bool) -> State | None:
+    def assuming(self, reason: Reason, answer: bool) -> State | None:
         """The branch in which `reason` is answered so; None where it was answered otherwise before."""
         for known, earlier in self.assumed:
             if known == reason:
@@ -96,7 +97,7 @@ class State:
 Split = tuple[State | None, State | None]
 
 
-def unclear(state: State, reason: str) -> Split:
+def unclear(state: State, reason: Reason) -> Split:
     """Both answers, because the dump does not tell."""
     return state.assuming(reason, True), state.assuming(reason, False)
 

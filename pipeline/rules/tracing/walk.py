@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.rules.dumps.frontends import POLICY_CHAINS
+from pipeline.rules.model import reasons
 from pipeline.rules.model import targets as o
 from pipeline.rules.model.matches import key, unknown_owner
 from pipeline.rules.tracing.branches import End, apart_from_answers, continued, doubting, joined, rows
@@ -135,7 +136,7 @@ class Walk:
         for state in flow.going:
             no: State | None = state
             if self.policies_skipped:
-                yes, no = unclear(state, f"chain {base.chain} drops what its network policies do not accept: do they?")
+                yes, no = unclear(state, reasons.untraced_policies(base.chain))
                 passed += [yes] if yes else []
             flow.left += [End(no, "drop")] if no else []
         return passed
@@ -148,13 +149,13 @@ class Walk:
             if state.translated and not state.source_nat:
                 state.source_nat = bool(state.mark & MASQUERADE_MARK)
                 blurs = not state.source_nat
-                doubting(state, Doubt("the nat POSTROUTING chain is not in the dump", source_nat=blurs))
+                doubting(state, Doubt(reasons.NO_POSTROUTING, source_nat=blurs))
         return live
 
     def _chain(self, name: str, states: list[State], left: list[End], back: list[State]) -> None:
         """Walk a chain; branches that come back from it are added to `back`."""
         if name in self.calls or len(self.calls) > _DEPTH_LIMIT:
-            back += [doubting(s, Doubt(f"chain {name} jumps back to itself", shares=True)) for s in states]
+            back += [doubting(s, Doubt(reasons.endless_chain(name), shares=True)) for s in states]
             return
         self.calls.append(name)
         fan = self.rules.fan(self.scene.family, self.table, name)
@@ -226,8 +227,8 @@ class Walk:
                 self._choose(options, states, flow)
             case o.Lookup():
                 self._look_up(outcome, states, flow)
-            case o.Obscure(reason, shares):
-                flow.going += [doubting(s, Doubt(reason, shares=shares, source_nat=True)) for s in states]
+            case o.Obscure(why, shares):
+                flow.going += [doubting(s, Doubt(reasons.unread_target(why), shares, source_nat=True)) for s in states]
 
     def _jump(self, jump: o.Jump, states: list[State], flow: _Flow) -> None:
         """Through another chain; policies of network plugins are not followed."""
@@ -273,7 +274,7 @@ class Walk:
         elif len(own) == 1:
             state.dst = min(own)
         else:
-            doubting(state, Doubt("REDIRECT goes to the address of the interface it came in by, which is not known"))
+            doubting(state, Doubt(reasons.UNKNOWN_REDIRECT))
         return state
 
     def _missing(self, name: str, states: list[State], left: list[End], back: list[State]) -> None:
@@ -281,11 +282,11 @@ class Walk:
         if name in _MARKING:
             for state in states:
                 state.mark |= _MARKING[name]
-                doubting(state, Doubt(f"chain {name} is not in the dump; its usual mark is assumed"))
+                doubting(state, Doubt(reasons.missing_chain(name, "; its usual mark is assumed")))
             back += states
             return
         blurs = self.table != "filter"
-        doubt = Doubt(f"chain {name} is not in the dump", shares=blurs, source_nat=blurs)
+        doubt = Doubt(reasons.missing_chain(name), shares=blurs, source_nat=blurs)
         doubtful = [doubting(s, doubt) for s in states]
         found = _SERVICE_CHAIN.match(name)
         if found and self.rules.chain(self.scene.family, self.table, f"KUBE-SVC-{found[1]}"):
