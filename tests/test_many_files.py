@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.config import Limits
 from pipeline.diagnostics import Progress
-from pipeline.formats.source import Piece
+from pipeline.formats.source import LineBlock
 from pipeline.ingest.delimited import Delimited
 from pipeline.inputs import look_at
 from pipeline.store.duckdb_engine import connect
@@ -128,7 +128,7 @@ class Overtaken(Delimited):
 
 
 def test_a_piece_is_read_at_once_though_another_thread_found_its_column_loose_meanwhile():
-    read = Overtaken(["n"], {"n": "INTEGER"}, "\t").read(connect(Limits()), Piece(1, b"1\n2\nthree\n4\n"))
+    read = Overtaken(["n"], {"n": "INTEGER"}, "\t").read(connect(Limits()), LineBlock(1, b"1\n2\nthree\n4\n"))
     assert read is not None
     rows, bad = read
     assert rows["line_number"].to_pylist() == [1, 2, 3, 4]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.formats.base import Parsed, Reject
-from pipeline.formats.json_stream import BrokenError, JsonText
+from pipeline.formats.json_stream import BrokenJsonError, JsonText
 from pipeline.formats.kubernetes.objects import without_values
-from pipeline.formats.row_collector import Gathered
+from pipeline.formats.row_collector import RowCollector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,19 +30,19 @@ class AzureLb:
 
     def parse(self, source: Source) -> Parsed:
         """A row counts as a rule, also of those inside load balancers."""
-        text, parsed, gathered = JsonText(source.text()), Parsed(), Gathered()
+        text, parsed, gathered = JsonText(source.text()), Parsed(), RowCollector()
         found: list[tuple[int, object]] = []
         try:
             _read(text, found)
-        except BrokenError as e:
+        except BrokenJsonError as e:
             line = text.line_number(e.position)
-            parsed.rejects.append(Reject(line, str(e), without_values(text.line(e.position))))
+            parsed.rejects.append(Reject(line, str(e), without_values(text.line_at(e.position))))
         parsed.row_count = len(parsed.rejects)
         for position, one in found:
             for rule in _rules(one):
                 parsed.row_count += 1
                 try:
-                    gathered.put([("load_balancer_rules", _row(rule))])
+                    gathered.add([("load_balancer_rules", _row(rule))])
                 except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as e:
                     parsed.rejects.append(Reject(text.line_number(position), f"no rule of a load balancer: {e}", "…"))
         parsed.tables = gathered.frames()
@@ -50,11 +50,11 @@ class AzureLb:
 
 
 def _read(text: JsonText, found: list[tuple[int, object]]) -> None:
-    position = text.skip(0)
-    if text.at(position) == "[":
-        text.elements(position, found)
+    position = text.skip_separators(0)
+    if text.char_at(position) == "[":
+        text.read_list(position, found)
     else:
-        found.append((position, text.value(position)[0]))
+        found.append((position, text.read_value(position)[0]))
 
 
 def _rules(one: object) -> Iterator[Any]:

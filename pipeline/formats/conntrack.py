@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject, clip
-from pipeline.formats.source import NO_END
+from pipeline.formats.source import UNTERMINATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,10 +48,13 @@ class Conntrack:
         )
         written = _as_written(rows)
         rows = rows.with_columns(pl.col(c).replace_strict(written, default=None) for c in _addresses())
-        is_closed = pl.col("line_number") != (source.open_line or 0)
+        is_closed = pl.col("line_number") != (source.unterminated_line or 0)
         whole = pl.all_horizontal(is_closed, *(pl.col(c).is_not_null() for c in _addresses()))
         bad = rows.filter(~whole).select("line_number", "text").rows()
-        rejects = [Reject(n, NO_END if n == source.open_line else "no entry with two tuples", clip(t)) for n, t in bad]
+        rejects = [
+            Reject(n, UNTERMINATED if n == source.unterminated_line else "no entry with two tuples", clip(t))
+            for n, t in bad
+        ]
         good = rows.filter(whole).select(
             "line_number",
             "event",

@@ -7,7 +7,7 @@ from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any
 
 from pipeline.formats.base import Parsed, Reject
-from pipeline.formats.json_stream import BrokenError, JsonText
+from pipeline.formats.json_stream import BrokenJsonError, JsonText
 from pipeline.schema import Row
 from pipeline.schema.frames import checked, frame
 
@@ -47,9 +47,9 @@ class IpAddr:
         found: list[tuple[int, object]] = []
         try:
             begin = _START.search(text.text)
-            text.elements(begin.end() - 1 if begin else -1, found)
-        except BrokenError as e:
-            parsed.rejects.append(Reject(text.line_number(e.position), str(e), text.line(e.position)))
+            text.read_list(begin.end() - 1 if begin else -1, found)
+        except BrokenJsonError as e:
+            parsed.rejects.append(Reject(text.line_number(e.position), str(e), text.line_at(e.position)))
         parsed.row_count = len(parsed.rejects)
         for position, interface in found:
             for info in _infos(interface):
@@ -57,7 +57,7 @@ class IpAddr:
                 try:
                     rows += [checked("node_addresses", row) for row in _rows(interface, info)]
                 except (KeyError, TypeError, ValueError) as e:
-                    reject = Reject(text.line_number(position), f"not an address: {e}", text.line(position))
+                    reject = Reject(text.line_number(position), f"not an address: {e}", text.line_at(position))
                     parsed.rejects.append(reject)
         parsed.tables = {"node_addresses": frame("node_addresses", rows)} if rows else {}
         return parsed

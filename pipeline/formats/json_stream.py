@@ -1,4 +1,4 @@
-"""JSON read piece by piece, each piece with its line, so that what stands before a broken end is kept."""
+"""JSON read value by value, each with its position: if the text is broken, the values before that point are kept."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 _DECODER = json.JSONDecoder()
-_BETWEEN = re.compile(r"[\s,:]*")
+_SEPARATORS = re.compile(r"[\s,:]*")
 
 
-class BrokenError(ValueError):
+class BrokenJsonError(ValueError):
     """The text is no JSON at `position`."""
 
     def __init__(self, message: str, position: int) -> None:
@@ -20,8 +20,8 @@ class BrokenError(ValueError):
         self.position = position
 
 
-class Placed(NamedTuple):
-    """A value and the line it starts on."""
+class LocatedValue(NamedTuple):
+    """A value and the number of the line on which it starts."""
 
     line_number: int
     value: object
@@ -29,53 +29,59 @@ class Placed(NamedTuple):
 
 @dataclass(slots=True)
 class JsonText:
-    """A text with JSON in it. Line numbers are counted onward from the last one asked for."""
+    """A text that contains JSON. Lines are counted onward from the last position that was asked for."""
 
     text: str
     _position: int = 0
     _number: int = 1
 
     def line_number(self, position: int) -> int:
-        """The number of the line that `position` is on, from 1."""
+        """Return the number of the line at `position`, from 1."""
         if position < self._position:
             self._position, self._number = 0, 1
         self._number += self.text.count("\n", self._position, position)
         self._position = position
         return self._number
 
-    def line(self, position: int) -> str:
-        """The line that `position` is on."""
+    def line_at(self, position: int) -> str:
+        """Return the line at `position`."""
         end = self.text.find("\n", position)
         return self.text[self.text.rfind("\n", 0, position) + 1 : len(self.text) if end < 0 else end]
 
-    def at(self, position: int) -> str:
-        """The character at `position`; nothing at the end."""
+    def char_at(self, position: int) -> str:
+        """Return the character at `position`; "" at the end."""
         return self.text[position : position + 1]
 
-    def skip(self, position: int) -> int:
-        """Past blanks, commas and colons."""
-        between = _BETWEEN.match(self.text, position)
-        return between.end() if between else position
+    def skip_separators(self, position: int) -> int:
+        """Return the next position without a blank, comma or colon."""
+        separators = _SEPARATORS.match(self.text, position)
+        return separators.end() if separators else position
 
-    def value(self, position: int) -> tuple[object, int]:
-        """The value at `position`, and where the next thing stands.
+    def read_value(self, position: int) -> tuple[object, int]:
+        """Return the value at `position`, and the position of what follows it.
 
         Raises:
-            BrokenError: what stands there is no whole JSON value; it tells the place.
+            BrokenJsonError: there is no whole JSON value at `position`.
         """
         try:
             value, end = _DECODER.raw_decode(self.text, position)
         except json.JSONDecodeError as e:
-            raise BrokenError(f"broken or cut short: {e.msg}", min(e.pos, len(self.text.rstrip()))) from e
+            raise BrokenJsonError(f"broken or cut short: {e.msg}", min(e.pos, len(self.text.rstrip()))) from e
         except RecursionError as e:
-            raise BrokenError("nested too deep", position) from e
-        return value, self.skip(end)
+            raise BrokenJsonError("nested too deep", position) from e
+        return value, self.skip_separators(end)
 
-    def elements(self, position: int, found: list[tuple[int, object]]) -> int:
-        """Put the elements of the list at `position` into `found`, each with its place; where the next thing stands."""
-        position = self.skip(position + 1)
-        while self.at(position) != "]":
-            value, end = self.value(position)
-            found.append((position, value))
+    def read_list(self, position: int, elements: list[tuple[int, object]]) -> int:
+        """Append the list's elements with their positions to `elements`; return the position of what follows the list.
+
+        The elements before a broken one stay in `elements`.
+
+        Raises:
+            BrokenJsonError: an element is no whole JSON value, or the list does not end.
+        """
+        position = self.skip_separators(position + 1)
+        while self.char_at(position) != "]":
+            value, end = self.read_value(position)
+            elements.append((position, value))
             position = end
-        return self.skip(position + 1)
+        return self.skip_separators(position + 1)

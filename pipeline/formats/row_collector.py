@@ -1,4 +1,4 @@
-"""Rows of several tables, gathered object by object."""
+"""Collects rows of several tables, object by object; of an object that is listed twice, the later rows are kept."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ TableRow = tuple[str, Row]
 
 
 @dataclass(slots=True)
-class Gathered:
-    """Rows by table and key: where one object is listed twice, the later listing stands."""
+class RowCollector:
+    """Rows by table, then by the table's key."""
 
     rows: dict[str, dict[tuple[object, ...], Row]] = field(default_factory=lambda: defaultdict(dict))
 
-    def put(self, rows: Iterable[TableRow]) -> None:
-        """Take the rows of one object, all or none.
+    def add(self, rows: Iterable[TableRow]) -> None:
+        """Add the rows of one object, all or none.
 
         Raises:
-            TypeError: a value is not of its column's type.
+            TypeError: a value does not have the type of its column.
         """
         for table, row in [(table, checked(table, row)) for table, row in rows]:
             self.rows[table][tuple(row.get(k) for k in TABLES[table].key)] = row
 
     def frames(self) -> dict[str, pl.DataFrame]:
-        """What was gathered, a frame a table."""
+        """Return one frame per table."""
         return {table: frame(table, rows.values()) for table, rows in sorted(self.rows.items())}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject, clip
 from pipeline.formats.kubernetes.object_rows import address
-from pipeline.formats.source import NO_END, OpenLine
+from pipeline.formats.source import UNTERMINATED, UnterminatedLine
 from pipeline.schema import Row
 from pipeline.schema.frames import frame
 
@@ -41,8 +41,8 @@ class XtRecent:
             if not line.strip(" \t:"):  # `more` draws lines of colons
                 continue
             parsed.row_count += 1
-            if isinstance(line, OpenLine):
-                parsed.rejects.append(Reject(number, NO_END, clip(line)))
+            if isinstance(line, UnterminatedLine):
+                parsed.rejects.append(Reject(number, UNTERMINATED, clip(line)))
                 continue
             if found := _TITLE.match(line):
                 current = found[1] or found[2]

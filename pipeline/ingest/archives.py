@@ -44,12 +44,12 @@ def unpack(source: Source, spare: Path | None) -> tuple[Path, list[Finding]]:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     findings = []
     try:
-        with tarfile.open(fileobj=cast("IO[bytes]", _Stream(source.blocks())), mode="r|") as archive:
+        with tarfile.open(fileobj=cast("IO[bytes]", _Stream(source.byte_blocks())), mode="r|") as archive:
             findings += list(_extract(archive, folder, source.path.stat().st_size * _RATIO_LIMIT + _FREE_SIZE))
     except (tarfile.TarError, EOFError, OSError) as e:
-        source.broken = source.broken or str(e)
-    if source.broken:
-        message = f"its archive ends early or is broken ({source.broken}); what came before is read"
+        source.read_error = source.read_error or str(e)
+    if source.read_error:
+        message = f"its archive ends early or is broken ({source.read_error}); what came before is read"
         findings.append(Finding.declared("truncated-file", message, "copy the archive again"))
     return folder, findings
 

@@ -21,7 +21,7 @@ from pipeline.store.duckdb_engine import identifier
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.formats.source import Piece
+    from pipeline.formats.source import LineBlock
     from pipeline.store.duckdb_engine import Connection
 
 _SECONDS = "DECIMAL(19,9)"
@@ -49,7 +49,9 @@ class Delimited:
     delimiter: str
     loose: set[str] = field(default_factory=set)
 
-    def read(self, con: Connection, piece: Piece, left_out: Sequence[int] = ()) -> tuple[pa.Table, np.ndarray] | None:
+    def read(
+        self, con: Connection, piece: LineBlock, left_out: Sequence[int] = ()
+    ) -> tuple[pa.Table, np.ndarray] | None:
         """The rows of a piece with their `line_number`, and which of them have cells of another type or none at all.
 
         Lines with another number of cells and those at the places `left_out` are left out, and columns that `types`
@@ -137,17 +139,17 @@ class Delimited:
         return table, found["bad"].to_numpy()
 
 
-def _cut(piece: Piece, lines: Sequence[int]) -> bytes:
+def _cut(piece: LineBlock, lines: Sequence[int]) -> bytes:
     """The text of a piece without some of its lines."""
     if not len(lines):
         return piece.data
-    begins = np.append(0, piece.ends[:-1] + 1)
+    begins = np.append(0, piece.line_ends[:-1] + 1)
     places = np.asarray(lines)
-    cuts = zip([0, *(piece.ends[places] + 1)], [*begins[places], len(piece.data)], strict=True)
+    cuts = zip([0, *(piece.line_ends[places] + 1)], [*begins[places], len(piece.data)], strict=True)
     return b"".join(piece.data[begin:end] for begin, end in cuts)
 
 
-def _blank_rows(table: pa.Table, piece: Piece, numbers: np.ndarray) -> np.ndarray:
+def _blank_rows(table: pa.Table, piece: LineBlock, numbers: np.ndarray) -> np.ndarray:
     """Which rows come of lines with nothing in them, not even what separates cells."""
     if not all(column.null_count for column in table.columns):
         return np.zeros(len(table), bool)

@@ -240,7 +240,7 @@ def _recognised(source: Source, head: str, fields: Sequence[str]) -> Input:
         form = FIELDS
     if form is not None and form.kind in _OF_NO_NODE:
         source.node = None
-    return Input(source, form, digest, [] if form else [_nothing_known(head, source.broken)])
+    return Input(source, form, digest, [] if form else [_nothing_known(head, source.read_error)])
 
 
 def _nothing_known(head: str, broken: str | None) -> Finding:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.formats.source import Piece
+    from pipeline.formats.source import LineBlock
     from pipeline.formats.tshark.layout import Layout
     from pipeline.formats.tshark.packet_row import Line
     from pipeline.ingest.flow_builder import Conversations
@@ -141,7 +141,7 @@ class PacketFile:
         """Take what can be read at once, count it, and give the lines that are left."""
         helpers = self.conversations.helpers
         batch = _Batch(self.conversations, helpers.piece_bytes, "tcp.stream" in layout.fields)
-        pieces = self.source.byte_pieces(min(_PIECE_BYTES, helpers.piece_bytes), layout.header_lines)
+        pieces = self.source.line_blocks(min(_PIECE_BYTES, helpers.piece_bytes), layout.header_lines)
         for piece, table in helpers.each(partial(self._cells, layout), pieces):
             if table is not None:
                 tally.read_count += table.num_rows
@@ -153,12 +153,12 @@ class PacketFile:
                 yield number, line
         batch.take()
 
-    def _cells(self, layout: Layout, piece: Piece) -> tuple[Piece, pa.Table | None]:
+    def _cells(self, layout: Layout, piece: LineBlock) -> tuple[LineBlock, pa.Table | None]:
         """A piece with the packets of it that need no second look; other threads read other pieces meanwhile."""
-        if piece.first_line == self.source.open_line:
+        if piece.first_line == self.source.unterminated_line:
             return piece, None
         text = Delimited(_unique(layout.fields), TYPES, layout.delimiter, self.seen.loose)
-        bare = piece.without_char(layout.quote)
+        bare = piece.remove_char(layout.quote)
         with closing(self.conversations.con.cursor()) as con:
             found = text.read(con, bare, _lists(bare, layout.delimiter))
         return piece, found and packets(self._undoubted(*found, layout), self.conversations.capture_id)
@@ -207,7 +207,7 @@ class PacketFile:
     def _prepared(self, path: Path, types: dict[str, str]) -> Iterator[pa.Table]:
         """The rows of a file of our own making."""
         text = Delimited(list(types), types, _UNIT)
-        for piece in Source(path, path.name).byte_pieces(self.conversations.helpers.piece_bytes):
+        for piece in Source(path, path.name).line_blocks(self.conversations.helpers.piece_bytes):
             if found := text.read(self.conversations.con, piece):
                 table, bad = found
                 yield table.filter(pa.array(~bad)) if bad.any() else table
@@ -221,15 +221,15 @@ class PacketFile:
             con.unregister("bad_lines")
 
 
-def _lists(piece: Piece, delimiter: str) -> Sequence[int]:
+def _lists(piece: LineBlock, delimiter: str) -> Sequence[int]:
     """Places of the lines with several values in a cell, if these are few: no column could keep its type with them."""
-    if delimiter == "," or not (found := list(piece.firsts(b","))):
+    if delimiter == "," or not (found := list(piece.first_in_each_line(b","))):
         return ()
-    lines = np.searchsorted(piece.ends, found).tolist()
+    lines = np.searchsorted(piece.line_ends, found).tolist()
     return lines if len(lines) * 20 < piece.line_count else ()
 
 
-def _left(piece: Piece, table: pa.Table | None) -> Iterable[int]:
+def _left(piece: LineBlock, table: pa.Table | None) -> Iterable[int]:
     """Numbers of the lines of a piece that are not in a table made of it."""
     lines = np.arange(piece.first_line, piece.first_line + piece.line_count)
     taken = [] if table is None else table["line_number"].to_numpy() - piece.first_line

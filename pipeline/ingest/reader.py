@@ -119,7 +119,7 @@ class Ingest:
         detail(f"reading {one.source.name} as {one.form.name if one.form else 'nothing known'}")
         if one.form is not None and one.kind != "packets":
             row |= self._gather(one, self._parsed(one, cast("Parser", one.form)))
-        if one.source.broken:
+        if one.source.read_error:
             one.findings.append(_truncated(one.source))
         self._note_findings(one)
         _check(one, row)
@@ -130,7 +130,7 @@ class Ingest:
         key = (form.name, one.sha256)
         if form.kind != "rules" or key not in self.dumps:
             parsed = form.parse(one.source)
-            if form.kind != "rules" or not one.sha256 or one.source.broken:
+            if form.kind != "rules" or not one.sha256 or one.source.read_error:
                 return parsed
             self.dumps[key] = parsed
         return self.dumps[key]
@@ -260,5 +260,5 @@ def _declares(table: str, column: str) -> bool:
 
 
 def _truncated(source: Source) -> Finding:
-    message = f"its compressed data ends early ({source.broken}); what came before is read"
+    message = f"its compressed data ends early ({source.read_error}); what came before is read"
     return Finding.declared("truncated-file", message, "the rest is lost; copy the file again, or capture again")

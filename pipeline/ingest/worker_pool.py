@@ -24,7 +24,7 @@ def side_by_side(pool: Executor, read: Callable[[Input], Made], inputs: Sequence
         yield from pool.map(read, inputs)
     finally:
         for one in inputs:
-            one.source.given_up = True
+            one.source.is_cancelled = True
         pool.shutdown(cancel_futures=True)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject
-from pipeline.formats.json_stream import BrokenError, JsonText, Placed
+from pipeline.formats.json_stream import BrokenJsonError, JsonText, LocatedValue
 from pipeline.formats.kubernetes.objects import parse_objects, without_values
 
 if TYPE_CHECKING:
@@ -49,38 +49,38 @@ class _Document:
 
     def read(self, text: JsonText, position: int) -> int:
         """Read the object whose brace is at `position`; where the next thing stands."""
-        position = text.skip(position + 1)
-        while text.at(position) != "}":
-            key, position = text.value(position)
-            if key == "items" and text.at(position) == "[":
-                position = text.elements(position, self.items)
+        position = text.skip_separators(position + 1)
+        while text.char_at(position) != "}":
+            key, position = text.read_value(position)
+            if key == "items" and text.char_at(position) == "[":
+                position = text.read_list(position, self.items)
             else:
-                self.top[str(key)], position = text.value(position)
+                self.top[str(key)], position = text.read_value(position)
         return position + 1
 
-    def placed(self, text: JsonText) -> Iterator[Placed]:
+    def placed(self, text: JsonText) -> Iterator[LocatedValue]:
         """The items of a list; a `ServiceList` names their kind once for all."""
         kind = str(self.top.get("kind", ""))
         default = {"kind": kind.removesuffix("List")} if kind not in ("", "List") else {}
         for position, item in self.items:
-            yield Placed(text.line_number(position), default | item if isinstance(item, dict) else item)
+            yield LocatedValue(text.line_number(position), default | item if isinstance(item, dict) else item)
 
 
-def _objects(text: JsonText) -> Iterator[Placed | Reject]:
+def _objects(text: JsonText) -> Iterator[LocatedValue | Reject]:
     position = 0
     while start := _START.search(text.text, position):
         yield from _talk(text, position, start.start())
         document, brace = _Document(), start.end() - 1
         try:
             position = document.read(text, brace)
-        except BrokenError as e:
+        except BrokenJsonError as e:
             following = _NEXT_START.search(text.text, max(e.position, start.end()))
             position = following.start() if following else len(text.text)
             yield from document.placed(text)
-            yield Reject(text.line_number(e.position), str(e), without_values(text.line(e.position)))
+            yield Reject(text.line_number(e.position), str(e), without_values(text.line_at(e.position)))
         else:
             is_list = document.items or str(document.top.get("kind", "")).endswith("List")
-            yield from document.placed(text) if is_list else [Placed(text.line_number(brace), document.top)]
+            yield from document.placed(text) if is_list else [LocatedValue(text.line_number(brace), document.top)]
     yield from _talk(text, position, len(text.text))
 
 

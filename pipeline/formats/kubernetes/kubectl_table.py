@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from pipeline.formats.base import Parsed, Reject
 from pipeline.formats.kubernetes.object_rows import address, single
 from pipeline.formats.kubernetes.objects import not_used
-from pipeline.formats.row_collector import Gathered
-from pipeline.formats.source import NO_END, OpenLine
+from pipeline.formats.row_collector import RowCollector
+from pipeline.formats.source import UNTERMINATED, UnterminatedLine
 from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class KubectlTable:
 
     def parse(self, source: Source) -> Parsed:
         """Rows of the tables; a line that does not fit the header above it is a reject."""
-        parsed, gathered, seen = Parsed(), Gathered(), _Seen()
+        parsed, gathered, seen = Parsed(), RowCollector(), _Seen()
         table: _Table | None = None
         for number, raw in source.lines():
             line = raw.expandtabs()
@@ -71,7 +71,7 @@ class KubectlTable:
             else:
                 parsed.row_count += 1
                 try:
-                    gathered.put(_rows(table, line, seen, is_open=isinstance(raw, OpenLine)))
+                    gathered.add(_rows(table, line, seen, is_open=isinstance(raw, UnterminatedLine)))
                 except (TypeError, ValueError) as e:
                     parsed.rejects.append(Reject(number, str(e), raw))
         parsed.tables, parsed.findings = gathered.frames(), seen.findings()
@@ -141,7 +141,7 @@ def _rows(table: _Table | None, line: str, seen: _Seen, *, is_open: bool) -> lis
         return []
     cells = table.cells(line)
     if is_open and len(line) <= table.starts[-1]:  # nothing is taken from a last column
-        raise ValueError(NO_END)
+        raise ValueError(UNTERMINATED)
     match = _NAME.fullmatch(cells["NAME"] or "")
     if not match:
         raise ValueError(f"{cells['NAME']!r} is no name of an object")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject
-from pipeline.formats.json_stream import Placed
+from pipeline.formats.json_stream import LocatedValue
 from pipeline.formats.kubernetes.objects import parse_objects, without_values
 
 if TYPE_CHECKING:
@@ -81,14 +81,14 @@ class _Document:
             self.marker, in_list = "", True
         self.top.lines.append("" if in_list else line)
 
-    def objects(self) -> Iterator[Placed | Reject]:
+    def objects(self) -> Iterator[LocatedValue | Reject]:
         """The items, or the single object. A list that never says its kind was cut, and its last item with it."""
         top = self.top.load()
         kind = str(top.get("kind", "")) if isinstance(top, dict) else ""
         if isinstance(top, Reject):
             yield top
         elif top is not None and not self.items and not kind.endswith("List"):
-            yield Placed(self.top.start, top)
+            yield LocatedValue(self.top.start, top)
         cut = bool(self.items) and not kind and not isinstance(top, Reject)
         default = {"kind": kind.removesuffix("List")} if kind not in ("", "List") else {}
         for item in self.items[: -1 if cut else None]:
@@ -98,12 +98,12 @@ class _Document:
             yield Reject(last.start, "cut short: the list ends without its kind", without_values(last.lines[0]))
 
 
-def _item(chunk: _Chunk, default: dict[str, str]) -> Placed | Reject:
+def _item(chunk: _Chunk, default: dict[str, str]) -> LocatedValue | Reject:
     loaded = chunk.load()
     if isinstance(loaded, Reject):
         return loaded
     value = loaded[0] if isinstance(loaded, list) and loaded else loaded
-    return Placed(chunk.start, default | value if isinstance(value, dict) else value)
+    return LocatedValue(chunk.start, default | value if isinstance(value, dict) else value)
 
 
 def _documents(source: Source) -> Iterator[_Document]:

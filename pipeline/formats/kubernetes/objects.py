@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject
 from pipeline.formats.kubernetes.object_rows import KINDS, heartbeat_us, rows_of
-from pipeline.formats.row_collector import Gathered
+from pipeline.formats.row_collector import RowCollector
 from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from pipeline.formats.json_stream import Placed
+    from pipeline.formats.json_stream import LocatedValue
     from pipeline.formats.kubernetes.object_rows import Json
 
 _DIGITS = 19
 _KEY = re.compile(r"""^[\s{\[-]*["']?[\w./-]+["']?\s*:""")
 
 
-def parse_objects(found: Iterable[Placed | Reject]) -> Parsed:
+def parse_objects(found: Iterable[LocatedValue | Reject]) -> Parsed:
     """Rows of every object of a known kind; the others are counted, by kind, in a finding."""
-    gathered, parsed, unused = Gathered(), Parsed(), Counter[str]()
+    gathered, parsed, unused = RowCollector(), Parsed(), Counter[str]()
     newest: int | None = None
     for one in found:
         parsed.row_count += 1
@@ -35,7 +35,7 @@ def parse_objects(found: Iterable[Placed | Reject]) -> Parsed:
         try:
             kind, o = _object(one.value)
             version, heartbeat = _version(o), heartbeat_us(o)
-            gathered.put(rows_of(kind, o))
+            gathered.add(rows_of(kind, o))
             unused[kind] += kind not in KINDS
             newest = max(newest or 0, version) or None
             parsed.taken_us = max(parsed.taken_us or 0, heartbeat) or None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject, clip
-from pipeline.formats.source import NO_END
+from pipeline.formats.source import UNTERMINATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,10 +23,10 @@ def read_requests(
 
     numbered = pl.DataFrame(source.lines(), schema={"line_number": pl.Int64, "text": pl.String}, orient="row")
     rows = numbered.filter(is_row)
-    has_end = (pl.col("line_number") != (source.open_line or 0)) | pl.col("text").str.ends_with("}")
+    has_end = (pl.col("line_number") != (source.unterminated_line or 0)) | pl.col("text").str.ends_with("}")
     is_whole = is_whole.fill_null(value=False) & has_end
     bad = rows.filter(~is_whole).rows()
-    rejects = [Reject(n, NO_END if n == source.open_line else reason, clip(text)) for n, text in bad]
+    rejects = [Reject(n, UNTERMINATED if n == source.unterminated_line else reason, clip(text)) for n, text in bad]
     good = rows.filter(is_whole).select("line_number", **columns)
     return Parsed({"client_requests": good} if good.height else {}, rejects, [], rows.height)
 

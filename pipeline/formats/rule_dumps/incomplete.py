@@ -33,5 +33,5 @@ def listed(source: Source, rows: list[Row], rejects: list[Reject], findings: lis
     unread = (
         [] if rows and rows[0]["table_name"] == SETS else rejects
     )  # a set that lacks an entry is not certain itself
-    table = marked(frame("rules", rows), is_cut=bool(source.open_line), rejects=unread)
+    table = marked(frame("rules", rows), is_cut=bool(source.unterminated_line), rejects=unread)
     return Parsed({"rules": table} if rows else {}, rejects, findings, len(table) + len(rejects))

@@ -222,7 +222,7 @@ class IptablesList:
         for number, line in source.lines():
             reader.line(number, line)
         rows = reader.settled()
-        table = marked(frame("rules", rows), is_cut=bool(source.open_line), rejects=reader.rejects)
+        table = marked(frame("rules", rows), is_cut=bool(source.unterminated_line), rejects=reader.rejects)
         findings = rule_findings(table, reader.marks)
         return Parsed({"rules": table} if rows else {}, reader.rejects, findings, len(table) + len(reader.rejects))
 

@@ -66,7 +66,9 @@ class IptablesSave:
         for numbers, lines in _unwrapped(source):
             reader.take(numbers, lines)
         rows = placed(reader.pieces, reader.sections)
-        is_cut = reader.in_table or bool(source.open_line and reader.last_line.strip() and not reader.has_tables)
+        is_cut = reader.in_table or bool(
+            source.unterminated_line and reader.last_line.strip() and not reader.has_tables
+        )
         rows = marked(rows, is_cut=is_cut, rejects=reader.rejects)
         tables = {"rules": rows} if len(rows) else {}
         findings = rule_findings(rows, reader.marks)
@@ -79,7 +81,7 @@ def _unwrapped(source: Source) -> Iterator[tuple[Sequence[int], Sequence[str]]]:
     Those that a backslash continues are made one, those that only a carriage return parts several.
     """
     start, held = 0, ""
-    for first, text in source.pieces():
+    for first, text in source.text_blocks():
         lines = text.split("\n")
         if not held and "\r" not in text and "\\\n" not in f"{text}\n":
             yield range(first, first + len(lines)), lines

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import InputError
 from pipeline.formats.base import Reject
-from pipeline.formats.source import NO_END, OpenLine
+from pipeline.formats.source import UNTERMINATED, UnterminatedLine
 from pipeline.formats.tshark.field_names import ALL_FIELDS, DISPENSABLE
 from pipeline.formats.tshark.layout import Layout, header, read_layout
 from pipeline.formats.tshark.other_lines import Talk, is_noise, plain
@@ -78,7 +78,7 @@ class TsharkFields:
                 continue
             try:
                 cells = _cells(line, layout)
-                if isinstance(raw, OpenLine):
+                if isinstance(raw, UnterminatedLine):
                     _drop_last(cells, line, layout)
                 row = packet_row(cells, clock, _joint(cells))
             except ValueError as e:
@@ -121,7 +121,7 @@ def _drop_last(cells: dict[str, str], line: str, layout: Layout) -> None:
     if layout.quote and line.endswith(layout.quote):
         return
     if (name := layout.fields[-1]) in ALL_FIELDS - DISPENSABLE or layout.has_columns:
-        raise ValueError(f"{NO_END} in its {name}")
+        raise ValueError(f"{UNTERMINATED} in its {name}")
     cells[name] = ""
 
 

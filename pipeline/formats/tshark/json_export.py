@@ -52,7 +52,7 @@ class TsharkJson:
 def _objects(source: Source) -> Iterator[tuple[int, str]]:
     """The text of each object of the array with the number of its first line; what is left at the end as well."""
     number, rest, end = 1, "", ""
-    for block in source.texts():
+    for block in source.text_chunks():
         rest += block
         end = end or _end(rest)
         *whole, rest = rest.split(end) if end else [rest]

@@ -82,7 +82,7 @@ def _plain_file(source: Source, spare: Path) -> Path:
     if source.compression is None:
         return source.path
     with tempfile.NamedTemporaryFile(dir=spare, suffix=".pcap", delete=False) as f:
-        f.writelines(source.blocks())
+        f.writelines(source.byte_blocks())
     return spare / f.name
 
 

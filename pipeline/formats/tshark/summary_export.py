@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Reject
-from pipeline.formats.source import OpenLine, Source
+from pipeline.formats.source import Source, UnterminatedLine
 from pipeline.formats.tshark.other_lines import is_noise, plain
 from pipeline.formats.tshark.packet_row import packet_row
 from pipeline.formats.tshark.timestamps import Clock
@@ -64,7 +64,7 @@ class TsharkSummary:
             if is_noise(line):
                 continue
             try:
-                if isinstance(raw, OpenLine):
+                if isinstance(raw, UnterminatedLine):
                     line = line.rpartition(" ")[0]  # its last word may be cut
                 if not (m := _LINE.fullmatch(line)):
                     raise ValueError("is no line of number, time, source, destination, protocol and length")
