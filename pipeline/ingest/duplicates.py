@@ -83,7 +83,7 @@ def _alike_in_order(con: Connection, folder: Path, captures: Sequence[Row]) -> I
     _show(con, folder, captures)
     told = set()
     for one, two, found, sample, order in con.sql(
-        "SELECT capture_id, other_id, found_count, sample_count, order_alike "
+        "SELECT capture_id, other_id, matching_count, sample_count, order_correlation "
         f"FROM ({sql_models.all_models()['export_similarity'].sql}) ORDER BY ALL"
     ).fetchall():
         if found * 2 > sample and (order is None or order > _ORDERED) and frozenset((one, two)) not in told:

@@ -1,18 +1,18 @@
 -- about: Where an address lived from one moment to another: its node and pod. Two pods or nodes that claim it at one time
--- about: leave it undecided (`owners` names them), and so do packets: where a node's packets to it were seen on others than its
+-- about: leave it undecided (`claiming_pods` names them), and so do packets: where a node's packets to it were seen on others than its
 -- about: own, or their time to live tells of another. Where no input tells an address's node, that time to live may. The span
 -- about: from -1 to 0 answers for no moment in particular: whoever had the address while packets were captured. Objects count
 -- about: in whole seconds, so a pod has the one it ended in. A pod that
 -- about: was to be gone but runs has its address on (`is_late`) as long as nobody else does.
 -- grain: address in one span of time
--- key: ip, since_us
+-- key: ip, valid_from_us
 -- store: no
 WITH captured AS (
   SELECT COALESCE(MIN(first_us), 0) AS first_us, COALESCE(MAX(last_us), 9000000000000000000) AS last_us FROM captures
 ),
 own_claims AS (
-  SELECT ip, node, pod, COALESCE(valid_from_us, 0) AS since_us,
-    COALESCE(valid_to_us + 1000000, 9000000000000000000) AS until_us,
+  SELECT ip, node, pod, COALESCE(valid_from_us, 0) AS valid_from_us,
+    COALESCE(valid_to_us + 1000000, 9000000000000000000) AS valid_until_us,
     COALESCE(phase IN ('Succeeded', 'Failed'), FALSE) AS is_finished
   FROM pods
   WHERE ip IS NOT NULL AND NOT COALESCE(host_network, FALSE)
@@ -22,9 +22,9 @@ listed AS (
   SELECT DISTINCT pod, ip FROM pods WHERE pod IS NOT NULL
 ),
 claims AS (
-  SELECT ip, node, pod, 0 AS is_late, since_us, until_us FROM own_claims
+  SELECT ip, node, pod, 0 AS is_late, valid_from_us, valid_until_us FROM own_claims
   UNION
-  SELECT ip, node, pod, 1, until_us, 9000000000000000000 FROM own_claims WHERE NOT is_finished
+  SELECT ip, node, pod, 1, valid_until_us, 9000000000000000000 FROM own_claims WHERE NOT is_finished
   UNION
   SELECT
     e.ip, e.node, CASE WHEN a.owner_node IS NULL THEN e.pod END, 0, COALESCE(e.valid_from_us, 0),
@@ -40,42 +40,42 @@ known AS (
   SELECT ip FROM addresses
 ),
 edges AS (
-  SELECT ip, since_us AS at_us FROM claims
+  SELECT ip, valid_from_us AS at_us FROM claims
   UNION
-  SELECT ip, until_us FROM claims
+  SELECT ip, valid_until_us FROM claims
   UNION
   SELECT ip, 0 FROM known
   UNION
   SELECT ip, 9000000000000000000 FROM known
 ),
 spans AS (
-  SELECT ip, at_us AS since_us, LEAD(at_us) OVER (PARTITION BY ip ORDER BY at_us NULLS LAST) AS until_us FROM edges
+  SELECT ip, at_us AS valid_from_us, LEAD(at_us) OVER (PARTITION BY ip ORDER BY at_us NULLS LAST) AS valid_until_us FROM edges
 ),
 held AS (
-  SELECT s.ip, s.since_us, s.until_us, c.node, c.pod, c.is_late
+  SELECT s.ip, s.valid_from_us, s.valid_until_us, c.node, c.pod, c.is_late
   FROM spans AS s
-  LEFT JOIN claims AS c ON c.ip = s.ip AND c.since_us <= s.since_us AND c.until_us >= s.until_us
-  WHERE s.until_us IS NOT NULL
+  LEFT JOIN claims AS c ON c.ip = s.ip AND c.valid_from_us <= s.valid_from_us AND c.valid_until_us >= s.valid_until_us
+  WHERE s.valid_until_us IS NOT NULL
   UNION ALL
   SELECT k.ip, -1, 0, c.node, c.pod, c.is_late
   FROM known AS k
   CROSS JOIN captured AS t
-  LEFT JOIN claims AS c ON c.ip = k.ip AND c.since_us <= t.last_us AND c.until_us >= t.first_us
+  LEFT JOIN claims AS c ON c.ip = k.ip AND c.valid_from_us <= t.last_us AND c.valid_until_us >= t.first_us
 ),
 ranked AS (
-  SELECT h.*, MIN(is_late) OVER (PARTITION BY ip, since_us) AS least_late FROM held AS h
+  SELECT h.*, MIN(is_late) OVER (PARTITION BY ip, valid_from_us) AS least_late FROM held AS h
 ),
 counted AS (
   SELECT
-    ip, since_us, until_us,
+    ip, valid_from_us, valid_until_us,
     COUNT(DISTINCT node) AS node_count,
     MIN(node) AS node,
     COUNT(DISTINCT pod) AS pod_count,
     MIN(pod) AS pod,
-    ARRAY_TO_STRING(LIST_SORT(LIST(DISTINCT pod)), ', ') AS owners
+    ARRAY_TO_STRING(LIST_SORT(LIST(DISTINCT pod)), ', ') AS claiming_pods
   FROM ranked
   WHERE COALESCE(is_late = least_late, TRUE)
-  GROUP BY ip, since_us, until_us
+  GROUP BY ip, valid_from_us, valid_until_us
 ),
 reached AS (
   SELECT DISTINCT c.dst_ip AS ip, c.node
@@ -83,19 +83,19 @@ reached AS (
   INNER JOIN addresses AS a ON a.ip = c.src_ip AND a.owner_node <> c.node
 ),
 belied AS (
-  SELECT c.ip, c.since_us
+  SELECT c.ip, c.valid_from_us
   FROM counted AS c
   INNER JOIN reached AS r ON r.ip = c.ip
   INNER JOIN addresses AS a ON a.ip = c.ip
-  GROUP BY c.ip, c.since_us
+  GROUP BY c.ip, c.valid_from_us
   HAVING NOT BOOL_OR(r.node = COALESCE(c.node, a.owner_node, a.host_node))
 )
 SELECT
-  c.ip, c.since_us, c.until_us,
+  c.ip, c.valid_from_us, c.valid_until_us,
   CASE WHEN c.node_count > 1 OR b.ip IS NOT NULL OR u.node <> COALESCE(c.node, a.host_node) THEN NULL ELSE COALESCE(c.node, a.owner_node, a.host_node, u.node) END AS node,
   CASE WHEN c.pod_count = 1 THEN c.pod END AS pod,
-  CASE WHEN c.pod_count > 1 THEN c.owners END AS owners
+  CASE WHEN c.pod_count > 1 THEN c.claiming_pods END AS claiming_pods
 FROM counted AS c
 LEFT JOIN addresses AS a ON a.ip = c.ip
 LEFT JOIN ttl_home_nodes AS u ON u.ip = c.ip
-LEFT JOIN belied AS b ON b.ip = c.ip AND b.since_us = c.since_us
+LEFT JOIN belied AS b ON b.ip = c.ip AND b.valid_from_us = c.valid_from_us

@@ -14,7 +14,7 @@ claims AS (
   LEFT JOIN marked AS m ON m.trace_id = d.trace_id
   WHERE d.endpoint_ip IS NOT NULL
   UNION ALL
-  SELECT e.protocol, e.ip, e.port, e.service, NULL AS service_port, NULLIF(v.most_s, 0), NULL AS source_nat
+  SELECT e.protocol, e.ip, e.port, e.service, NULL AS service_port, NULLIF(v.max_affinity_s, 0), NULL AS source_nat
   FROM endpoints AS e
   LEFT JOIN service_affinity AS v ON v.service = e.service
 )

@@ -5,7 +5,7 @@
 SELECT
   e.protocol, e.ip, e.port,
   CASE WHEN COUNT(DISTINCT e.pod) = 1 THEN MIN(e.pod) END AS pod,
-  COALESCE(MIN(p.valid_from_us), 0) AS since_us
+  COALESCE(MIN(p.valid_from_us), 0) AS valid_from_us
 FROM endpoints AS e
 LEFT JOIN pods AS p ON p.pod = e.pod AND p.ip = e.ip
 LEFT JOIN addresses AS a ON a.ip = e.ip

@@ -2,7 +2,7 @@
 -- grain: service
 -- key: service
 -- store: no
-SELECT service, MIN(COALESCE(affinity_s, 0)) AS least_s, MAX(COALESCE(affinity_s, 0)) AS most_s
+SELECT service, MIN(COALESCE(affinity_s, 0)) AS min_affinity_s, MAX(COALESCE(affinity_s, 0)) AS max_affinity_s
 FROM services
 WHERE session_affinity IS NOT NULL
 GROUP BY service

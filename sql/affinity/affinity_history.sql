@@ -5,10 +5,10 @@
 -- store: no
 WITH sticky AS (
   SELECT
-    connection_id, affinity_least_s, affinity_s, rules_node, src_ip, protocol, service, service_port, pod_ip, pod_port, at_us,
+    connection_id, affinity_least_s, affinity_s, rules_node, src_ip, protocol, service, service_port, pod_ip, pod_port, corrected_start_us,
     ROW_NUMBER() OVER (
       PARTITION BY rules_node, protocol, service, service_port, pod_ip, pod_port
-      ORDER BY at_us NULLS LAST, connection_id
+      ORDER BY corrected_start_us NULLS LAST, connection_id
     ) AS place
   FROM connection_outcomes
   WHERE affinity_s IS NOT NULL AND leg = 'ingress'
@@ -19,10 +19,10 @@ SELECT
   LAG(pod_ip) OVER turns AS previous_ip,
   LAG(pod_port) OVER turns AS previous_port,
   LAG(place) OVER turns AS previous_place,
-  LAG(at_us) OVER turns AS previous_us,
-  MIN(at_us) OVER (PARTITION BY src_ip, protocol, service, service_port) AS first_us
+  LAG(corrected_start_us) OVER turns AS previous_us,
+  MIN(corrected_start_us) OVER (PARTITION BY src_ip, protocol, service, service_port) AS first_us
 FROM sticky AS s
 WINDOW turns AS (
   PARTITION BY rules_node, src_ip, protocol, service, service_port
-  ORDER BY at_us NULLS LAST, connection_id
+  ORDER BY corrected_start_us NULLS LAST, connection_id
 )

@@ -7,7 +7,7 @@
 -- key: connection_id
 -- store: no
 WITH begins AS (
-  SELECT c.node, MIN(c.first_us - COALESCE(k.ahead_us, 0)) AS begin_us
+  SELECT c.node, MIN(c.first_us - COALESCE(k.clock_offset_us, 0)) AS begin_us
   FROM captures AS c
   LEFT JOIN clock_corrections AS k ON k.node = c.node
   WHERE c.kind = 'packets'
@@ -18,14 +18,14 @@ judged AS (
     t.*,
     b.node IS NOT NULL AS began_later,
     f.connection_id IS NOT NULL OR g.connection_id IS NOT NULL AS has_conflict,
-    COALESCE(at_us - i.begin_us <= CAST(affinity_s AS BIGINT) * 1000000, FALSE) AS is_early,
+    COALESCE(corrected_start_us - i.begin_us <= CAST(affinity_s AS BIGINT) * 1000000, FALSE) AS is_early,
     CASE
-      WHEN at_us IS NULL OR pod_ip IS NULL OR affinity_least_s = 0 THEN 'unknown'
+      WHEN corrected_start_us IS NULL OR pod_ip IS NULL OR affinity_least_s = 0 THEN 'unknown'
       WHEN f.connection_id IS NOT NULL OR g.connection_id IS NOT NULL THEN 'unknown'
       WHEN previous_id IS NULL AND b.node IS NOT NULL THEN 'unknown'
       WHEN previous_id IS NULL THEN 'first'
-      WHEN at_us - previous_us > CAST(affinity_s AS BIGINT) * 1000000 THEN 'expired'
-      WHEN at_us - previous_us > CAST(affinity_least_s AS BIGINT) * 1000000 THEN 'unknown'
+      WHEN corrected_start_us - previous_us > CAST(affinity_s AS BIGINT) * 1000000 THEN 'expired'
+      WHEN corrected_start_us - previous_us > CAST(affinity_least_s AS BIGINT) * 1000000 THEN 'unknown'
       WHEN previous_ip IS NULL THEN 'unknown'
       WHEN previous_ip = pod_ip AND previous_port = pod_port THEN 'pinned'
       ELSE 'moved'
@@ -43,7 +43,7 @@ SELECT
     WHEN has_conflict THEN 'witnesses-disagree'
     WHEN affinity = 'unknown' AND affinity_least_s < affinity_s THEN 'settings-differ'
     WHEN previous_id IS NULL AND began_later THEN 'capture-began-later'
-    WHEN previous_id IS NULL AND first_us < at_us THEN 'other-node'
+    WHEN previous_id IS NULL AND first_us < corrected_start_us THEN 'other-node'
     WHEN affinity = 'first' AND is_early THEN 'capture-start'
     WHEN affinity <> 'moved' THEN NULL
     WHEN d.connection_id IS NOT NULL THEN 'endpoint-gone'

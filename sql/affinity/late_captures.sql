@@ -5,24 +5,24 @@
 -- store: no
 WITH ingresses AS (
   SELECT
-    client_socket,
+    client_socket_number,
     MIN(start_us) AS first_us,
     MAX(syn_count) AS most_syns
   FROM legs
   WHERE leg = 'ingress' AND syn_count IS NOT NULL
-  GROUP BY client_socket
+  GROUP BY client_socket_number
 ),
 firsts AS (
   SELECT c.rules_node, MIN(i.first_us) AS first_us
   FROM ingresses AS i
-  INNER JOIN client_socket_context AS c ON c.client_socket = i.client_socket
+  INNER JOIN client_socket_context AS c ON c.client_socket_number = i.client_socket_number
   WHERE c.protocol = 'tcp'
   GROUP BY c.rules_node
   HAVING MAX(i.most_syns) > 0
 )
 SELECT DISTINCT f.rules_node AS node
 FROM legs AS l
-INNER JOIN client_socket_context AS c ON c.client_socket = l.client_socket
+INNER JOIN client_socket_context AS c ON c.client_socket_number = l.client_socket_number
 INNER JOIN firsts AS f ON f.rules_node = c.rules_node
 WHERE l.leg = 'ingress' AND l.syn_count = 0 AND l.synack_count = 0 AND l.start_us <= f.first_us + 100000
   AND c.protocol = 'tcp'

@@ -13,7 +13,7 @@ WITH latest AS (
   GROUP BY rules_node, protocol, service, service_port, pod_ip, pod_port
 ),
 ends AS (
-  SELECT rules_node, protocol, service, service_port, MAX(at_us) AS end_us
+  SELECT rules_node, protocol, service, service_port, MAX(corrected_start_us) AS end_us
   FROM affinity_history
   GROUP BY rules_node, protocol, service, service_port
 )
@@ -28,7 +28,7 @@ INNER JOIN latest AS z
 INNER JOIN ends AS e
   ON e.rules_node = t.rules_node AND e.protocol = t.protocol AND e.service = t.service
   AND COALESCE(e.service_port, 0) = COALESCE(t.service_port, 0)
-  AND e.end_us - t.at_us < CAST(t.affinity_least_s AS BIGINT) * 1000000
+  AND e.end_us - t.corrected_start_us < CAST(t.affinity_least_s AS BIGINT) * 1000000
 INNER JOIN recent_lists AS l
   ON l.node = t.rules_node AND NOT l.is_full AND l.endpoint
     = CASE WHEN t.pod_ip LIKE '%:%' THEN '[' || t.pod_ip || ']' ELSE t.pod_ip END || ':' || CAST(t.pod_port AS VARCHAR)

@@ -26,7 +26,7 @@ counted AS (
     ON e.rules_node = w.rules_node AND e.protocol = w.protocol AND e.service = w.service
     AND COALESCE(e.service_port, 0) = COALESCE(w.service_port, 0)
     AND e.pod_ip = w.previous_ip AND e.pod_port = w.previous_port AND e.bucket = w.bucket
-    AND e.place > w.previous_place AND e.place <= w.previous_place + 1000 AND e.at_us < w.at_us
+    AND e.place > w.previous_place AND e.place <= w.previous_place + 1000 AND e.corrected_start_us < w.corrected_start_us
   WHERE e.src_ip <> w.src_ip
   GROUP BY w.connection_id
   HAVING COUNT(DISTINCT e.src_ip) >= 100

@@ -29,4 +29,4 @@ LEFT JOIN ready AS r
 LEFT JOIN ready AS s
   ON s.protocol = m.protocol AND s.service = m.service AND s.ip = m.previous_ip AND s.port = m.previous_port
 LEFT JOIN ended AS e ON e.ip = m.previous_ip
-WHERE (n.ip IS NOT NULL AND o.ip IS NULL) OR (r.ip IS NOT NULL AND s.ip IS NULL) OR COALESCE(e.end_us < m.at_us, FALSE)
+WHERE (n.ip IS NOT NULL AND o.ip IS NULL) OR (r.ip IS NOT NULL AND s.ip IS NULL) OR COALESCE(e.end_us < m.corrected_start_us, FALSE)

@@ -1,9 +1,9 @@
 -- about: Conversations, numbered, and whole where the files of a rotated capture cut them apart.
 -- grain: conversation at one vantage
--- key: flow
+-- key: flow_number
 -- store: view
 SELECT
-  n.capture_number * 1099511627776 + c.first_line AS flow, c.node, c.interface, protocol, lower_ip, lower_port,
+  n.capture_number * 1099511627776 + c.first_line AS flow_number, c.node, c.interface, protocol, lower_ip, lower_port,
   upper_ip, upper_port, c.capture_id, first_line,
   start_us, end_us, lower_packets, upper_packets, lower_bytes, upper_bytes, flagged_packets, lower_syns,
   upper_syns, lower_synacks, upper_synacks, fins, rsts, payload_bytes, requests, isn, tsval, syn_tsvals,
@@ -16,7 +16,7 @@ LEFT JOIN rotated_files AS r
 WHERE r.chain IS NULL
 UNION ALL
 SELECT
-  flow, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port, capture_id, first_line,
+  flow_number, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port, capture_id, first_line,
   start_us, end_us, lower_packets, upper_packets, lower_bytes, upper_bytes, flagged_packets, lower_syns,
   upper_syns, lower_synacks, upper_synacks, fins, rsts, payload_bytes, requests, isn, tsval, syn_tsvals,
   synack_us, synack_seq, synack_ack, lower_first_seq, lower_first_ack, lower_last_seq, lower_last_ack,

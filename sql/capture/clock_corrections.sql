@@ -15,7 +15,7 @@ ranked AS (
   FROM pairs
   GROUP BY node
 )
-SELECT p.other_node AS node, p.node AS reference_node, p.offset_us AS ahead_us
+SELECT p.other_node AS node, p.node AS reference_node, p.offset_us AS clock_offset_us
 FROM pairs AS p
 INNER JOIN ranked AS r ON r.node = p.node AND r.place = 1
 UNION ALL

@@ -17,7 +17,7 @@ WITH handshakes AS (
 )
 SELECT
   capture_id,
-  COUNT(*) FILTER (WHERE has_synack) + COUNT(*) FILTER (WHERE was_answered) AS due_count,
+  COUNT(*) FILTER (WHERE has_synack) + COUNT(*) FILTER (WHERE was_answered) AS expected_count,
   COUNT(*) FILTER (WHERE has_synack AND NOT has_syn) + COUNT(*) FILTER (WHERE was_answered AND NOT has_synack)
     AS missing_count
 FROM handshakes

@@ -1,10 +1,10 @@
 -- about: Conversations that the files of a rotated capture cut apart, whole again under the number of their first part. A SYN
 -- about: with another sequence number begins a new one.
 -- grain: conversation at one vantage
--- key: flow
+-- key: flow_number
 -- store: no
 WITH marked AS (
-  SELECT c.*, n.capture_number * 1099511627776 + c.first_line AS flow, r.chain
+  SELECT c.*, n.capture_number * 1099511627776 + c.first_line AS flow_number, r.chain
   FROM conversations AS c
   INNER JOIN capture_numbers AS n ON n.capture_id = c.capture_id
   INNER JOIN rotated_files AS r
@@ -36,7 +36,7 @@ parts AS (
   FROM lined_up AS l
 )
 SELECT
-  ARG_MIN(flow, place) AS flow,
+  ARG_MIN(flow_number, place) AS flow_number,
   node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port,
   ARG_MIN(capture_id, place) AS capture_id,
   ARG_MIN(first_line, place) AS first_line,

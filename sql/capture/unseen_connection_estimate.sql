@@ -6,8 +6,8 @@
 -- store: no
 WITH common AS (
   SELECT
-    MAX(c.first_us - COALESCE(k.ahead_us, 0)) AS first_us,
-    MIN(c.last_us - COALESCE(k.ahead_us, 0)) AS last_us
+    MAX(c.first_us - COALESCE(k.clock_offset_us, 0)) AS first_us,
+    MIN(c.last_us - COALESCE(k.clock_offset_us, 0)) AS last_us
   FROM captures AS c
   LEFT JOIN clock_corrections AS k ON k.node = c.node
   WHERE c.kind = 'packets' AND c.kept_count > 0
@@ -22,10 +22,10 @@ homes AS (
   SELECT
     s.connection_key, s.protocol, s.leg, s.node, s.dst_node,
     COALESCE(s.src_node, p.node) AS src_node,
-    COALESCE(s.at_us >= w.first_us AND s.at_us + s.end_us - s.start_us <= w.last_us, TRUE) AS is_inside
+    COALESCE(s.corrected_start_us >= w.first_us AND s.corrected_start_us + s.end_us - s.start_us <= w.last_us, TRUE) AS is_inside
   FROM connection_legs AS s
   CROSS JOIN windows AS w
-  LEFT JOIN address_owners AS p ON p.ip = s.src_ip AND p.since_us = -1
+  LEFT JOIN address_owners AS p ON p.ip = s.src_ip AND p.valid_from_us = -1
 ),
 ways AS (
   SELECT
@@ -54,5 +54,5 @@ SELECT
   protocol,
   CASE WHEN left_count = 0 OR arrived_count = 0 THEN 0 ELSE
     CAST(connection_count AS DOUBLE) * not_arrived_count / left_count * not_left_count / arrived_count
-  END AS lost_count
+  END AS unseen_count
 FROM counted

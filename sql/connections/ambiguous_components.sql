@@ -15,13 +15,13 @@ WITH spans AS (
   HAVING MAX(start_us) - MIN(start_us) > 1000000 OR MIN(tcp_isn) <> MAX(tcp_isn)
 ),
 suspects AS (
-  SELECT r.flow, r.component FROM leg_components AS r INNER JOIN spans AS s ON s.component = r.component AND s.is_long
+  SELECT r.flow_number, r.component FROM leg_components AS r INNER JOIN spans AS s ON s.component = r.component AND s.is_long
 ),
 sides AS (
   SELECT s.component, c.node, l.leg = 'ingress' AS is_before, l.start_us, c.src_ip, l.src_port, c.dst_ip, c.dst_port
   FROM legs AS l
-  INNER JOIN suspects AS s ON s.flow = l.flow
-  INNER JOIN client_socket_context AS c ON c.client_socket = l.client_socket
+  INNER JOIN suspects AS s ON s.flow_number = l.flow_number
+  INNER JOIN client_socket_context AS c ON c.client_socket_number = l.client_socket_number
   WHERE l.leg = 'ingress'
     OR (l.leg IN ('forward', 'delivery') AND (l.synack_count > 0 OR COALESCE(l.payload_bytes, 0) > 0))
 )

@@ -1,17 +1,17 @@
 -- about: The leg of each connection that tells most of where it came from, with what ranks say.
 -- grain: connection
--- key: flow
+-- key: flow_number
 -- store: no
 WITH ordered AS (
   SELECT
-    flow, connection_key, is_post_nat, has_fingerprint, flow_count,
-    ROW_NUMBER() OVER (PARTITION BY connection_key ORDER BY leg_rank, at_us NULLS LAST, flow) AS place
+    flow_number, connection_key, is_post_nat, has_fingerprint, flow_count,
+    ROW_NUMBER() OVER (PARTITION BY connection_key ORDER BY leg_rank, corrected_start_us NULLS LAST, flow_number) AS place
   FROM connection_members
 )
 SELECT
-  l.flow, l.client_socket, l.src_port, l.start_us, l.end_us, l.at_us, l.leg, l.is_on_ingress_node, l.packet_count, l.byte_count,
+  l.flow_number, l.client_socket_number, l.src_port, l.start_us, l.end_us, l.corrected_start_us, l.leg, l.is_on_ingress_node, l.packet_count, l.byte_count,
   l.reply_packet_count, l.reply_byte_count, l.syn_count, l.synack_count, l.request_count, l.payload_bytes,
   o.connection_key, o.is_post_nat, o.has_fingerprint, o.flow_count
 FROM ordered AS o
-INNER JOIN legs AS l ON l.flow = o.flow
+INNER JOIN legs AS l ON l.flow_number = o.flow_number
 WHERE o.place = 1

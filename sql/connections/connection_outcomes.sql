@@ -41,7 +41,7 @@ situations AS (
       WHEN j.has_conflict THEN 'witnesses-disagree'
       WHEN j.may_be_on_other_node AND t.owner_node IS NULL AND (s.is_private OR s.in_pod_range) THEN 'uncertain-rules'
       WHEN j.leg = 'ingress' AND j.post_nat_dst_ip IS NOT NULL THEN 'joined'
-      WHEN j.leg = 'ingress' AND f.is_local AND j.certain AND j.rules_hop = 'local' THEN 'ruled'
+      WHEN j.leg = 'ingress' AND f.is_local_policy AND j.certain AND j.rules_hop = 'local' THEN 'ruled'
       WHEN j.leg = 'ingress' AND f.protocol IS NOT NULL AND NOT COALESCE(j.has_fingerprint AND j.local_count > 0 AND j.all_seen AND j.all_shown AND NOT j.may_be_lost, FALSE)
         THEN 'rules-drifted'
       WHEN j.leg = 'ingress' AND j.certain AND j.verdict IN ('drop', 'reject')
@@ -64,7 +64,7 @@ situations AS (
         THEN 'from-assumed-node'
       WHEN j.is_post_nat THEN 'ingress-leg-not-captured'
       WHEN NOT j.has_rules AND NOT k.has_services THEN 'no-rules'
-      WHEN COALESCE(t.in_pod_range, FALSE) OR d.pod IS NOT NULL OR d.owners IS NOT NULL THEN 'pod-dialled'
+      WHEN COALESCE(t.in_pod_range, FALSE) OR d.pod IS NOT NULL OR d.claiming_pods IS NOT NULL THEN 'pod-dialled'
       ELSE 'no-service'
     END AS situation
   FROM connection_evidence AS j
@@ -73,7 +73,7 @@ situations AS (
     ON f.protocol = j.protocol AND f.dst_ip = j.dst_ip AND f.dst_port = j.dst_port
   LEFT JOIN endpoint_services AS o ON o.protocol = j.protocol AND o.ip = j.dst_ip AND o.port = j.dst_port
   LEFT JOIN address_owners AS d
-    ON d.ip = j.dst_ip AND COALESCE(j.at_us, -1) >= d.since_us AND COALESCE(j.at_us, -1) < d.until_us
+    ON d.ip = j.dst_ip AND COALESCE(j.corrected_start_us, -1) >= d.valid_from_us AND COALESCE(j.corrected_start_us, -1) < d.valid_until_us
   LEFT JOIN addresses AS s ON s.ip = j.src_ip
   LEFT JOIN addresses AS t ON t.ip = j.dst_ip
   LEFT JOIN shared AS e ON e.ip = j.src_ip
@@ -101,7 +101,7 @@ aimed AS (
 SELECT
   a.*,
   COALESCE(p.pod, h.pod) AS pod,
-  p.owners AS pod_owners,
+  p.claiming_pods AS pod_owners,
   COALESCE(p.node, CASE WHEN situation = 'stayed' OR situation IN ('ruled', 'near') AND rules_hop = 'local' THEN a.rules_node END) AS pod_node,
   CASE
     WHEN situation = 'joined' AND p.node = a.rules_node THEN 'local'
@@ -124,5 +124,5 @@ SELECT
   END AS source_nat
 FROM aimed AS a
 LEFT JOIN address_owners AS p
-  ON p.ip = a.pod_ip AND COALESCE(a.at_us, -1) >= p.since_us AND COALESCE(a.at_us, -1) < p.until_us
-LEFT JOIN host_network_pods AS h ON h.protocol = a.protocol AND h.ip = a.pod_ip AND h.port = a.pod_port AND COALESCE(a.at_us >= h.since_us, TRUE)
+  ON p.ip = a.pod_ip AND COALESCE(a.corrected_start_us, -1) >= p.valid_from_us AND COALESCE(a.corrected_start_us, -1) < p.valid_until_us
+LEFT JOIN host_network_pods AS h ON h.protocol = a.protocol AND h.ip = a.pod_ip AND h.port = a.pod_port AND COALESCE(a.corrected_start_us >= h.valid_from_us, TRUE)

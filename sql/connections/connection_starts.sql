@@ -6,7 +6,7 @@ SELECT
   c.connection_id, c.service, c.label, c.ingress_node, c.trace_id, c.affinity, c.affinity_reason,
   COALESCE(c.ingress_node, c.snat_ip) AS entered_at,
   COALESCE(c.pod, c.pod_ip) AS served_by,
-  c.start_us - COALESCE(k.ahead_us, 0) AS at_us
+  c.start_us - COALESCE(k.clock_offset_us, 0) AS corrected_start_us
 FROM connections AS c
 LEFT JOIN captures AS f ON f.capture_id = SUBSTR(c.connection_id, 1, 8)
 LEFT JOIN clock_corrections AS k ON k.node = f.node

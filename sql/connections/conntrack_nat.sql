@@ -2,7 +2,7 @@
 -- about: leg's time. An entry without a time (a listing) may be of an earlier or later use of the same port: it can
 -- about: confirm what was seen, but tells nothing by itself.
 -- grain: ingress leg
--- key: flow
+-- key: flow_number
 -- store: no
 WITH entries AS (
   SELECT DISTINCT
@@ -12,10 +12,10 @@ WITH entries AS (
 ),
 pairs AS (
   SELECT
-    s.flow, e.reply_src_ip, e.reply_src_port, e.reply_dst_ip, e.reply_dst_port,
+    s.flow_number, e.reply_src_ip, e.reply_src_port, e.reply_dst_ip, e.reply_dst_port,
     e.ts_us IS NOT NULL AND s.start_us IS NOT NULL AS is_timed
   FROM connection_anchors AS s
-  INNER JOIN client_socket_context AS c ON c.client_socket = s.client_socket
+  INNER JOIN client_socket_context AS c ON c.client_socket_number = s.client_socket_number
   INNER JOIN entries AS e
     ON e.node = c.node AND e.protocol = c.protocol AND e.src_ip = c.src_ip AND e.src_port = s.src_port
     AND e.dst_ip = c.dst_ip AND e.dst_port = c.dst_port
@@ -23,13 +23,13 @@ pairs AS (
     AND COALESCE(e.ts_us BETWEEN s.start_us - 100000 AND s.end_us + 100000, TRUE)
 )
 SELECT
-  flow,
+  flow_number,
   MIN(reply_src_ip) AS pod_ip,
   MIN(reply_src_port) AS pod_port,
   MIN(reply_dst_ip) AS snat_ip,
   MIN(reply_dst_port) AS snat_port,
   BOOL_OR(is_timed) AS is_timed
 FROM pairs
-GROUP BY flow
+GROUP BY flow_number
 HAVING COUNT(DISTINCT reply_src_ip || ' ' || CAST(reply_src_port AS VARCHAR) || ' ' || reply_dst_ip || ' '
   || CAST(reply_dst_port AS VARCHAR)) = 1

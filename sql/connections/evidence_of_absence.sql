@@ -4,12 +4,12 @@
 -- key: node, protocol, dst_ip, dst_port, source_class
 -- store: no
 WITH ways AS (
-  SELECT DISTINCT client_socket, leg, dst_node FROM legs WHERE leg IN ('forward', 'delivery')
+  SELECT DISTINCT client_socket_number, leg, dst_node FROM legs WHERE leg IN ('forward', 'delivery')
 ),
 legs_seen AS (
   SELECT c.node, c.protocol, c.dst_port, c.src_node, w.leg, w.dst_node
   FROM ways AS w
-  INNER JOIN client_socket_context AS c ON c.client_socket = w.client_socket
+  INNER JOIN client_socket_context AS c ON c.client_socket_number = w.client_socket_number
 ),
 leaving AS (
   SELECT DISTINCT node, protocol, dst_port, dst_node FROM legs_seen WHERE leg = 'forward'
@@ -28,7 +28,7 @@ ends AS (
     l.node IS NOT NULL AND a.node IS NOT NULL AS is_seen,
     w.node IS NOT NULL AS is_shown
   FROM decisions AS d
-  LEFT JOIN address_owners AS p ON p.ip = d.endpoint_ip AND p.since_us = -1
+  LEFT JOIN address_owners AS p ON p.ip = d.endpoint_ip AND p.valid_from_us = -1
   LEFT JOIN captured_nodes AS h ON h.node = d.node
   LEFT JOIN captured_nodes AS n ON n.node = p.node
   LEFT JOIN leaving AS l

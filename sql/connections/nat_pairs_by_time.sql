@@ -9,15 +9,15 @@ WITH lossy AS (
   SELECT c.node FROM handshake_loss AS l
   INNER JOIN captures AS c ON c.capture_id = l.capture_id
   GROUP BY c.node
-  HAVING SUM(l.missing_count) * 50 > SUM(l.due_count)
+  HAVING SUM(l.missing_count) * 50 > SUM(l.expected_count)
 ),
 unmarked AS (
   SELECT
     g.group_key, l.leg, l.start_us, l.src_port, l.first_ip_id,
     c.node, c.protocol, c.src_ip, c.dst_ip, c.dst_port, c.source_class, c.src_node
   FROM leg_groups AS g
-  INNER JOIN legs AS l ON l.flow = g.flow
-  INNER JOIN client_socket_context AS c ON c.client_socket = l.client_socket
+  INNER JOIN legs AS l ON l.flow_number = g.flow_number
+  INNER JOIN client_socket_context AS c ON c.client_socket_number = l.client_socket_number
   WHERE NOT g.has_fingerprint
 ),
 ingresses AS (

@@ -5,12 +5,12 @@
 -- about: export, or a dump, then has the wrong node's name.
 -- about: A dead attempt (no SYN-ACK, no data, reset) is not where a connection went that repeated its SYN and was answered.
 -- grain: connection with an ingress leg and a known translation
--- key: flow
+-- key: flow_number
 -- store: no
 WITH post_nat_members AS (
   SELECT
-    flow, connection_key, has_fingerprint,
-    ROW_NUMBER() OVER (PARTITION BY connection_key ORDER BY post_nat_rank, leg_rank, at_us NULLS LAST, flow) AS place
+    flow_number, connection_key, has_fingerprint,
+    ROW_NUMBER() OVER (PARTITION BY connection_key ORDER BY post_nat_rank, leg_rank, corrected_start_us NULLS LAST, flow_number) AS place
   FROM connection_members
   WHERE is_post_nat AND has_ingress
 ),
@@ -20,27 +20,27 @@ post_nat_legs AS (
     CASE WHEN f.has_fingerprint THEN 'stitched' ELSE 'time' END AS join_evidence,
     COALESCE(l.synack_count = 0 AND COALESCE(l.payload_bytes, 0) = 0 AND l.rst_count > 0, FALSE) AS is_dead
   FROM post_nat_members AS f
-  INNER JOIN legs AS l ON l.flow = f.flow
-  INNER JOIN client_socket_context AS c ON c.client_socket = l.client_socket
+  INNER JOIN legs AS l ON l.flow_number = f.flow_number
+  INNER JOIN client_socket_context AS c ON c.client_socket_number = l.client_socket_number
   WHERE f.place = 1
 ),
 told AS (
   SELECT
-    a.flow, w.pod_ip, w.pod_port, w.snat_ip, w.snat_port, f.dst_ip, f.dst_port, f.src_ip, f.src_port, f.join_evidence,
+    a.flow_number, w.pod_ip, w.pod_port, w.snat_ip, w.snat_port, f.dst_ip, f.dst_port, f.src_ip, f.src_port, f.join_evidence,
     COALESCE(w.is_timed AND COALESCE(f.join_evidence, 'time') = 'time', FALSE) AS is_witnessed,
     f.node = c.rules_node AS is_before_source_nat,
     w.pod_ip = f.dst_ip AND w.pod_port = f.dst_port AND w.snat_ip = f.src_ip AND w.snat_port = f.src_port AS agrees,
     COALESCE(w.is_timed, FALSE) AS is_timed,
     COALESCE(f.src_ip <> c.src_ip AND f.src_node <> c.rules_node, FALSE) AS is_misplaced
   FROM connection_anchors AS a
-  INNER JOIN client_socket_context AS c ON c.client_socket = a.client_socket
+  INNER JOIN client_socket_context AS c ON c.client_socket_number = a.client_socket_number
   LEFT JOIN post_nat_legs AS f
     ON f.connection_key = a.connection_key AND NOT COALESCE(f.is_dead AND a.syn_count > 1 AND a.synack_count > 0, FALSE)
-  LEFT JOIN conntrack_nat AS w ON w.flow = a.flow
+  LEFT JOIN conntrack_nat AS w ON w.flow_number = a.flow_number
   WHERE a.leg = 'ingress' AND COALESCE(f.dst_ip, w.pod_ip) IS NOT NULL
 )
 SELECT
-  flow,
+  flow_number,
   CASE WHEN is_witnessed THEN pod_ip ELSE dst_ip END AS dst_ip,
   CASE WHEN is_witnessed THEN pod_port ELSE dst_port END AS dst_port,
   CASE WHEN is_witnessed THEN snat_ip ELSE src_ip END AS src_ip,

@@ -7,8 +7,8 @@
 -- key: connection_key
 -- store: no
 WITH lone_post_nat_legs AS (
-  SELECT s.node, s.protocol, s.src_ip, s.src_port, s.src_node, s.dst_port, s.dst_ip, s.tcp_isn, s.at_us,
-    s.at_us + s.end_us - s.start_us AS until_us, s.has_clock
+  SELECT s.node, s.protocol, s.src_ip, s.src_port, s.src_node, s.dst_port, s.dst_ip, s.tcp_isn, s.corrected_start_us,
+    s.corrected_start_us + s.end_us - s.start_us AS until_us, s.is_clock_corrected
   FROM connection_legs AS s
   WHERE s.is_post_nat AND NOT s.has_ingress
 ),
@@ -19,7 +19,7 @@ strays AS (
 ),
 lone_ingresses AS (
   SELECT s.connection_key, s.has_fingerprint, s.node, s.rules_node, s.protocol, s.src_ip, s.src_port, s.dst_ip, s.dst_port, s.source_class,
-    s.tcp_isn, s.at_us, s.at_us + s.end_us - s.start_us AS until_us, s.has_clock
+    s.tcp_isn, s.corrected_start_us, s.corrected_start_us + s.end_us - s.start_us AS until_us, s.is_clock_corrected
   FROM connection_legs AS s
   WHERE s.leg = 'ingress' AND NOT s.has_post_nat
 )
@@ -32,8 +32,8 @@ INNER JOIN lone_post_nat_legs AS a ON a.protocol = i.protocol AND a.dst_ip = d.e
 WHERE (a.src_node = i.rules_node OR (a.src_ip = i.src_ip AND a.src_port = i.src_port))
   AND COALESCE(a.tcp_isn = i.tcp_isn, TRUE)
   AND COALESCE(CASE
-    WHEN a.node = i.node THEN a.at_us <= i.until_us + 100000 AND a.until_us >= i.at_us - 100000
-    WHEN a.has_clock AND i.has_clock THEN a.at_us <= i.until_us + 500000 AND a.until_us >= i.at_us - 500000
+    WHEN a.node = i.node THEN a.corrected_start_us <= i.until_us + 100000 AND a.until_us >= i.corrected_start_us - 100000
+    WHEN a.is_clock_corrected AND i.is_clock_corrected THEN a.corrected_start_us <= i.until_us + 500000 AND a.until_us >= i.corrected_start_us - 500000
   END, TRUE)
 UNION
 SELECT i.connection_key

@@ -30,12 +30,12 @@ SELECT
   node,
   CAST(NULL AS VARCHAR) AS file,
   CAST(NULL AS BIGINT) AS line_number,
-  'the clock of ' || node || ' is ' || CAST(ROUND(CAST(abs(ahead_us) AS DOUBLE) / 1000000, 3) AS VARCHAR) || ' s '
-    || CASE WHEN ahead_us > 0 THEN 'ahead of' ELSE 'behind' END || ' that of ' || reference_node AS message,
+  'the clock of ' || node || ' is ' || CAST(ROUND(CAST(abs(clock_offset_us) AS DOUBLE) / 1000000, 3) AS VARCHAR) || ' s '
+    || CASE WHEN clock_offset_us > 0 THEN 'ahead of' ELSE 'behind' END || ' that of ' || reference_node AS message,
   'corrected where times of two nodes are compared, not in the times shown; let all nodes follow one clock (chrony, ntpd)'
     AS remedy
 FROM clock_corrections
-WHERE abs(ahead_us) > 50000
+WHERE abs(clock_offset_us) > 50000
 UNION ALL
 SELECT
   'clock-unsteady', 'warning', node, CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
@@ -46,9 +46,9 @@ FROM wild
 UNION ALL
 SELECT
   'capture-loss', 'warning', c.node, c.file, CAST(NULL AS BIGINT),
-  CAST(l.missing_count AS VARCHAR) || ' of ' || CAST(l.due_count AS VARCHAR)
+  CAST(l.missing_count AS VARCHAR) || ' of ' || CAST(l.expected_count AS VARCHAR)
     || ' packets of TCP handshakes that must have been there are not: about '
-    || CAST(ROUND(CAST(100 * l.missing_count AS DOUBLE) / l.due_count, 2) AS VARCHAR) || ' % of the packets were lost',
+    || CAST(ROUND(CAST(100 * l.missing_count AS DOUBLE) / l.expected_count, 2) AS VARCHAR) || ' % of the packets were lost',
   'an answer that rests on what was not seen is less sure; capture with a filter or a larger buffer (`tshark -B 64`)'
 FROM handshake_loss AS l
 INNER JOIN captures AS c ON c.capture_id = l.capture_id

@@ -39,7 +39,7 @@ seen AS (
     n.protocol IS NOT NULL AS is_node_port,
     COALESCE(f.service, n.service) AS object_service,
     COALESCE(f.service_port, n.service_port) AS object_service_port,
-    e.ip IS NOT NULL AS to_endpoint,
+    e.ip IS NOT NULL AS is_to_endpoint,
     a.owner_node AS src_node,
     k.source_class AS class_here,
     q.source_class AS class_there,
@@ -65,7 +65,7 @@ seen AS (
   LEFT JOIN address_numbers AS y ON y.ip = c.dst_ip
 )
 SELECT
-  client_socket, node, src_ip, protocol, dst_ip, dst_port, src_address_number, dst_address_number, has_rules, object_service, object_service_port, to_endpoint, src_node,
+  client_socket_number, node, src_ip, protocol, dst_ip, dst_port, src_address_number, dst_address_number, has_rules, object_service, object_service_port, is_to_endpoint, src_node,
   CASE WHEN decided_here THEN class_here WHEN decided_there THEN class_there END AS source_class,
   CASE
     WHEN decided_here THEN node

@@ -3,6 +3,6 @@
 -- grain: sender and socket on one node
 -- key: node, src_ip, protocol, dst_ip, dst_port
 -- store: no
-SELECT node, src_ip, protocol, dst_ip, dst_port, MIN(flow) AS client_socket
+SELECT node, src_ip, protocol, dst_ip, dst_port, MIN(flow_number) AS client_socket_number
 FROM directed_flows
 GROUP BY node, src_ip, protocol, dst_ip, dst_port

@@ -1,6 +1,6 @@
 -- about: Conversations with client and server told apart: by SYN, by SYN-ACK, by who is a known server, else by port.
 -- grain: conversation at one vantage
--- key: flow
+-- key: flow_number
 -- store: view
 WITH heard AS (
   SELECT
@@ -35,7 +35,7 @@ told AS (
   LEFT JOIN server_sockets AS u ON u.port = a.upper_open AND u.ip = a.upper_ip AND u.protocol = a.protocol
 )
 SELECT
-  flow, capture_id, first_line, node, interface, protocol,
+  flow_number, capture_id, first_line, node, interface, protocol,
   CASE WHEN lower_is_client THEN lower_ip ELSE upper_ip END AS src_ip,
   CASE WHEN lower_is_client THEN lower_port ELSE upper_port END AS src_port,
   CASE WHEN lower_is_client THEN upper_ip ELSE lower_ip END AS dst_ip,

@@ -30,11 +30,11 @@
 WITH wholes AS (
   SELECT a.connection_key, c.connection_id, c.label, c.evidence
   FROM connection_anchors AS a
-  INNER JOIN capture_numbers AS n ON n.capture_number = a.flow // 1099511627776
-  INNER JOIN connections AS c ON c.connection_id = n.capture_id || '-' || CAST(a.flow % 1099511627776 AS VARCHAR)
+  INNER JOIN capture_numbers AS n ON n.capture_number = a.flow_number // 1099511627776
+  INNER JOIN connections AS c ON c.connection_id = n.capture_id || '-' || CAST(a.flow_number % 1099511627776 AS VARCHAR)
 )
 SELECT
-  s.node, s.interface, n.capture_id || '-' || CAST(s.flow % 1099511627776 AS VARCHAR) AS flow_id, w.connection_id, s.leg, s.protocol,
+  s.node, s.interface, n.capture_id || '-' || CAST(s.flow_number % 1099511627776 AS VARCHAR) AS flow_id, w.connection_id, s.leg, s.protocol,
   s.src_ip, s.src_port, s.dst_ip, s.dst_port, s.start_us, s.end_us, s.packet_count, s.byte_count, s.reply_packet_count,
   s.reply_byte_count, s.syn_count, s.fin_count, s.rst_count, s.request_count, s.tcp_isn, s.tcp_tsval,
   COALESCE(e.icmp_error_count, 0) AS icmp_error_count,
@@ -42,6 +42,6 @@ SELECT
   COALESCE(w.label, 'unlabelled') AS label,
   COALESCE(w.evidence, 'unknown') AS evidence
 FROM connection_legs AS s
-INNER JOIN capture_numbers AS n ON n.capture_number = s.flow // 1099511627776
+INNER JOIN capture_numbers AS n ON n.capture_number = s.flow_number // 1099511627776
 LEFT JOIN wholes AS w ON w.connection_key = s.connection_key
-LEFT JOIN flow_icmp_errors AS e ON e.flow = s.flow
+LEFT JOIN flow_icmp_errors AS e ON e.flow_number = s.flow_number

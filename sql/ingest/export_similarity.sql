@@ -26,9 +26,9 @@ firsts AS (
 SELECT
   f.capture_id,
   o.capture_id AS other_id,
-  COUNT(*) AS found_count,
+  COUNT(*) AS matching_count,
   MAX(f.sample_count) AS sample_count,
-  CORR(f.place, o.place) AS order_alike
+  CORR(f.place, o.place) AS order_correlation
 FROM firsts AS f
 INNER JOIN sockets AS o
   ON o.protocol = f.protocol AND o.lower_ip = f.lower_ip AND o.lower_port = f.lower_port AND o.upper_ip = f.upper_ip

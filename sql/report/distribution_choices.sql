@@ -77,7 +77,7 @@ named AS (
     COALESCE(p.node, c.own_node) AS pod_node
   FROM cells AS c
   LEFT JOIN names AS n ON n.pod_ip = c.pod_ip
-  LEFT JOIN address_owners AS p ON p.ip = c.pod_ip AND p.since_us = -1
+  LEFT JOIN address_owners AS p ON p.ip = c.pod_ip AND p.valid_from_us = -1
 )
 SELECT
   service,

@@ -12,11 +12,11 @@
 -- column: connection_count BIGINT Connections that this node had chosen for without the pod before, or after; or that found their endpoint gone.
 -- column: expected_choices DOUBLE How many of these the pod should have got, by its share of the whole run.
 WITH span AS (
-  SELECT MIN(at_us) AS first_us, MAX(at_us) AS last_us FROM connection_starts
+  SELECT MIN(corrected_start_us) AS first_us, MAX(corrected_start_us) AS last_us FROM connection_starts
 ),
 choices AS (
   SELECT
-    service, ingress_node AS node, trace_id, served_by, at_us,
+    service, ingress_node AS node, trace_id, served_by, corrected_start_us,
     ROW_NUMBER() OVER in_time AS place,
     COUNT(*) OVER (PARTITION BY service, ingress_node, trace_id) AS whole_count,
     COUNT(*) OVER in_time - COUNT(served_by) OVER in_time AS unknown_count,
@@ -27,14 +27,14 @@ choices AS (
     AND affinity IN ('none', 'first', 'expired', 'moved')
   WINDOW in_time AS (
     PARTITION BY service, ingress_node, trace_id
-    ORDER BY at_us NULLS LAST, connection_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ORDER BY corrected_start_us NULLS LAST, connection_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
   )
 ),
 chosen AS (
   SELECT
     service, node, served_by, trace_id,
-    MIN(at_us) AS first_us,
-    MAX(at_us) AS last_us,
+    MIN(corrected_start_us) AS first_us,
+    MAX(corrected_start_us) AS last_us,
     CAST(COUNT(*) AS DOUBLE) / MIN(whole_count) AS share,
     MIN(place) - 1 AS before_count,
     MIN(whole_count) - MAX(place) AS after_count,
@@ -68,7 +68,7 @@ every AS (
   FROM pods AS p
   INNER JOIN serving AS s ON s.pod = p.pod
   UNION ALL
-  SELECT 'endpoint-gone', service, ingress_node, NULL, MIN(at_us), COUNT(*), NULL
+  SELECT 'endpoint-gone', service, ingress_node, NULL, MIN(corrected_start_us), COUNT(*), NULL
   FROM connection_starts
   WHERE affinity_reason = 'endpoint-gone'
   GROUP BY service, ingress_node

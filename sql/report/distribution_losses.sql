@@ -22,7 +22,7 @@ SELECT
   c.capture_id,
   c.node,
   c.file,
-  CAST(COALESCE(l.due_count, 0) AS BIGINT) AS due_count,
+  CAST(COALESCE(l.expected_count, 0) AS BIGINT) AS due_count,
   CAST(COALESCE(l.missing_count, 0) AS BIGINT) AS missing_count,
   COALESCE(s.flow_count, 0) AS flow_count,
   COALESCE(s.one_sided_count, 0) AS one_sided_count

@@ -13,7 +13,7 @@ buckets AS (
   SELECT
     s.service,
     s.served_by,
-    CAST(floor(CAST(s.at_us AS DOUBLE) / w.width_us) AS BIGINT) * w.width_us AS bucket_us,
+    CAST(floor(CAST(s.corrected_start_us AS DOUBLE) / w.width_us) AS BIGINT) * w.width_us AS bucket_us,
     w.width_us
   FROM connection_starts AS s
   CROSS JOIN widths AS w

@@ -36,8 +36,8 @@ worst AS (
 ),
 held AS (
   SELECT
-    c.snat_ip, c.protocol, c.pod_ip, c.pod_port, s.at_us AS taken_us,
-    s.at_us + c.end_us - c.start_us + CASE WHEN c.protocol = 'tcp' THEN 120000000 ELSE 30000000 END AS free_us
+    c.snat_ip, c.protocol, c.pod_ip, c.pod_port, s.corrected_start_us AS taken_us,
+    s.corrected_start_us + c.end_us - c.start_us + CASE WHEN c.protocol = 'tcp' THEN 120000000 ELSE 30000000 END AS free_us
   FROM connections AS c
   INNER JOIN worst AS w
     ON w.snat_ip = c.snat_ip AND w.protocol = c.protocol AND w.pod_ip = c.pod_ip AND w.pod_port = c.pod_port

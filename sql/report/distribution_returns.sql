@@ -23,7 +23,7 @@ visits AS (
   WHERE c.client_ip IS NOT NULL AND c.start_us IS NOT NULL AND c.label <> 'dropped'
   WINDOW clients AS (
     PARTITION BY c.service, c.service_port, c.protocol, c.client_ip
-    ORDER BY c.start_us - COALESCE(k.ahead_us, 0) NULLS LAST, c.connection_id
+    ORDER BY c.start_us - COALESCE(k.clock_offset_us, 0) NULLS LAST, c.connection_id
   )
 ),
 returns AS (

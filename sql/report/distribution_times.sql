@@ -9,7 +9,7 @@
 -- column: width_us BIGINT Width of the buckets; one for the whole run.
 -- column: connection_count BIGINT Connections that began in it.
 WITH span AS (
-  SELECT MAX(at_us) - MIN(at_us) AS span_us FROM connection_starts
+  SELECT MAX(corrected_start_us) - MIN(corrected_start_us) AS span_us FROM connection_starts
 ),
 widths AS (
   SELECT
@@ -27,9 +27,9 @@ SELECT
   s.service,
   s.label,
   s.entered_at,
-  CAST(floor(CAST(s.at_us AS DOUBLE) / w.width_us) AS BIGINT) * w.width_us AS bucket_us,
+  CAST(floor(CAST(s.corrected_start_us AS DOUBLE) / w.width_us) AS BIGINT) * w.width_us AS bucket_us,
   w.width_us,
   COUNT(*) AS connection_count
 FROM connection_starts AS s
 CROSS JOIN widths AS w
-GROUP BY s.service, s.label, s.entered_at, CAST(floor(CAST(s.at_us AS DOUBLE) / w.width_us) AS BIGINT) * w.width_us, w.width_us
+GROUP BY s.service, s.label, s.entered_at, CAST(floor(CAST(s.corrected_start_us AS DOUBLE) / w.width_us) AS BIGINT) * w.width_us, w.width_us

@@ -28,5 +28,5 @@ SELECT
     || COALESCE(' ' || CAST(ROUND(d.probability, 4) AS VARCHAR), '')
   )), ', ') END AS candidates
 FROM decisions AS d
-LEFT JOIN address_owners AS p ON p.ip = d.endpoint_ip AND p.since_us = -1
+LEFT JOIN address_owners AS p ON p.ip = d.endpoint_ip AND p.valid_from_us = -1
 GROUP BY d.node, d.protocol, d.dst_ip, d.dst_port, d.source_class

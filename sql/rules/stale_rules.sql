@@ -1,7 +1,7 @@
 -- about: Service addresses of which a node's rules are older or newer than the traffic: a joined leg reached an endpoint that
 -- about: they do not have (then so, likely, are the other nodes'); or they and the Service's EndpointSlices each have
 -- about: endpoints that the other has not, as after a rollout; or they send what comes from outside to another node, where the
--- about: Service keeps it on the node that it came to. `is_local` where the policy keeps traffic on the node anyhow.
+-- about: Service keeps it on the node that it came to. `is_local_policy` where the policy keeps traffic on the node anyhow.
 -- grain: service address
 -- key: protocol, dst_ip, dst_port
 -- store: no
@@ -25,7 +25,7 @@ cluster_ips AS (
   SELECT DISTINCT ip FROM service_ports WHERE kind = 'cluster-ip' AND ip IS NOT NULL
 ),
 renewed AS (
-  SELECT l.service, p.service IS NOT NULL AS is_local
+  SELECT l.service, p.service IS NOT NULL AS is_local_policy
   FROM listed AS l
   LEFT JOIN ruled AS r ON r.service = l.service AND r.endpoint_ip = l.ip
   LEFT JOIN local_policies AS p ON p.service = l.service
@@ -33,15 +33,15 @@ renewed AS (
   WHERE l.is_ready AND r.endpoint_ip IS NULL AND (p.service IS NULL OR d.node IS NOT NULL)
 ),
 reached AS (
-  SELECT DISTINCT a.client_socket, f.dst_ip, f.dst_port
+  SELECT DISTINCT a.client_socket_number, f.dst_ip, f.dst_port
   FROM nat_results AS f
-  INNER JOIN connection_anchors AS a ON a.flow = f.flow
+  INNER JOIN connection_anchors AS a ON a.flow_number = f.flow_number
   WHERE f.dst_ip IS NOT NULL
 ),
 found AS (
-  SELECT r.protocol, r.dst_ip, r.dst_port, FALSE AS is_local
+  SELECT r.protocol, r.dst_ip, r.dst_port, FALSE AS is_local_policy
   FROM reached AS f
-  INNER JOIN client_socket_context AS r ON r.client_socket = f.client_socket
+  INNER JOIN client_socket_context AS r ON r.client_socket_number = f.client_socket_number
   INNER JOIN decision_summary AS h
     ON h.node = r.rules_node AND h.protocol = r.protocol AND h.dst_ip = r.dst_ip AND h.dst_port = r.dst_port
     AND h.source_class = r.source_class
@@ -50,7 +50,7 @@ found AS (
     AND d.endpoint_ip = f.dst_ip AND d.endpoint_port = f.dst_port
   WHERE d.endpoint_ip IS NULL
   UNION
-  SELECT r.protocol, r.dst_ip, r.dst_port, n.is_local AND c.ip IS NULL
+  SELECT r.protocol, r.dst_ip, r.dst_port, n.is_local_policy AND c.ip IS NULL
   FROM ruled AS r
   INNER JOIN renewed AS n ON n.service = r.service
   LEFT JOIN listed AS l ON l.service = r.service AND l.ip = r.endpoint_ip
@@ -67,4 +67,4 @@ found AS (
   LEFT JOIN cluster_ips AS c ON c.ip = r.dst_ip
   WHERE c.ip IS NULL
 )
-SELECT protocol, dst_ip, dst_port, BOOL_AND(is_local) AS is_local FROM found GROUP BY protocol, dst_ip, dst_port
+SELECT protocol, dst_ip, dst_port, BOOL_AND(is_local_policy) AS is_local_policy FROM found GROUP BY protocol, dst_ip, dst_port

@@ -51,8 +51,8 @@ def called(rows: Sequence[Row]) -> dict[str, Sequence[Row]]:
     calls = [{word: row.get(word) for word in _CALL} for row in rows]
     numbers = [calls.index(call) for call in calls]
     return {
-        "legs": [row | {"client_socket": number} for row, number in zip(rows, numbers, strict=True)],
-        "client_socket_context": [calls[number] | {"client_socket": number} for number in sorted(set(numbers))],
+        "legs": [row | {"client_socket_number": number} for row, number in zip(rows, numbers, strict=True)],
+        "client_socket_context": [calls[number] | {"client_socket_number": number} for number in sorted(set(numbers))],
     }
 
 

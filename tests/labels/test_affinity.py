@@ -7,7 +7,7 @@ import pytest
 from tests.labels.database import Row, built
 
 S = 1_000_000
-CLOCKS = {"clock_corrections": [{"node": "z", "ahead_us": 0}]}
+CLOCKS = {"clock_corrections": [{"node": "z", "clock_offset_us": 0}]}
 OLD, NEW = "10.1.0.1", "10.1.0.2"
 
 
@@ -19,7 +19,7 @@ def went(
         "connection_id": f"{second:05}-{client}-{node}",
         "affinity_least_s": least or timeout, "affinity_s": timeout, "rules_node": node, "src_ip": client,
         "protocol": "tcp", "service": "n/s", "service_port": 80, "pod_ip": pod_ip, "pod_port": 8080,
-        "at_us": second * S, "leg": "ingress",
+        "corrected_start_us": second * S, "leg": "ingress",
     }  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def test_all_clocks_are_held_against_the_one_in_the_middle():
     rows = built(
         "clock_corrections", {"clock_offsets": [offset("a", "b", 2), offset("a", "c", -1.3), offset("b", "c", -3.3)]}
     )
-    assert {r["node"]: r["ahead_us"] for r in rows} == {"a": 0, "b": 2 * S, "c": -1_300_000}
+    assert {r["node"]: r["clock_offset_us"] for r in rows} == {"a": 0, "b": 2 * S, "c": -1_300_000}
 
 
 def findings(*pairs: Row) -> list[tuple[object, object]]:
@@ -97,7 +97,7 @@ def findings(*pairs: Row) -> list[tuple[object, object]]:
     return [(r["node"], r["message"]) for r in rows if r["finding"].startswith("clock")]
 
 
-NO_LOSS = {"capture_id": "x", "due_count": 1, "missing_count": 0}
+NO_LOSS = {"capture_id": "x", "expected_count": 1, "missing_count": 0}
 
 
 def test_clocks_apart_are_reported_once_a_node():
@@ -122,7 +122,7 @@ def test_what_began_at_once_is_in_one_bucket_though_clocks_are_apart(mart):
     given = {
         "connections": [{k: r[k] for k in ("connection_id", "start_us")} | SERVED for r in began],
         "captures": [{"capture_id": r["connection_id"], "node": r["node"]} for r in began],
-        "clock_corrections": [{"node": n, "ahead_us": late} for n, late in ahead.items()],
+        "clock_corrections": [{"node": n, "clock_offset_us": late} for n, late in ahead.items()],
     }
     assert [(r["bucket_us"], r["connection_count"]) for r in built(mart, given)] == [(1000 * S, 3)]
 

@@ -13,7 +13,7 @@ from tests.labels.synthetic_cluster import BEGIN, Cluster, Service, nodes, pod
 S = 1_000_000
 SOCKETS = {"node": "a", "protocol": "tcp", "src_ip": "c", "src_port": 5, "dst_ip": "s", "dst_port": 80}
 LEG = SOCKETS | {
-    "flow": "f-1",
+    "flow_number": "f-1",
     "leg": "ingress",
     "is_on_ingress_node": True,
     "start_us": 10 * S,

@@ -57,19 +57,21 @@ def conversation(flow: str, isn: int | None, synacks: int) -> Row:
         "lower_port": 1,
         "upper_port": 80,
     }
-    return {"flow": flow, "protocol": "tcp"} | seqs | counts | more | {"lower_last_seq": 100, "upper_last_seq": 200}
+    return (
+        {"flow_number": flow, "protocol": "tcp"} | seqs | counts | more | {"lower_last_seq": 100, "upper_last_seq": 200}
+    )
 
 
 @pytest.mark.parametrize(("isn", "synacks", "expected"), [(1, 1, 5), (1, 0, 5), (None, 0, 4), (None, 2, 2)])
 def test_where_only_answers_were_seen_the_last_may_be_of_another_connection(isn, synacks, expected):
     rows = [conversation("f", isn, synacks), conversation("w", 99, 1)]  # two, so that no column is of unknown type
-    marks = [m for m in built("packet_fingerprints", {"all_conversations": rows}) if m["flow"] == "f"]
+    marks = [m for m in built("packet_fingerprints", {"all_conversations": rows}) if m["flow_number"] == "f"]
     assert len(marks) == expected
 
 
 def leg(flow: str, isn: int | None) -> Row:
     return {
-        "flow": flow, "leg": "ingress", "node": "a", "interface": None, "protocol": "tcp", "src_ip": "c",
+        "flow_number": flow, "leg": "ingress", "node": "a", "interface": None, "protocol": "tcp", "src_ip": "c",
         "src_port": 1, "dst_ip": "s", "dst_port": 80, "start_us": 0, "synack_count": 1, "payload_bytes": 9,
         "tcp_isn": isn,
     }  # fmt: skip
@@ -78,7 +80,7 @@ def leg(flow: str, isn: int | None) -> Row:
 @pytest.mark.parametrize(("isns", "exact"), [((5, 5), True), ((5, None), True), ((5, 6), False)])
 def test_what_joins_two_syns_joins_nothing(isns, exact):
     legs = [leg(str(i), isn) for i, isn in enumerate(isns)]
-    roots = [{"flow": one["flow"], "component": "r"} for one in legs]
+    roots = [{"flow_number": one["flow_number"], "component": "r"} for one in legs]
     assert {r["has_fingerprint"] for r in built("leg_groups", called(legs) | {"fingerprint_components": roots})} == {
         exact
     }
@@ -115,7 +117,8 @@ def stitch(key: str, leg: str, **more: object) -> Row:
     return {
         "connection_key": key, "protocol": "udp", "leg": leg, "node": "a", "rules_node": "a",
         "src_ip": "c", "src_port": 5, "dst_ip": "s", "dst_port": 53, "src_node": None, "dst_node": None,
-        "source_class": 1, "tcp_isn": None, "at_us": 50 * S, "start_us": 50 * S, "end_us": 50 * S, "has_clock": True,
+        "source_class": 1, "tcp_isn": None, "corrected_start_us": 50 * S,
+        "start_us": 50 * S, "end_us": 50 * S, "is_clock_corrected": True,
         "is_post_nat": False, "has_fingerprint": False, "has_ingress": leg == "ingress", "has_post_nat": False,
     } | more  # fmt: skip
 
@@ -151,7 +154,7 @@ def drifted(policy: str) -> list[tuple[object, object]]:
         "services": [{"service": "n/s", "external_traffic_policy": policy}],
         "service_ports": [{"service": "n/s", "kind": "cluster-ip", "ip": "cluster", "port": 80, "protocol": "tcp"}],
     }
-    return sorted((r["dst_ip"], r["is_local"]) for r in built("stale_rules", given))
+    return sorted((r["dst_ip"], r["is_local_policy"]) for r in built("stale_rules", given))
 
 
 def test_local_policy_keeps_its_node_though_its_rules_are_old():

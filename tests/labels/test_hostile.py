@@ -68,14 +68,14 @@ def test_affinity_whose_time_was_changed(dumped, gap, expected, tmp_path):
 
 def leg(flow: str, leg: str, port: int, second: float, node: str = "a") -> Row:
     return {
-        "flow": flow, "leg": leg, "node": node, "interface": None, "protocol": "tcp", "src_ip": "c",
+        "flow_number": flow, "leg": leg, "node": node, "interface": None, "protocol": "tcp", "src_ip": "c",
         "src_port": port, "dst_ip": "s" if leg == "ingress" else "p", "dst_port": 80,
         "start_us": int(second * S), "synack_count": 1, "payload_bytes": 9, "tcp_isn": None,
     }  # fmt: skip
 
 
 def grouped(*legs: Row) -> list[bool]:
-    roots = [{"flow": one["flow"], "component": "r"} for one in legs]
+    roots = [{"flow_number": one["flow_number"], "component": "r"} for one in legs]
     return [r["has_fingerprint"] for r in built("leg_groups", called(legs) | {"fingerprint_components": roots})]
 
 
@@ -100,7 +100,7 @@ def test_an_attempt_that_nobody_answered_is_part_of_its_connection():
 def stitch(key: int, leg: str, node: str, **more: object) -> Row:
     return {
         "connection_key": str(key), "protocol": "udp", "leg": leg, "node": node, "src_ip": "c", "src_node": "a",
-        "dst_node": "b", "at_us": 50 * S, "start_us": 50 * S, "end_us": 50 * S,
+        "dst_node": "b", "corrected_start_us": 50 * S, "start_us": 50 * S, "end_us": 50 * S,
     } | more  # fmt: skip
 
 
@@ -115,9 +115,9 @@ def test_how_many_connections_lost_every_leg_between_nodes_is_told_by_those_that
     ]
     [found] = built(
         "unseen_connection_estimate",
-        {"connection_legs": rows, "captures": files, "clock_corrections": [{"node": "z", "ahead_us": 0}]},
+        {"connection_legs": rows, "captures": files, "clock_corrections": [{"node": "z", "clock_offset_us": 0}]},
     )
-    assert found["lost_count"] == pytest.approx(expected)
+    assert found["unseen_count"] == pytest.approx(expected)
 
 
 def test_one_client_socket_towards_many_addresses_at_once(tmp_path):

@@ -94,9 +94,10 @@ def attached(*errors: Row) -> dict[object, object]:
         "dst_ip": "s",
         "dst_port": 80,
     }
-    flows = [flow | {"flow": i, "start_us": second * S} for i, second in (("x", 10), ("y", 20))]
+    flows = [flow | {"flow_number": i, "start_us": second * S} for i, second in (("x", 10), ("y", 20))]
     return {
-        r["flow"]: r["icmp_error_count"] for r in built("flow_icmp_errors", {"icmp_errors": errors} | called(flows))
+        r["flow_number"]: r["icmp_error_count"]
+        for r in built("flow_icmp_errors", {"icmp_errors": errors} | called(flows))
     }
 
 

@@ -22,7 +22,7 @@ def owner(second: int | None, *pods: Row, endpoints: tuple[Row, ...] = (), owner
     spans = built(
         "address_owners", {"pods": pods, "endpoints": endpoints, "addresses": addresses, "captures": [CAPTURE]}
     )
-    found = [s for s in spans if s["since_us"] <= moment < s["until_us"]]
+    found = [s for s in spans if s["valid_from_us"] <= moment < s["valid_until_us"]]
     assert len(found) == 1, "spans of one address neither overlap nor leave a gap"
     return found[0]
 
@@ -36,14 +36,14 @@ def test_a_finished_pod_never_owns_what_came_later(second, expected):
 def test_two_pods_at_one_time_leave_it_open_and_are_named():
     pods = pod("n/x", 10, 150, "Failed"), pod("n/y", 140, node="b")
     both = owner(145, *pods)
-    assert (both["pod"], both["node"], both["owners"]) == (None, None, "n/x, n/y")
+    assert (both["pod"], both["node"], both["claiming_pods"]) == (None, None, "n/x, n/y")
     assert owner(139, *pods)["pod"] == "n/x"
     assert owner(160, *pods)["pod"] == "n/y"
 
 
 def test_without_a_moment_whoever_had_it_during_the_capture_counts():
     assert owner(None, pod("n/old", 10, 90, "Succeeded"), pod("n/new", 95))["pod"] == "n/new"
-    assert owner(None, pod("n/old", 10, 120, "Succeeded"), pod("n/new", 130))["owners"] == "n/new, n/old"
+    assert owner(None, pod("n/old", 10, 120, "Succeeded"), pod("n/new", 130))["claiming_pods"] == "n/new, n/old"
     assert owner(None, pod("n/now", 10), pod("n/later", 300))["pod"] == "n/now"
 
 
@@ -78,7 +78,7 @@ def test_pods_on_a_node_s_address_are_told_apart_by_their_port():
         {"ip": "10.1.0.5", "pod": p, "protocol": "tcp", "port": port} for p, port in (("n/one", 80), ("n/two", 443))
     ]
     rows = built("host_network_pods", {"pods": shared, "endpoints": listed})
-    assert [(r["port"], r["pod"], r["since_us"]) for r in rows] == [(80, "n/one", 10 * S), (443, "n/two", 20 * S)]
+    assert [(r["port"], r["pod"], r["valid_from_us"]) for r in rows] == [(80, "n/one", 10 * S), (443, "n/two", 20 * S)]
 
 
 def home(*heights: tuple[str, int | None], **address: object) -> str | None:
@@ -141,7 +141,7 @@ def test_what_a_node_sends_to_a_pod_is_seen_on_no_third_one(seen_on, expected):
         "protocol": "tcp",
         "dst_ip": "10.1.0.5",
         "dst_port": 80,
-        "client_socket": 1,
+        "client_socket_number": 1,
     }
     rows = built("address_owners", {"client_sockets": [sent], "addresses": addresses, "captures": [CAPTURE]})
     assert {r["node"] for r in rows if r["ip"] == "10.1.0.5"} == {expected}
