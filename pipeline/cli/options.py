@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +15,7 @@ from pipeline.cli.completions import run_names
 from pipeline.config import DEFAULT_LAKE, Limits, Window
 from pipeline.diagnostics import TALK
 from pipeline.errors import UsageError
+from pipeline.schema.times import to_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,8 +135,6 @@ def _microseconds(text: str | None, flag: str) -> int | None:
     if text is None:
         return None
     try:
-        time = datetime.fromisoformat(text)
+        return to_microseconds(text)
     except ValueError as e:
         raise UsageError(f"{flag} {text} is no time", hint="e.g. 2026-11-22T14:02:10Z") from e
-    since_epoch = (time if time.tzinfo else time.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
-    return since_epoch // timedelta(microseconds=1)

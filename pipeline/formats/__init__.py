@@ -1,4 +1,4 @@
-"""Input forms, one module each, in a package per family; `all_formats` finds every module that has a `FORMAT`."""
+"""Input forms, one module each, in a package per family; every module with a `FORMAT` is one (see README.md)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @cache
 def all_formats() -> tuple[Format, ...]:
-    """Every input form, by name."""
+    """Return every input form, ordered by name."""
     modules = (import_module(m.name) for m in walk_packages(__path__, f"{__name__}."))
     return tuple(sorted((m.FORMAT for m in modules if hasattr(m, "FORMAT")), key=lambda f: f.name))
 
 
 def recognise(head: str) -> Format | None:
-    """The form that is surest of this text; None where none is."""
-    scored = [(f.recognise(head), f.name, f) for f in all_formats()]
-    best = max(scored, key=lambda s: s[:2], default=None)
-    return best[2] if best and best[0] > 0 else None
+    """Return the form with the highest score for this text; None if every score is 0."""
+    scores = {form: form.recognise(head) for form in all_formats()}
+    best = max(scores, key=lambda form: (scores[form], form.name))
+    return best if scores[best] else None

@@ -1,4 +1,8 @@
-"""`ip -j addr`: which addresses a node has, and which range its pod bridge spans."""
+"""`ip -j addr`: the addresses of one node, and the pod range that its bridge spans.
+
+Text before and after the JSON list (as in Retina's ip-resources.txt) is skipped. Loopback and link-local addresses, and
+those of kube-proxy's own interfaces, give no rows.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +21,12 @@ if TYPE_CHECKING:
     from pipeline.formats.base import Kind
     from pipeline.formats.source import Source
 
-# Bridges whose range holds this node's pods and nothing else. docker0 holds other containers, azure0 the node's own
-# network, weave the whole cluster's range: a bridge that is not known gives no range.
+# Bridges whose range is exactly this node's pods. docker0 has other containers, azure0 the node's own network, and
+# weave the range of the whole cluster: an unlisted bridge gives no range.
 POD_BRIDGES = {"cbr0", "cni0", "kube-bridge"}
-# They carry addresses of Services, the same on every node.
+# They have addresses of Services, the same on every node.
 SERVICE_INTERFACES = {"kube-ipvs0", "nodelocaldns"}
-
-
-_START = re.compile(r"^\s*\[", re.MULTILINE)
+_LIST_START = re.compile(r"^\s*\[", re.MULTILINE)
 
 
 class IpAddr:
@@ -35,27 +37,24 @@ class IpAddr:
     sign = "keys ifname and addr_info"
 
     def recognise(self, head: str) -> int:
-        """Sure where a list of interfaces starts."""
-        return 90 if _START.search(head) and '"ifname"' in head and '"addr_info"' in head else 0
+        """Return 90 if a JSON list starts in a line, and the keys of interfaces are there."""
+        return 90 if _LIST_START.search(head) and '"ifname"' in head and '"addr_info"' in head else 0
 
     def parse(self, source: Source) -> Parsed:
-        """A row counts as an address; loopback and link-local ones are read, and nothing is taken from them.
-
-        What stands before the list, and after it (as in Retina's ip-resources.txt), is not looked at.
-        """
+        """Return the rows of all interfaces; `row_count` counts addresses, also those that give no row."""
         text, parsed, rows = JsonText(source.text()), Parsed(), list[Row]()
-        found: list[tuple[int, object]] = []
+        interfaces: list[tuple[int, object]] = []
         try:
-            begin = _START.search(text.text)
-            text.read_list(begin.end() - 1 if begin else -1, found)
+            start = _LIST_START.search(text.text)
+            text.read_list(start.end() - 1 if start else -1, interfaces)
         except BrokenJsonError as e:
             parsed.rejects.append(Reject(text.line_number(e.position), str(e), text.line_at(e.position)))
         parsed.row_count = len(parsed.rejects)
-        for position, interface in found:
-            for info in _infos(interface):
+        for position, interface in interfaces:
+            for info in _address_infos(interface):
                 parsed.row_count += 1
                 try:
-                    rows += [checked("node_addresses", row) for row in _rows(interface, info)]
+                    rows += [checked("node_addresses", row) for row in _address_rows(interface, info)]
                 except (KeyError, TypeError, ValueError) as e:
                     reject = Reject(text.line_number(position), f"not an address: {e}", text.line_at(position))
                     parsed.rejects.append(reject)
@@ -63,14 +62,14 @@ class IpAddr:
         return parsed
 
 
-def _infos(interface: object) -> list[Any]:
-    """The addresses of an interface; what is no interface, or no list of addresses, stands for itself."""
+def _address_infos(interface: object) -> list[Any]:
+    """Return the addresses of an interface; a value that is no interface or no list is returned as one bad address."""
     infos = interface.get("addr_info") or [] if isinstance(interface, dict) else [interface]
     return infos if isinstance(infos, list) else [infos]
 
 
-def _rows(interface: Any, info: Any) -> Iterator[Row]:  # noqa: ANN401 - JSON of any shape; the caller catches a wrong one
-    """The address itself and, on a pod bridge, its range."""
+def _address_rows(interface: Any, info: Any) -> Iterator[Row]:  # noqa: ANN401 - any JSON; the caller catches a wrong one
+    """Yield the row of an address and, on a pod bridge, that of its range."""
     address, name = ip_interface(f"{info['local']}/{info['prefixlen']}"), interface["ifname"]
     if address.is_loopback or address.is_link_local or name in SERVICE_INTERFACES:
         return

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
 from pipeline.schema.findings import Finding
+from pipeline.schema.times import to_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -90,7 +91,7 @@ def stamp_us(name: str) -> int | None:
         moment = datetime.strptime("".join(stamps[-1]), "%Y%m%d%H%M%S").replace(tzinfo=UTC) if stamps else None
     except ValueError:
         return None
-    return int(moment.timestamp()) * 1_000_000 if moment else None
+    return to_microseconds(moment) if moment else None
 
 
 def _is_empty_list(path: Path) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.formats.addresses import is_address
 from pipeline.formats.base import Format, Reject, clip
 from pipeline.formats.source import Source
 from pipeline.formats.tshark.field_names import TYPES
@@ -22,7 +23,6 @@ from pipeline.formats.tshark.fields_export import FORMAT as FIELDS
 from pipeline.formats.tshark.fields_export import TsharkFields
 from pipeline.formats.tshark.layout import header
 from pipeline.formats.tshark.packet_columns import doubtful, packets
-from pipeline.formats.tshark.packet_row import is_address
 from pipeline.formats.tshark.pcap import TsharkPcap, export
 from pipeline.ingest.delimited import Delimited
 from pipeline.schema.findings import Finding

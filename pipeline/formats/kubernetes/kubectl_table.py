@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.formats.addresses import address, single
 from pipeline.formats.base import Parsed, Reject
-from pipeline.formats.kubernetes.object_rows import address, single
 from pipeline.formats.kubernetes.objects import not_used
 from pipeline.formats.row_collector import RowCollector
 from pipeline.formats.source import UNTERMINATED, UnterminatedLine

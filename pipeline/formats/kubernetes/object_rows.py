@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address, ip_network
+from datetime import datetime
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
+
+from pipeline.formats.addresses import address, single
+from pipeline.schema.times import to_microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +17,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 AFFINITY_S = 10800  # what Kubernetes takes where the Service does not say
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def rows_of(kind: str, o: Json) -> Iterable[TableRow]:
@@ -116,7 +118,7 @@ def _endpoint(o: Json, endpoint: Json, ip: str, port: Json, *, ready: bool) -> R
 def _pod(o: Json) -> Iterator[TableRow]:
     spec, status = o.get("spec") or {}, o.get("status") or {}
     ips = [one["ip"] for one in status.get("podIPs") or []] or [status.get("podIP")]
-    start = microseconds(status.get("startTime")) or microseconds(o["metadata"].get("creationTimestamp"))
+    start = _microseconds(status.get("startTime")) or _microseconds(o["metadata"].get("creationTimestamp"))
     for ip in ips:
         if ip:
             yield (
@@ -138,11 +140,11 @@ def _pod(o: Json) -> Iterator[TableRow]:
 def _pod_end(o: Json, start: int | None) -> int | None:
     """When a pod lost its address; a finished one that does not say when never had it long enough to count."""
     status = o["status"]
-    ends = [microseconds(o["metadata"].get("deletionTimestamp"))]
+    ends = [_microseconds(o["metadata"].get("deletionTimestamp"))]
     if status.get("phase") in ("Succeeded", "Failed"):
         states = [c.get("state") or {} for c in status.get("containerStatuses") or []]
-        finished = [microseconds((s.get("terminated") or {}).get("finishedAt")) for s in states]
-        changed = [microseconds(c.get("lastTransitionTime")) for c in status.get("conditions") or []]
+        finished = [_microseconds((s.get("terminated") or {}).get("finishedAt")) for s in states]
+        changed = [_microseconds(c.get("lastTransitionTime")) for c in status.get("conditions") or []]
         ends.append(max(filter(None, finished), default=max(filter(None, changed), default=start)))
     return min(filter(None, ends), default=None)
 
@@ -175,25 +177,12 @@ def _node(o: Json) -> Iterator[TableRow]:
 def heartbeat_us(o: Json) -> int:
     """When a node last said that it lives, which it does every few minutes; 0 for what is no node."""
     conditions = (o.get("status") or {}).get("conditions") or [] if o["kind"] == "Node" else []
-    return max((microseconds(c.get("lastHeartbeatTime")) or 0 for c in conditions), default=0)
+    return max((_microseconds(c.get("lastHeartbeatTime")) or 0 for c in conditions), default=0)
 
 
-def address(text: str) -> str:
-    """An address as tshark writes it; ValueError if it is none."""
-    return str(ip_address(text))
-
-
-def single(ip: str) -> str:
-    """The range that holds this address only."""
-    return f"{ip}/{ip_address(ip).max_prefixlen}"
-
-
-def microseconds(time: object) -> int | None:
-    """Microseconds since 1970 of an ISO time; None for none."""
-    if not time:
-        return None
-    moment = time if isinstance(time, datetime) else datetime.fromisoformat(str(time))
-    return (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1)
+def _microseconds(time: object) -> int | None:
+    """Return a time of an object in microseconds since 1970; YAML has parsed it already. None for no time."""
+    return to_microseconds(time if isinstance(time, datetime) else str(time)) if time else None
 
 
 def _namespace(o: Json) -> str:
@@ -211,8 +200,8 @@ def _protocol(port: Json) -> str:
 def _lifetime(o: Json) -> Row:
     meta = o["metadata"]
     return {
-        "valid_from_us": microseconds(meta.get("creationTimestamp")),
-        "valid_to_us": microseconds(meta.get("deletionTimestamp")),
+        "valid_from_us": _microseconds(meta.get("creationTimestamp")),
+        "valid_to_us": _microseconds(meta.get("deletionTimestamp")),
     }
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pipeline.rules.dumps.dump_faults import faults
 from pipeline.rules.dumps.misnamed_chains import misnamed
 from pipeline.schema.findings import Finding
+from pipeline.schema.times import to_microseconds
 
 if TYPE_CHECKING:
     import polars as pl
@@ -124,10 +124,9 @@ def made_us(head: str) -> int | None:
         return None
     day, month, clock, year = found[2], _MONTHS.index(found[1]) + 1, found[3], found[4]
     try:
-        moment = datetime.fromisoformat(f"{year}-{month:02}-{int(day):02}T{clock}+00:00")
+        return to_microseconds(f"{year}-{month:02}-{int(day):02}T{clock}")
     except ValueError:
         return None
-    return int(moment.timestamp()) * 1_000_000
 
 
 def rule_findings(rows: pl.DataFrame, text_has: set[str]) -> list[Finding]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.formats.base import Parsed
 from pipeline.formats.rule_dumps.incomplete import marked
 from pipeline.formats.rule_dumps.iptables_common import counted, fault_findings
+from pipeline.rules.grammar.nft_sets import seconds
 from pipeline.schema.findings import Finding
 from pipeline.schema.frames import frame
 
@@ -23,8 +24,6 @@ _TARGET = re.compile(r"\b(?:goto|jump) (\S+)|\b(accept|drop|reject|return|masque
 _PROTOCOL = re.compile(r"\bmeta l4proto (?!\.)([a-z]\w*)|\b(tcp|udp|sctp) [ds]port\b")
 _COUNTER = re.compile(r"counter packets (\d+) bytes (\d+)")
 _REMEMBERED = re.compile(r"^([\d.a-fA-F:]{2,45}) .*?\bexpires ((?:\d{1,9}[a-z]{1,2})+)")
-_PART = re.compile(r"(\d+)([a-z]+)")
-_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _FOUR = re.compile(r"^([\d.a-fA-F:]+) \. [\d.a-fA-F:]+ \. \w+ \. \d+$")
 
 
@@ -81,13 +80,8 @@ def _remembered(rows: Iterable[Row]) -> Iterator[Row]:
         name, element = str(row["chain"]), _REMEMBERED.match(str(row["spec"]))
         if name.startswith("@affinity-") and (element or not row["rule_number"]):
             line: Row = {"list_name": name[1:], "line_number": row["line_number"]}
-            client: Row = {"ip": element[1], "expires_s": _seconds(element[2])} if element else {}
+            client: Row = {"ip": element[1], "expires_s": seconds(element[2])} if element else {}
             yield line | client
-
-
-def _seconds(duration: str) -> int:
-    """Whole seconds of `1d2h3m4s500ms`."""
-    return sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(duration) if unit in _SECONDS)
 
 
 def _of_kube_proxy(row: Row) -> bool:
