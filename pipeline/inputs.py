@@ -13,7 +13,7 @@ from pipeline.formats import all_formats
 from pipeline.ingest.discover import discover
 from pipeline.ingest.duplicates import files as files_of
 from pipeline.ingest.reader import Ingest
-from pipeline.labelling.label import look_over
+from pipeline.labelling.findings import capture_findings
 from pipeline.store.duckdb_engine import connect, literal
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def look_at(
         inputs = discover(capture, nodes or {}, cluster, fields, limits, zeros)
         taken = Ingest(con, folder, fields, _keep(inputs), silent=True, limits=limits)
         taken.take_all(inputs)
-        findings = [*taken.findings, *look_over(con, folder)]
+        findings = [*taken.findings, *capture_findings(con, folder)]
         files = [_file(con, folder, c, findings) for c in taken.captures]
         con.close()
     return Inputs(files, [_told(f) for f in findings if not f["file"]])

@@ -14,12 +14,12 @@ own_claims AS (
   SELECT ip, node, pod, COALESCE(valid_from_us, 0) AS valid_from_us,
     COALESCE(valid_to_us + 1000000, 9000000000000000000) AS valid_until_us,
     COALESCE(phase IN ('Succeeded', 'Failed'), FALSE) AS is_finished
-  FROM pods
+  FROM matched_pods
   WHERE ip IS NOT NULL AND NOT COALESCE(host_network, FALSE)
     AND (valid_to_us IS NOT NULL OR COALESCE(phase NOT IN ('Succeeded', 'Failed'), TRUE))
 ),
 listed AS (
-  SELECT DISTINCT pod, ip FROM pods WHERE pod IS NOT NULL
+  SELECT DISTINCT pod, ip FROM matched_pods WHERE pod IS NOT NULL
 ),
 claims AS (
   SELECT ip, node, pod, 0 AS is_late, valid_from_us, valid_until_us FROM own_claims
@@ -29,7 +29,7 @@ claims AS (
   SELECT
     e.ip, e.node, CASE WHEN a.owner_node IS NULL THEN e.pod END, 0, COALESCE(e.valid_from_us, 0),
     COALESCE(e.valid_to_us + 1000000, 9000000000000000000)
-  FROM endpoints AS e
+  FROM matched_endpoints AS e
   LEFT JOIN listed AS l ON l.pod = e.pod AND l.ip = e.ip
   LEFT JOIN addresses AS a ON a.ip = e.ip
   WHERE e.ip IS NOT NULL AND l.pod IS NULL

@@ -20,7 +20,7 @@ known AS (
   CROSS JOIN ruled AS r
 ),
 shared AS (
-  SELECT split_part(cidr, '/', 1) AS ip FROM node_addresses WHERE kind <> 'pods' GROUP BY cidr HAVING COUNT(DISTINCT node) <> 1
+  SELECT split_part(cidr, '/', 1) AS ip FROM matched_node_addresses WHERE kind <> 'pods' GROUP BY cidr HAVING COUNT(DISTINCT node) <> 1
 ),
 situations AS (
   SELECT

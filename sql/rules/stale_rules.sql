@@ -11,7 +11,7 @@ WITH ruled AS (
 ),
 listed AS (
   SELECT service, ip, MIN(node) AS node, BOOL_OR(COALESCE(ready, TRUE)) AS is_ready
-  FROM endpoints
+  FROM matched_endpoints
   WHERE ip IS NOT NULL
   GROUP BY service, ip
 ),

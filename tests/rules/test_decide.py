@@ -80,8 +80,9 @@ def test_a_destination_that_no_rule_knows_gives_no_row(decided):
     assert not any(r["dst_ip"] == "9.9.9.9" for r in decided.decisions)
 
 
-def test_the_pod_range_is_seen_in_the_rules(decided):
-    assert decided.pod_ranges == ("10.100.0.0/16",)
+def test_the_pod_range_is_seen_in_the_rules(cluster):
+    rules, _ = cluster
+    assert {cidr for rule_set in rules.values() for cidr in rule_set.pod_ranges} == {"10.100.0.0/16"}
 
 
 def test_classes_exist_without_any_source_and_do_not_depend_on_the_order(cluster, decided):
