@@ -1,4 +1,4 @@
-"""Values in words for people: what the report and the terminal show of a number, a time or a size."""
+"""Numbers, times and sizes as text: how the report and the terminal show values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FEW = 30
 _RARE = 0.01
 _NEVER = 1e-4
 _LEAST = 1e-12
-_MANY_TO_READ = 100  # of a unit, at least this many are said in the next one
+_MOST_OF_A_UNIT = 100  # from here on the next larger unit is used
 _NARROW = "\u202f"
 _BLANK = "\u00a0"
 
@@ -28,7 +28,7 @@ def count(number: object, noun: str = "") -> str:
 
 
 def percent(share: float) -> str:
-    """`25 %`, `33.3 %`; what is not quite nothing or not quite all says so."""
+    """`25 %`, `33.3 %`; a share just above 0 is `<0.1 %`, and one just below 1 is `>99.9 %`."""
     if 0 < share < 0.0005:
         return f"<0.1{_NARROW}%"
     if 0.9995 <= share < 1:
@@ -37,15 +37,15 @@ def percent(share: float) -> str:
 
 
 def chance(p_value: float) -> str:
-    """How often chance does as much: `38 %`, `0.2 %`, `<0.1 %`."""
+    """A p-value in per cent: `38 %`, `0.2 %`, `<0.1 %`."""
     return percent(p_value) if p_value < _RARE or p_value > 1 - _RARE else f"{100 * p_value:.0f}{_NARROW}%"
 
 
 def p_words(p_value: float) -> str:
-    """A p-value with its meaning: `p = 0.03: 3 in 100 fair runs`."""
+    """A p-value with its meaning: `p = 0.03, 3 % by chance`."""
     if p_value >= _RARE:
-        return f"p = {p_value:.2g}, {chance(p_value)} of fair runs"
-    return f"{p_short(p_value)}: not by chance" if p_value < _NEVER else f"{p_short(p_value)}: rarely by chance"
+        return f"{p_short(p_value)}, {chance(p_value)} by chance"
+    return f"{p_short(p_value)}, {'not' if p_value < _NEVER else 'rarely'} by chance"
 
 
 def p_short(p_value: float) -> str:
@@ -56,53 +56,52 @@ def p_short(p_value: float) -> str:
 
 
 def share_of(part: object, whole: object, nouns: str = "") -> str:
-    """`67 % (600 of 900)`, or with nouns `600 of 900 pods (67 %)`; of nothing there is no share."""
-    some, every = int(str(part or 0)), int(str(whole or 0))
-    if not every:
+    """`67 % (600 of 900)`, or with nouns `600 of 900 pods (67 %)`; `none of 0` where the whole is 0."""
+    part_count, whole_count = int(str(part or 0)), int(str(whole or 0))
+    if not whole_count:
         return "none of 0"
-    return (
-        f"{some:,} of {every:,} {nouns} ({percent(some / every)})"
-        if nouns
-        else f"{percent(some / every)} ({some:,}{_BLANK}of{_BLANK}{every:,})"
-    )
+    share = percent(part_count / whole_count)
+    if nouns:
+        return f"{part_count:,} of {whole_count:,} {nouns} ({share})"
+    return f"{share} ({part_count:,}{_BLANK}of{_BLANK}{whole_count:,})"
 
 
 def between(part: object, known: object, unknown: object) -> str:
-    """`67 to 100 % (603 of 900, 297 not known)`: between which bounds a share is, of known ones and unknown ones."""
-    some, rest = int(str(part or 0)), int(str(unknown or 0))
-    every = int(str(known or 0)) + rest
-    if not rest:
-        return share_of(some, every)
-    return f"{bounds(some, every, rest)} ({some:,}{_BLANK}of{_BLANK}{every:,}, {rest:,} not known)"
+    """`67 to 100 % (603 of 900, 297 unknown)`: the bounds of a share whose part is unknown for some."""
+    part_count, unknown_count = int(str(part or 0)), int(str(unknown or 0))
+    whole_count = int(str(known or 0)) + unknown_count
+    if not unknown_count:
+        return share_of(part_count, whole_count)
+    return f"{bounds(part_count, whole_count, unknown_count)} ({part_count:,}{_BLANK}of{_BLANK}{whole_count:,}, {unknown_count:,} unknown)"
 
 
 def bounds(part: int, whole: int, unknown: int) -> str:
-    """`67 to 100 %`: least and most of a share, as some are not known to be of it."""
+    """`67 to 100 %`: the least and the largest share, as `unknown` of the whole may or may not be in the part."""
     least, most = percent(part / whole), percent((part + unknown) / whole)
     return most if least == most else f"{least.removesuffix(f'{_NARROW}%')} to {most}"
 
 
 def moment(us: object, form: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """A time in UTC."""
+    """A time in UTC, from microseconds since 1970."""
     return datetime.fromtimestamp(int(str(us)) / 1e6, UTC).strftime(form)
 
 
 def fine_moment(us: object) -> str:
-    """A time in UTC, to the millisecond where it does not fall on a second."""
+    """A time in UTC, with milliseconds unless it is a whole second."""
     return moment(us, "%Y-%m-%d %H:%M:%S.%f")[:-3].removesuffix(".000")
 
 
 def seconds(value: object) -> str:
-    """`0.1 s`; what is less in ms or µs."""
+    """`0.1 s`; smaller values in ms or µs."""
     number = float(str(value))
     for unit, scale in ("µs", 1e6), ("ms", 1e3):
-        if 0 < abs(number) * scale < _MANY_TO_READ:
+        if 0 < abs(number) * scale < _MOST_OF_A_UNIT:
             return f"{number * scale:,.4g}{_NARROW}{unit}"
     return f"{number:,g}{_NARROW}s"
 
 
 def sentence(text: str) -> str:
-    """`text` with a capital in front and a stop behind."""
+    """`text` with a capital letter at its start and a full stop at its end."""
     return text[:1].upper() + text[1:] + ("." if text[-1:] not in (".", "?", "!", "") else "")
 
 
@@ -117,7 +116,7 @@ def size(byte_count: object) -> str:
 
 
 def shown(column: str, value: object) -> str:
-    """`value` as a table cell of `column` shows it; NULL is an empty text."""
+    """`value` as a table cell of `column` shows it; NULL gives an empty text."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -143,17 +142,17 @@ def shown(column: str, value: object) -> str:
 
 
 def code(text: str) -> Markup:
-    """Words as HTML, `commands` between backticks as code."""
+    """`text` as HTML, with parts between backticks as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
 def oneline(text: str) -> str:
-    """Words as one line, each blank single."""
+    """`text` on one line, with single spaces."""
     return re.sub(r"[ \n]+", " ", str(text)).strip()
 
 
 def raw(value: object) -> str:
-    """A value as CSV has it: NULL as nothing, fractions to nine digits."""
+    """A value as CSV writes it: NULL as an empty text, fractions with nine digits."""
     if value is None:
         return ""
     return f"{value:.9g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)

@@ -179,7 +179,7 @@ def stacked(chart: Chart, records: Sequence[Record]) -> Figure:
     return _figure(traces, layout)
 
 
-def bands(chart: Chart, records: Sequence[Record]) -> Figure:
+def intervals(chart: Chart, records: Sequence[Record]) -> Figure:
     """One bar a place, a mark where its count should be, and a line over where chance leaves it."""
     import plotly.graph_objects as go
 
@@ -201,7 +201,7 @@ def bands(chart: Chart, records: Sequence[Record]) -> Figure:
             "width": 6,
         },
         customdata=list(zip(low, high, strict=True)),
-        hovertemplate="%{y}<br>rules: %{x:,.1f}<br>by chance %{customdata[0]:,} to %{customdata[1]:,}<extra></extra>",
+        hovertemplate="%{y}<br>expected %{x:,.1f}<br>95 % interval %{customdata[0]:,} to %{customdata[1]:,}<extra></extra>",
     )
     bar["data"][0] |= {"texttemplate": "", "textposition": "none", "opacity": 0.6}  # the line would cross it
     return _figure([*bar["data"], mark], bar["layout"])
@@ -267,7 +267,7 @@ KINDS: dict[str, Callable[[Chart, Sequence[Record]], Figure]] = {
     "bars": bars,
     "stacked": stacked,
     "timeline": timeline,
-    "bands": bands,
+    "intervals": intervals,
     "strips": strips,
 }
 

@@ -171,7 +171,7 @@ def _page(con: Connection, env: Environment, section: Section, facts: Mapping[st
     records: list[Record] = [dict(zip(kinds, row, strict=True)) for row in result.fetchall()]
     titles = _column_titles()
     filled = [c for c in kinds if any(record[c] is not None for record in records)]
-    unknown = {c: titles[c].get("none", "not known") for c, kind in kinds.items() if kind == "VARCHAR"}
+    unknown = {c: titles[c].get("none", "unknown") for c, kind in kinds.items() if kind == "VARCHAR"}
     named = [record | {c: word for c, word in unknown.items() if record[c] is None} for record in records]
     words = env.get_template(f"{section.name}/words.html.j2").render(rows=records, **facts) if records else ""
     return Page(
@@ -232,12 +232,12 @@ def _environment() -> Environment:
     env.filters |= {
         name: getattr(display, name)
         for name in (
-            "chance",
             "code",
             "count",
             "fine_moment",
             "moment",
             "oneline",
+            "p_short",
             "p_words",
             "percent",
             "seconds",

@@ -61,8 +61,8 @@ def test_counts_and_shares_in_a_sentence() -> None:
     assert display.share_of(600, 900, "pods") == "600 of 900 pods (66.7\u202f%)"
     assert display.share_of(0, 0) == "none of 0"
     assert display.between(600, 900, 0) == display.share_of(600, 900)
-    assert display.between(300, 600, 300) == "33.3 to 66.7\u202f% (300\u00a0of\u00a0900, 300 not known)"
-    assert display.between(9999, 9999, 1) == ">99.9 to 100\u202f% (9,999\u00a0of\u00a010,000, 1 not known)"
+    assert display.between(300, 600, 300) == "33.3 to 66.7\u202f% (300\u00a0of\u00a0900, 300 unknown)"
+    assert display.between(9999, 9999, 1) == ">99.9 to 100\u202f% (9,999\u00a0of\u00a010,000, 1 unknown)"
     assert display.sentence("no rules") == "No rules."
     assert display.sentence("") == ""
 
@@ -70,10 +70,10 @@ def test_counts_and_shares_in_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("p_value", "often", "words"),
     [
-        (0.38, "38\u202f%", "p = 0.38, 38\u202f% of fair runs"),
-        (0.003, "0.3\u202f%", "p = 0.003: rarely by chance"),
-        (7e-35, "<0.1\u202f%", "p < 1e-12: not by chance"),
-        (1.0, "100\u202f%", "p = 1, 100\u202f% of fair runs"),
+        (0.38, "38\u202f%", "p = 0.38, 38\u202f% by chance"),
+        (0.003, "0.3\u202f%", "p = 0.003, rarely by chance"),
+        (7e-35, "<0.1\u202f%", "p < 1e-12, not by chance"),
+        (1.0, "100\u202f%", "p = 1, 100\u202f% by chance"),
     ],
 )
 def test_a_p_value_has_its_meaning_in_words(p_value: float, often: str, words: str) -> None:

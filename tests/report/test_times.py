@@ -70,8 +70,8 @@ def test_objects_and_dumps_tell_too() -> None:
 def test_a_change_is_marked_on_the_charts_and_named_beside_the_skew(tmp_path: Path) -> None:
     with database({"connections": rollout(), "decisions": rules(EVEN)}) as con:
         page = Reader(rendered(con, tmp_path))
-    assert "changed meanwhile" in page.texts["skew"]
-    assert "that is a rollout, or rules that changed" in page.texts["pod-times"]
+    assert "changed during the run" in page.texts["skew"]
+    assert ": a rollout, or rules that changed" in page.texts["pod-times"]
     for name in ("times-1-1", "node-times-1-1", "pod-times-1-1"):
         assert {shape["type"] for shape in page.figures[name]["layout"]["shapes"]} == {"line"}
 

@@ -72,7 +72,7 @@ def test_what_follows_the_rules_is_even() -> None:
     found = verdict(traffic(900, EVEN, ALIKE), rules(EVEN))
     assert (found["verdict"], found["cause"], found["doubt"]) == ("even", None, None)
     assert found["parts"]["chance"] == pytest.approx(1)
-    assert "Even: a spread this large happens by chance in" in found["text"]
+    assert "Balanced: differences are within chance (p = " in found["text"]
 
 
 def test_local_policy_is_even_although_its_pods_do_not_get_alike() -> None:
@@ -91,7 +91,7 @@ def test_a_node_that_got_most_is_the_cause_and_its_pods_show_it() -> None:
 def test_a_node_that_got_most_does_not_blame_pods_that_got_alike() -> None:
     found = verdict(traffic(900, EVEN, [1, 3, 1]), rules(EVEN))
     assert (found["verdict"], found["cause"], found["pod"]) == ("uneven", "nodes", None)
-    assert "its rules spread that evenly over the pods" in found["text"]
+    assert "The node's rules spread them evenly over the pods" in found["text"]
 
 
 def test_a_node_that_does_not_do_as_its_rules_say_is_the_cause() -> None:
