@@ -72,7 +72,8 @@ def between(part: object, known: object, unknown: object) -> str:
     whole_count = int(str(known or 0)) + unknown_count
     if not unknown_count:
         return share_of(part_count, whole_count)
-    return f"{bounds(part_count, whole_count, unknown_count)} ({part_count:,}{_BLANK}of{_BLANK}{whole_count:,}, {unknown_count:,} unknown)"
+    share = bounds(part_count, whole_count, unknown_count)
+    return f"{share} ({part_count:,}{_BLANK}of{_BLANK}{whole_count:,}, {unknown_count:,} unknown)"
 
 
 def bounds(part: int, whole: int, unknown: int) -> str:

@@ -201,7 +201,7 @@ def intervals(chart: Chart, records: Sequence[Record]) -> Figure:
             "width": 6,
         },
         customdata=list(zip(low, high, strict=True)),
-        hovertemplate="%{y}<br>expected %{x:,.1f}<br>95 % interval %{customdata[0]:,} to %{customdata[1]:,}<extra></extra>",
+        hovertemplate="%{y}<br>expected %{x:,.1f} (95 %: %{customdata[0]:,} to %{customdata[1]:,})<extra></extra>",
     )
     bar["data"][0] |= {"texttemplate": "", "textposition": "none", "opacity": 0.6}  # the line would cross it
     return _figure([*bar["data"], mark], bar["layout"])

@@ -1,4 +1,4 @@
-"""Every table and column, declared once: type, unit, meaning. The lake, the SQL, the checks and the docs read it."""
+"""Every table and column, declared once with type, unit and meaning, for the lake, the SQL, the checks and the docs."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ __all__ = [
 
 
 def _shape(tables: Iterable[Table]) -> str:
-    """8 hex digits that tell tables with other columns apart."""
+    """Return a hash of 8 hex digits over the columns of the tables."""
     columns = [(t.name, t.partitions, [(c.name, c.type) for c in t.columns]) for t in tables]
     return sha1(repr(columns).encode(), usedforsecurity=False).hexdigest()[:8]
 
 
-# What a lake's files must have been written by to be read: of what was read in, and of what was made of it.
+# A lake is readable only if it was written with the same hashes: of the input tables and of the result tables.
 SHAPES: dict[str, str] = {
     "inputs": _shape(TABLES[name] for name in INPUT_TABLES),
     "results": _shape(t for name, t in TABLES.items() if name not in INPUT_TABLES),
@@ -47,7 +47,7 @@ SHAPES: dict[str, str] = {
 
 
 def schema_text() -> str:
-    """Every table and column with type and meaning."""
+    """Return every table and column with type and meaning, as text."""
     lines = []
     for table in TABLES.values():
         lines += [f"{table.name}: one row per {table.grain}; key {', '.join(table.key)}"]

@@ -1,7 +1,7 @@
-"""How a table is declared: one line a column, `name TYPE meaning`.
+"""Declaration of tables: one line per column, `name TYPE meaning`.
 
 Units are in the suffix: `_us` microseconds since 1970 UTC, `_bytes`, `_count`,
-`_share` (0 to 1), `_s` seconds. NULL means not known; columns with fixed words say `unknown` instead.
+`_share` (0 to 1), `_s` seconds. NULL means unknown; enum columns use the word `unknown` instead.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Row = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: SQL type (BIGINT, INTEGER, DOUBLE, BOOLEAN or VARCHAR) and what it means."""
+    """One column: name, SQL type (BIGINT, INTEGER, DOUBLE, BOOLEAN or VARCHAR) and meaning."""
 
     name: str
     type: str
@@ -22,7 +22,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: `grain` says what one row is; `key` columns tell rows apart; `partitions` are folders, not file columns."""
+    """One table: `grain` describes one row, `key` columns identify it, `partitions` are folders, not file columns."""
 
     name: str
     grain: str
@@ -42,7 +42,7 @@ class Table:
 
 
 def table(name: str, grain: str, key: str, text: str, partitions: str = "run") -> Table:
-    """A table from its text; every table has the column `run` first."""
+    """Return a table from the text of its columns; `run` is the first column of every table."""
     columns = [
         Column(*line.split(None, 2)) for line in ("run VARCHAR The load test this row belongs to." + text).splitlines()
     ]

@@ -1,4 +1,4 @@
-"""Tables that labelling makes: each is declared in the header of its own file in sql/."""
+"""Tables that labelling fills: the header of each file in sql/ declares its own table."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pipeline import resources
 from pipeline.schema.declare import Column, Table
 
 
-def _made() -> list[Table]:
-    """Those whose header has columns: results, then what the report counts of them."""
+def _declared_in_sql() -> list[Table]:
+    """Return the models whose header has columns: result tables first, then the report's marts."""
     texts = {p.stem: p.read_text(encoding="utf-8") for p in resources.models()}
     headers = {name: resources.header(text) for name, text in texts.items()}
     names = sorted((n for n in headers if "column" in headers[n]), key=lambda n: (n.startswith("distribution_"), n))
@@ -20,4 +20,4 @@ def _table(name: str, header: dict[str, list[str]]) -> Table:
     return Table(name, header["grain"][0], key, tuple(Column(*line.split(None, 2)) for line in columns))
 
 
-TABLES = _made()
+TABLES = _declared_in_sql()

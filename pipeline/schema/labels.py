@@ -1,4 +1,4 @@
-"""Labels in order of precedence, as the header of sql/connections.sql declares them, where they are decided."""
+"""Labels in order of precedence; the header of sql/connections/connections.sql, which decides them, declares them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline import resources
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label's colour, a CSS value, its pattern as plotly names it (none for a plain bar), and its meaning."""
+    """A label: CSS colour, plotly pattern (empty for a plain bar) and meaning."""
 
     colour: str
     pattern: str

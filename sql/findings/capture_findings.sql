@@ -63,7 +63,7 @@ WHERE object_node IS NOT NULL
 UNION ALL
 SELECT
   'unlisted-node', 'warning', node, CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
-  'was captured and is none of the nodes that the cluster''s objects name; it may be one that they name otherwise',
+  'node ' || node || ' has packets but is not in `kubectl get nodes`; it may have another name there',
   'name folders as `kubectl get nodes` does, or add `ip -j addr` of each node'
 FROM unlisted_nodes
 WHERE object_node IS NULL
