@@ -1,4 +1,4 @@
-"""Owns stderr and exit codes. stdout is data and nothing else."""
+"""Messages and progress on stderr, and exit codes. stdout is for data only."""
 
 from __future__ import annotations
 
@@ -23,42 +23,42 @@ _STYLES = {"error": "31", "warning": "33", "hint": "36"}
 
 
 @dataclass(slots=True)
-class Talk:
-    """How much to say: 0 errors and warnings only, 1 the usual, 2 details."""
+class Verbosity:
+    """How much to print: level 0 errors and warnings only, 1 the usual notes too, 2 details too."""
 
     level: int = 1
     debug: bool = False
 
 
-TALK = Talk()
+VERBOSITY = Verbosity()
 
 
 def note(text: str) -> None:
-    """What is going on, in one line."""
-    if TALK.level >= 1:
+    """Print one line about the progress of the work, unless `-q` is given."""
+    if VERBOSITY.level >= 1:
         _write(text)
 
 
 def detail(text: str) -> None:
-    """What only `-v` wants to know."""
-    if TALK.level >= 2:
+    """Print one line that only `-v` shows."""
+    if VERBOSITY.level >= 2:
         _write(text)
 
 
 def warn(text: str, *, where: str | None = None, hint: str | None = None) -> None:
-    """Something is wrong, the work goes on."""
+    """Print a warning: something is wrong, and the work continues."""
     _report("warning", text, where, hint)
 
 
 def fail(error: HopscopeError) -> ExitCode:
-    """Say what stopped the work; its exit code."""
+    """Print the error that stopped the work; return its exit code."""
     _report("error", str(error), error.where, error.hint)
     return error.exit_code
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a job over files is, in bytes: `file` at the start of each, `text` at any time."""
+    """How much of a job over files is done, in bytes: call `file` at the start of each file, `text` at any time."""
 
     file_count: int
     total_bytes: int
@@ -66,47 +66,48 @@ class Progress:
     number: int = 0
     name: str = ""
     size: int = 0
-    before: int = 0
-    done: Callable[[], int] = int
+    earlier_bytes: int = 0
+    read_bytes: Callable[[], int] = int
 
-    def file(self, name: str, size: int, done: Callable[[], int]) -> None:
-        """The next file, of `size` bytes; `done` tells how many of them are read."""
-        self.before += self.size
-        self.number, self.name, self.size, self.done = self.number + 1, name, size, done
+    def file(self, name: str, size: int, read_bytes: Callable[[], int]) -> None:
+        """Start the next file, of `size` bytes; `read_bytes` returns how many of them are read."""
+        self.earlier_bytes += self.size
+        self.number, self.name, self.size, self.read_bytes = self.number + 1, name, size, read_bytes
 
     def text(self) -> str:
-        """Which file, how much of it and of all, how fast, and how long it may still take."""
-        here = min(self.done(), self.size)
-        done, seconds = self.before + here, time.monotonic() - self.started
-        shares = f"{here / max(self.size, 1):.0%}, all {done / max(self.total_bytes, 1):.0%}"
-        told = f"{self.number} of {self.file_count} files: {self.name} {shares}"
-        if seconds < 1 or not done:
-            return told
-        left = seconds * (self.total_bytes - done) / done
-        return f"{told}, {done / seconds / 1e6:.1f} MB/s, about {timedelta(seconds=round(left))} left"
+        """Return the current file, the share of it and of all that is read, the speed, and the time left."""
+        file_bytes = min(self.read_bytes(), self.size)
+        done_bytes, seconds = self.earlier_bytes + file_bytes, time.monotonic() - self.started
+        shares = f"{file_bytes / max(self.size, 1):.0%}, all {done_bytes / max(self.total_bytes, 1):.0%}"
+        line = f"{self.number} of {self.file_count} files: {self.name} {shares}"
+        if seconds < 1 or not done_bytes:
+            return line
+        seconds_left = seconds * (self.total_bytes - done_bytes) / done_bytes
+        speed = f"{done_bytes / seconds / 1e6:.1f} MB/s"
+        return f"{line}, {speed}, about {timedelta(seconds=round(seconds_left))} left"
 
 
 @contextmanager
 def progress(file_count: int, total_bytes: int) -> Iterator[Progress]:
-    """Shown on stderr while the block lasts, if that is a terminal and the talk is not quiet."""
-    shown, over = Progress(file_count, total_bytes), threading.Event()
-    if TALK.level < 1 or not sys.stderr.isatty():
-        yield shown
+    """Give a `Progress` that is shown on stderr while the block runs, if stderr is a terminal and `-q` is not given."""
+    job, done = Progress(file_count, total_bytes), threading.Event()
+    if VERBOSITY.level < 1 or not sys.stderr.isatty():
+        yield job
         return
-    ticker = threading.Thread(target=_draw, args=(shown, over), daemon=True)
+    ticker = threading.Thread(target=_draw, args=(job, done), daemon=True)
     ticker.start()
     try:
-        yield shown
+        yield job
     finally:
-        over.set()
+        done.set()
         ticker.join()
         _write("")
 
 
-def _draw(shown: Progress, over: threading.Event) -> None:
-    while not over.wait(_TICK_S):
+def _draw(job: Progress, done: threading.Event) -> None:
+    while not done.wait(_TICK_S):
         width = shutil.get_terminal_size().columns - 1
-        sys.stderr.write(f"{_ERASE}{shown.text()[:width]}" if shown.name else "")
+        sys.stderr.write(f"{_ERASE}{job.text()[:width]}" if job.name else "")
         sys.stderr.flush()
 
 
@@ -117,12 +118,12 @@ def _report(kind: str, text: str, where: str | None, hint: str | None) -> None:
 
 
 def _paint(style: str, text: str) -> str:
-    coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if coloured else text
+    is_coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if is_coloured else text
 
 
 def _write(text: str) -> None:
     sys.stdout.flush()
-    over_progress = _ERASE if sys.stderr.isatty() else ""
-    sys.stderr.write(over_progress + (text + "\n" if text else ""))
+    erase_progress = _ERASE if sys.stderr.isatty() else ""
+    sys.stderr.write(erase_progress + (text + "\n" if text else ""))
     sys.stderr.flush()

@@ -1,10 +1,10 @@
-"""What a capture holds and what is wrong with it: the logic of `hopscope inputs`."""
+"""The logic of `hopscope inputs`: which files a capture has, what they contain, and what is wrong with them."""
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,20 +12,20 @@ from pipeline.config import Keep
 from pipeline.formats import all_formats
 from pipeline.ingest.discover import discover
 from pipeline.ingest.duplicates import files as files_of
-from pipeline.ingest.reader import Ingest
+from pipeline.ingest.input_tables import InputTables
+from pipeline.ingest.reader import read_capture
 from pipeline.labelling.findings import capture_findings
 from pipeline.store.duckdb_engine import connect, literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from pipeline.config import Limits
-    from pipeline.ingest.discover import Input
+    from pipeline.ingest.capture import Capture, InputFile
     from pipeline.schema import Row
     from pipeline.store.duckdb_engine import Connection
 
-_TOLD = ("finding", "severity", "node", "line_number", "message", "remedy")
-_ABOUT = ("file", "kind", "format", "node", "first_us", "last_us", "row_count", "kept_count", "rejected_count")
+_FINDING_COLUMNS = ("finding", "severity", "node", "line_number", "message", "remedy")
+_FILE_COLUMNS = ("file", "kind", "format", "node", "first_us", "last_us", "row_count", "kept_count", "rejected_count")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,51 +37,43 @@ class Inputs:
 
     @property
     def faulty(self) -> bool:
-        """Whether anything was rejected, or is more than a note."""
-        every = [*self.findings, *(f for file in self.files for f in file["findings"])]  # type: ignore[attr-defined]
-        return any(file["rejected_count"] for file in self.files) or any(f["severity"] != "note" for f in every)
+        """Whether a line was rejected, or a finding is more than a note."""
+        findings = [*self.findings, *(f for file in self.files for f in file["findings"])]  # type: ignore[attr-defined]
+        return any(f["rejected_count"] for f in self.files) or any(f["severity"] != "note" for f in findings)
 
 
-def look_at(
-    capture: Path,
-    limits: Limits,
-    fields: Sequence[str] = (),
-    nodes: Mapping[str, Sequence[Path]] | None = None,
-    cluster: Sequence[Path] = (),
-    zeros: Mapping[str, str] | None = None,
-) -> Inputs:
-    """Read a capture whole and say what is in it; nothing is kept."""
-    con = connect(limits)
-    with tempfile.TemporaryDirectory(prefix="hopscope-", dir=limits.temp_dir) as name:
+def look_at(capture: Capture) -> Inputs:
+    """Read a capture in full and report what its files contain; nothing is kept."""
+    con = connect(capture.limits)
+    with tempfile.TemporaryDirectory(prefix="hopscope-", dir=capture.limits.temp_dir) as name:
         folder = Path(name)
-        inputs = discover(capture, nodes or {}, cluster, fields, limits, zeros)
-        taken = Ingest(con, folder, fields, _keep(inputs), silent=True, limits=limits)
-        taken.take_all(inputs)
-        findings = [*taken.findings, *capture_findings(con, folder)]
-        files = [_file(con, folder, c, findings) for c in taken.captures]
+        input_files = discover(capture)
+        tables = InputTables(folder, silent=True)
+        read_capture(con, tables, input_files, replace(capture, keep_packets=_packets_needed(input_files)))
+        findings = [*tables.findings, *capture_findings(con, folder)]
+        files = [_describe(con, folder, c, findings) for c in tables.captures]
         con.close()
-    return Inputs(files, [_told(f) for f in findings if not f["file"]])
+    return Inputs(files, [_shown(f) for f in findings if not f["file"]])
 
 
-def _keep(inputs: Sequence[Input]) -> Keep:
-    """How much of the packets is needed: none, unless two exports of a node may hold the same."""
-    exports = Counter(one.source.node for one in inputs if one.kind == "packets")
+def _packets_needed(input_files: Sequence[InputFile]) -> Keep:
+    """How much of the packets is needed: none, unless two exports of a node may contain the same packets."""
+    exports = Counter(f.source.node for f in input_files if f.kind == "packets")
     return Keep.SLIM if max(exports.values(), default=0) > 1 else Keep.NONE
 
 
-def _file(con: Connection, folder: Path, capture: Row, findings: Sequence[Row]) -> Row:
-    own = [_told(f) for f in findings if f["file"] == capture["file"]]
+def _describe(con: Connection, folder: Path, capture: Row, findings: Sequence[Row]) -> Row:
     signs = {form.name: form.sign for form in all_formats()}
     return {
-        **{name: capture.get(name) for name in _ABOUT},
+        **{name: capture.get(name) for name in _FILE_COLUMNS},
         "sign": signs.get(str(capture["format"])),
         "interfaces": _interfaces(con, files_of(folder, "conversations", capture["capture_id"])),
-        "findings": own,
+        "findings": [_shown(f) for f in findings if f["file"] == capture["file"]],
     }
 
 
-def _told(finding: Row) -> Row:
-    return {k: finding[k] for k in _TOLD}
+def _shown(finding: Row) -> Row:
+    return {k: finding[k] for k in _FINDING_COLUMNS}
 
 
 def _interfaces(con: Connection, paths: Sequence[Path]) -> list[str]:

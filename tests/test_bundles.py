@@ -13,7 +13,8 @@ from pipeline import resources
 from pipeline.config import Limits
 from pipeline.errors import InputError
 from pipeline.ingest import archives
-from pipeline.ingest.discover import discover, run_name
+from pipeline.ingest.capture import Capture
+from pipeline.ingest.discover import discover
 from pipeline.inputs import look_at
 
 SAMPLES = Path(__file__).parent / "formats" / "samples"
@@ -93,7 +94,7 @@ def test_a_retina_bundle_is_its_nodes_files_and_the_rest_of_it_is_no_noise(unpac
         name, files = f"retina-capture-{node}-20230320013600UTC", bundle("retina-capture", node)
         as_files = {f"{name}/{k}": v for k, v in files.items()}
         write(tmp_path, as_files if unpacked else {f"{name}.tar.gz": tarred(files)})
-    inputs = discover(tmp_path, {}, [])
+    inputs = discover(Capture(tmp_path))
     assert taken(inputs) == expected(NODES[0]) | expected(NODES[1])
     assert [f for one in inputs for f in one.findings] == []
 
@@ -103,7 +104,7 @@ def test_downloads_lie_in_a_folder_or_an_archive_named_like_the_capture(tmp_path
     write(tmp_path / "one", inside)
     write(tmp_path / "two", {"all-captures-20230320134500.tar.gz": tarred(inside)})
     for folder in ("one", "two"):
-        found = taken(discover(tmp_path / folder, {}, []))
+        found = taken(discover(Capture(tmp_path / folder)))
         assert found == expected(NODES[0], "slow-dns") | expected(NODES[1], "slow-dns")
 
 
@@ -112,7 +113,7 @@ def test_a_known_node_in_a_bundles_name_is_its_node(tmp_path):
     files = bundle("why-so-slow", node)
     write(tmp_path, {f"why-so-slow-{node}-20230320013600UTC.tar.gz": tarred(files)})
     cluster = resources.folder("samples") / "single-pod" / "cluster" / "nodes.json"
-    assert {one.source.node for one in discover(tmp_path, {}, [cluster])} == {node, None}
+    assert {one.source.node for one in discover(Capture(tmp_path, cluster=[cluster]))} == {node, None}
 
 
 def test_a_whole_capture_can_be_one_archive(tmp_path):
@@ -120,17 +121,17 @@ def test_a_whole_capture_can_be_one_archive(tmp_path):
     files = {p.relative_to(sample).as_posix(): p.read_bytes() for p in sample.rglob("*") if p.is_file()}
     (tmp_path / "peak.tar.gz").write_bytes(tarred(files))
     from_archive, from_folder = (
-        [(one.source.name, one.source.node, one.capture_id) for one in discover(path, {}, [])]
+        [(one.source.name, one.source.node, one.capture_id) for one in discover(Capture(path))]
         for path in (tmp_path / "peak.tar.gz", sample)
     )
     assert from_archive == from_folder
-    assert run_name(tmp_path / "peak.tar.gz") == "peak"
+    assert Capture(tmp_path / "peak.tar.gz").run_name == "peak"
 
 
 def test_what_leads_out_of_an_archive_is_left_out_and_told(tmp_path):
     files = {"../outside.txt": b"x", "/absolute.txt": b"x", "a/../../b.txt": b"x", "nodes/a/r": RULES.encode()}
     write(tmp_path / "in", {"x.tar.gz": tarred(files, odd("link"), odd("pipe", tarfile.FIFOTYPE))})
-    inputs = discover(tmp_path / "in", {}, [], limits=Limits(temp_dir=tmp_path))
+    inputs = discover(Capture(tmp_path / "in", limits=Limits(temp_dir=tmp_path)))
     assert {one.source.name for one in inputs} == {"x.tar.gz", "x.tar.gz/nodes/a/r"}
     (finding,) = next(one.findings for one in inputs if one.source.name == "x.tar.gz")
     assert finding.message.startswith("5 links, devices or paths")
@@ -140,14 +141,14 @@ def test_what_leads_out_of_an_archive_is_left_out_and_told(tmp_path):
 def test_an_archive_that_unpacks_to_far_more_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "_FREE_SIZE", 1_000_000)
     write(tmp_path, {"x.tar.gz": tarred({"a": b"\0" * 1_000_000, "b": b"\0" * 1_000_000})})
-    names = {f.finding for one in discover(tmp_path, {}, []) for f in one.findings}
+    names = {f.finding for one in discover(Capture(tmp_path)) for f in one.findings}
     assert "refused-archive" in names
 
 
 def test_of_a_truncated_archive_the_files_before_the_end_are_read(tmp_path):
     whole = tarred({"nodes/a/r": RULES.encode() * 50, "nodes/b/r": bytes(range(256)) * 400})
     write(tmp_path, {"x.tar.gz": whole[: len(whole) // 2]})
-    found = look_at(tmp_path, Limits())
+    found = look_at(Capture(tmp_path))
     assert found.files[0]["findings"][0]["finding"] == "truncated-file"
     assert "x.tar.gz/nodes/a/r" in {f["file"] for f in found.files}
 
@@ -155,4 +156,4 @@ def test_of_a_truncated_archive_the_files_before_the_end_are_read(tmp_path):
 def test_a_file_that_is_no_archive_is_no_capture(tmp_path):
     write(tmp_path, {"x.gz": gzip.compress(b"hello")})
     with pytest.raises(InputError, match="is a file, not a folder"):
-        discover(tmp_path / "x.gz", {}, [])
+        discover(Capture(tmp_path / "x.gz"))

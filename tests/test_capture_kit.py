@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.capture_kit import script
-from pipeline.config import Limits
 from pipeline.formats.tshark.field_names import FIELD_TYPES
+from pipeline.ingest.capture import Capture
 from pipeline.ingest.discover import discover
 from pipeline.inputs import look_at
 from tests.conftest import lacking
@@ -40,12 +40,12 @@ def test_what_it_captures_is_what_is_read(tmp_path):
     traffic = f"import socket; [{sends} for _ in range(50)]"
     command = f"sh {kit} node peak 3 lo & sleep 2; python3 -c '{traffic}'; wait"
     subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, capture_output=True)
-    taken = {one.source.path.name: one.form.name if one.form else None for one in discover(tmp_path / "peak", {}, [])}
+    taken = {one.source.path.name: one.form.name if one.form else None for one in discover(Capture(tmp_path / "peak"))}
     forms = {re.sub(r"-\d{8}T\d{6}Z", "", name): form for name, form in taken.items()}
     assert "tshark-fields" in (forms.get("lo.tsv"), forms.get("lo.tsv.zst"))
     assert forms["ip-addr.json"] == "ip-addr-json"
     assert None not in forms.values()
-    found = look_at(tmp_path / "peak", Limits())
+    found = look_at(Capture(tmp_path / "peak"))
     assert sum(f["kept_count"] for f in found.files if f["kind"] == "packets") >= 50
 
 
@@ -95,7 +95,7 @@ def test_every_file_it_writes_is_read(tmp_path):
             check=False,
         )
         assert (done.returncode, done.stderr) == (0, "")
-    found = look_at(tmp_path / "peak", Limits())
+    found = look_at(Capture(tmp_path / "peak"))
     assert [f["file"] for f in found.files if f["format"] == "unknown" or f["rejected_count"]] == []
     assert {f["format"] for f in found.files} == {
         "tshark-fields", "iptables-save", "nft-list", "ipset", "ipvsadm", "ip-addr-json", "conntrack", "kubectl-json",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.config import Limits, Window
+from pipeline.ingest.capture import Capture
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
 from pipeline.store.lake import Lake
@@ -27,7 +28,7 @@ def connections(job: Job, columns: str) -> list[tuple[object, ...]]:
 def test_five_columns_show_the_connections_that_the_full_export_shows(shared, tmp_path):
     lab = shared / "data" / "lab" / "default"
     full, few = (
-        connections(Job(lab / n, Lake(tmp_path / "lake"), n), f"{DIALLED}, label, pod_ip, candidates")
+        connections(Job(Capture(lab / n), Lake(tmp_path / "lake"), n), f"{DIALLED}, label, pod_ip, candidates")
         for n in ("run", "minimal")
     )
     told = len(DIALLED.split(","))
@@ -50,7 +51,7 @@ def test_capture_files_give_the_connections_of_the_exports_made_of_them(shared, 
     for path in (lab / "pcap").iterdir():
         nodes[path.name.split(".")[0]].append(path)
     lake = Lake(tmp_path / "lake")
-    exported = connections(Job(lab / "run", lake, "run"), columns)
-    captured = connections(Job(lab / "run" / "cluster", lake, "pcap", nodes=nodes), columns)
+    exported = connections(Job(Capture(lab / "run"), lake, "run"), columns)
+    captured = connections(Job(Capture(lab / "run" / "cluster", nodes=nodes), lake, "pcap"), columns)
     assert len(exported) == 900
     assert captured == exported

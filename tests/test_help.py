@@ -16,7 +16,8 @@ from pipeline.cli import app
 from pipeline.config import Limits
 from pipeline.schema import TABLES
 from pipeline.store.duckdb_engine import connect, empty_select, write_parquet
-from pipeline.store.lake import Lake, Manifest
+from pipeline.store.lake import Lake
+from pipeline.store.manifest import Manifest
 
 VERBS = typer.main.get_command(app).commands
 EXAMPLE = re.compile(r"Example: `hopscope ([^`]+)`")

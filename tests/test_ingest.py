@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from pipeline.config import Limits
+from pipeline.config import Keep, Limits
 from pipeline.errors import InputError
 from pipeline.formats.rule_dumps.iptables_save import IptablesSave
+from pipeline.ingest.capture import Capture
 from pipeline.ingest.discover import discover
-from pipeline.ingest.reader import Ingest
+from pipeline.ingest.input_tables import InputTables
+from pipeline.ingest.reader import read_capture
 from pipeline.store.duckdb_engine import connect
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ def ingest(folder: Path, files: dict[str, bytes]) -> duckdb.DuckDBPyConnection:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     con = connect(Limits())
-    taken = Ingest(con, out)
-    taken.take_all(discover(capture, {}, []))
+    inputs = Capture(capture, keep_packets=Keep.ALL)
+    read_capture(con, InputTables(out), discover(inputs), inputs)
     for table in ("packets", "captures", "rejects", "findings"):
         if any((out / table).rglob("*.parquet")):
             con.execute(f"CREATE VIEW {table} AS FROM read_parquet('{out}/{table}/**/*.parquet')")
@@ -152,7 +154,7 @@ def test_a_capture_that_is_not_there_says_so(make, message, tmp_path):
     if make:
         capture.mkdir()
     with pytest.raises(InputError, match=message):
-        discover(capture, {}, [])
+        discover(Capture(capture))
 
 
 def test_a_dump_that_two_nodes_have_byte_for_byte_is_read_once_and_is_both_nodes(tmp_path, monkeypatch):
@@ -164,8 +166,8 @@ def test_a_dump_that_two_nodes_have_byte_for_byte_is_read_once_and_is_both_nodes
     read = []
     parse = IptablesSave.parse
     monkeypatch.setattr(IptablesSave, "parse", lambda form, source: read.append(source.name) or parse(form, source))
-    taken = Ingest(connect(Limits()), tmp_path / "out", silent=True)
-    taken.take_all(discover(tmp_path / "capture", {}, []))
+    taken, capture = InputTables(tmp_path / "out", silent=True), Capture(tmp_path / "capture")
+    read_capture(connect(Limits()), taken, discover(capture), capture)
     assert read == ["nodes/a/iptables-save.txt", "nodes/c/iptables-save.txt"]
     rules = pl.concat(taken.frames["rules"])
     assert rules.select("node", "file").unique().sort("node").rows() == [

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import resources
 from pipeline.cli.inputs_table import as_text
-from pipeline.config import Limits
+from pipeline.ingest.capture import Capture
 from pipeline.inputs import look_at
 
 NAMES = "frame.time_epoch\tframe.interface_name\tip.src\ttcp.srcport\tip.dst\ttcp.dstport\tip.proto"
@@ -44,7 +44,7 @@ def look(tmp_path):
             path = tmp_path / "capture" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        return look_at(tmp_path / "capture", Limits())
+        return look_at(Capture(tmp_path / "capture"))
 
     return look_in
 
@@ -197,7 +197,7 @@ def test_clocks_that_are_apart_are_told_before_a_run(look):
 
 @pytest.mark.parametrize("width", [80, 200])
 def test_lines_are_no_longer_than_the_terminal_is_wide(width):
-    found = look_at(resources.folder("samples") / "single-pod", Limits())
+    found = look_at(Capture(resources.folder("samples") / "single-pod"))
     lines = as_text(found, width).splitlines()
     assert max(map(len, lines)) <= width
     assert all(any(file["file"].rpartition("/")[2] in line for line in lines) for file in found.files)
@@ -212,7 +212,7 @@ def test_a_narrow_terminal_shows_the_whole_name_of_a_file_wherever_it_lies(look)
 
 
 def test_findings_of_one_name_stand_together_with_their_lines_and_what_to_do():
-    text = as_text(look_at(resources.folder("samples") / "origin", Limits()), 80)
+    text = as_text(look_at(Capture(resources.folder("samples") / "origin")), 80)
     assert text.count("→ dump the whole table: iptables-save") == 1
     assert "line 5: chain KUBE-MARK-MASQ is jumped to and not in the dump\n  line 6: chain" in text
 
@@ -222,8 +222,8 @@ def test_told_fields_make_an_export_of_what_nothing_knows(tmp_path):
     path.parent.mkdir(parents=True)
     path.write_text("10.0.0.1 50001 10.0.0.2 80 6 60 54 0\n" * 3)
     names = ("ip.src", "tcp.srcport", "ip.dst", "tcp.dstport", "ip.proto", "frame.len", "ip.ttl", "tcp.len")
-    assert [f["format"] for f in look_at(tmp_path / "capture", Limits()).files] == ["unknown"]
-    (file,) = look_at(tmp_path / "capture", Limits(), names).files
+    assert [f["format"] for f in look_at(Capture(tmp_path / "capture")).files] == ["unknown"]
+    (file,) = look_at(Capture(tmp_path / "capture", names)).files
     assert (file["format"], file["kept_count"]) == ("tshark-fields", 3)
 
 
@@ -243,9 +243,9 @@ def test_rules_beside_several_captures_are_nobodys_until_told(tmp_path):
     texts = {"east.tsv": export(), "west.tsv": export(first=50), "rules.txt": RULES}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-    found = look_at(tmp_path, Limits())
+    found = look_at(Capture(tmp_path))
     assert ("node-unclear", "rules.txt") in findings(found)
     told = {"n": [tmp_path / "east.tsv", tmp_path / "west.tsv", tmp_path / "rules.txt"]}
-    found = look_at(tmp_path, Limits(), nodes=told)
+    found = look_at(Capture(tmp_path, nodes=told))
     assert findings(found) == []
     assert {f["node"] for f in found.files} == {"n"}

@@ -17,6 +17,7 @@ import pytest
 from pipeline import resources
 from pipeline.config import Keep, Limits, Window
 from pipeline.errors import InputError
+from pipeline.ingest.capture import Capture
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
 from pipeline.schema import TABLES
@@ -30,7 +31,7 @@ FRESH = "fresh"
 
 
 def job(lake: Path, capture: Path, run: str) -> Job:
-    return Job(capture, Lake(lake), run)
+    return Job(Capture(capture), Lake(lake), run)
 
 
 def start(lake: Path, run: str) -> subprocess.Popen[str]:
@@ -112,7 +113,7 @@ def test_other_options_read_all_again(capture, tmp_path, monkeypatch):
     run_whole(job(lake, folder, "o"), Window())
     read = []
     monkeypatch.setattr("pipeline.ingest.reader.detail", read.append)
-    run_whole(Job(folder, Lake(lake), "o", keep_packets=Keep.NONE), Window())
+    run_whole(Job(Capture(folder, keep_packets=Keep.NONE), Lake(lake), "o"), Window())
     assert sum("eth0" in line and line.startswith("reading") for line in read) == 2
     assert not Lake(lake).files("o")["packets"]
 
@@ -141,7 +142,8 @@ def test_a_process_killed_at_any_moment_leaves_what_was_there_and_the_next_one_f
 WRITER = """
 import os, shutil, signal, sys
 from pathlib import Path
-from pipeline.store.lake import Lake, Manifest
+from pipeline.store.lake import Lake
+from pipeline.store.manifest import Manifest
 
 def counted(act):
     def step(*args, **kwargs):

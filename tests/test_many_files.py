@@ -16,6 +16,7 @@ import pytest
 from pipeline.config import Limits
 from pipeline.diagnostics import Progress
 from pipeline.formats.source import LineBlock
+from pipeline.ingest.capture import Capture
 from pipeline.ingest.delimited import Delimited
 from pipeline.inputs import look_at
 from pipeline.store.duckdb_engine import connect
@@ -55,7 +56,7 @@ def test_as_many_tsharks_work_at_once_as_there_are_threads(threads, tmp_path, mo
     monkeypatch.setenv("PATH", f"{slow.parent}{os.pathsep}{os.environ['PATH']}")
     spare = tmp_path / "spare"
     spare.mkdir()
-    found = look_at(captures(tmp_path / "capture", 4), Limits(threads=threads, temp_dir=spare))
+    found = look_at(Capture(captures(tmp_path / "capture", 4), limits=Limits(threads=threads, temp_dir=spare)))
     assert [f["kept_count"] for f in found.files] == [39] * 4
     running = [0]
     for sign in log.read_text().split():
@@ -69,13 +70,13 @@ def test_without_tshark_the_command_that_is_told_makes_an_export_that_is_read(tm
         lacking("no tshark")
     which = shutil.which
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "tshark" else which(name))
-    (file,) = look_at(captures(tmp_path / "capture", 1), Limits()).files
+    (file,) = look_at(Capture(captures(tmp_path / "capture", 1))).files
     (finding,) = file["findings"]
     assert finding["finding"] == "unreadable-file"
     command = finding["remedy"].partition("run: ")[2].replace("FILE.tsv", "eth0.tsv").replace("FILE", str(CAPTURE))
     (tmp_path / "elsewhere").mkdir()
     subprocess.run(["sh", "-c", command], cwd=tmp_path / "elsewhere", check=True, capture_output=True)
-    (file,) = look_at(tmp_path / "elsewhere", Limits()).files
+    (file,) = look_at(Capture(tmp_path / "elsewhere")).files
     assert (file["kept_count"], file["rejected_count"]) == (39, 0)
 
 

@@ -16,7 +16,8 @@ import time
 import pytest
 
 from pipeline import resources
-from pipeline.store.lake import Lake, Manifest
+from pipeline.store.lake import Lake
+from pipeline.store.manifest import Manifest
 from tests.test_query import ENDLESS
 
 CONTROLS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")

@@ -20,7 +20,8 @@ from pipeline.errors import QueryError
 from pipeline.query.macros import all_questions, create_questions, named_tables
 from pipeline.query.session import desk
 from pipeline.store.duckdb_engine import connect, lake_views
-from pipeline.store.lake import Lake, Manifest
+from pipeline.store.lake import Lake
+from pipeline.store.manifest import Manifest
 
 GOLDEN = Path(__file__).parent / "golden"
 HARD = """

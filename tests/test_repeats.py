@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Keep, Limits
+from pipeline.ingest.capture import Capture
 from pipeline.ingest.discover import discover
-from pipeline.ingest.reader import Ingest
+from pipeline.ingest.input_tables import InputTables
+from pipeline.ingest.reader import read_capture
 from pipeline.store.duckdb_engine import connect
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def text(rows: list[dict[str, str]], names: tuple[str, ...]) -> str:
     return "".join("\t".join(cells) + "\n" for cells in (names, *([r[n] for n in names] for r in rows)))
 
 
-def taken(folder: Path, files: dict[str, str], keep: Keep = Keep.ALL) -> tuple[Ingest, Counter, Counter]:
+def taken(folder: Path, files: dict[str, str], keep: Keep = Keep.ALL) -> tuple[InputTables, Counter, Counter]:
     """The exports as a run reads them: packets of each pair of ports, by `packets` and by `conversations`."""
     home, out = folder / "capture" / "nodes" / "node-a", folder / "out"
     shutil.rmtree(folder, ignore_errors=True)
@@ -56,8 +58,8 @@ def taken(folder: Path, files: dict[str, str], keep: Keep = Keep.ALL) -> tuple[I
     for name, content in files.items():
         (home / name).write_text(content)
     con = connect(Limits())
-    found = Ingest(con, out, keep=keep, silent=True)
-    found.take_all(discover(folder / "capture", {}, []))
+    found, capture = InputTables(out, silent=True), Capture(folder / "capture", keep_packets=keep)
+    read_capture(con, found, discover(capture), capture)
     ports = "LEAST(src_port, dst_port), GREATEST(src_port, dst_port)"
     by_packets = counted(con, out, "packets", f"{ports}, COUNT(*)")
     lower = "LEAST(lower_port, upper_port), GREATEST(lower_port, upper_port)"
@@ -140,8 +142,8 @@ def test_what_was_left_out_comes_back_when_the_other_export_is_gone(tmp_path):
     (home / "few").write_text(text(PACKETS, FEW))
     (home / "rich").write_text(text(PACKETS[:30], NAMES))
     lake = Lake(tmp_path / "lake")
-    run_whole(Job(tmp_path / "capture", lake), Window())
+    run_whole(Job(Capture(tmp_path / "capture"), lake), Window())
     (home / "rich").unlink()
-    run_whole(Job(tmp_path / "capture", lake), Window())
+    run_whole(Job(Capture(tmp_path / "capture"), lake), Window())
     con = connect(Limits())
     assert counted(con, lake.root, "packets", "1, 1, COUNT(*)").total() == len(PACKETS)

@@ -13,10 +13,12 @@ import duckdb
 import pytest
 
 from pipeline.config import Keep, Limits
+from pipeline.ingest.capture import Capture
 from pipeline.ingest.discover import discover
-from pipeline.ingest.flow_builder import Conversations
-from pipeline.ingest.reader import Ingest
-from pipeline.ingest.worker_pool import Helpers
+from pipeline.ingest.flow_builder import FlowBuilder
+from pipeline.ingest.input_tables import InputTables
+from pipeline.ingest.reader import CaptureReader, read_capture
+from pipeline.ingest.worker_pool import WorkerPool
 from pipeline.store.duckdb_engine import connect
 from tests.bench.load import write
 
@@ -37,15 +39,15 @@ def test_what_comes_of_each_is_in_order_and_idle_threads_make_some_of_it():
         return n, threading.current_thread().name
 
     with ThreadPoolExecutor(2) as pool:
-        made = list(Helpers(pool, ahead=4, piece_bytes=1).each(make, range(50)))
+        made = list(WorkerPool(pool, ahead=4, piece_bytes=1).map_ordered(make, range(50)))
     assert [n for n, _ in made] == list(range(50))
     assert len({name for _, name in made[:2]}) == 2
 
 
 def test_threads_that_all_read_files_do_not_wait_for_each_other():
     with ThreadPoolExecutor(1) as pool:
-        helpers = Helpers(pool, ahead=4, piece_bytes=1)
-        found = pool.submit(lambda: list(helpers.each(lambda n: n * n, range(20))))
+        workers = WorkerPool(pool, ahead=4, piece_bytes=1)
+        found = pool.submit(lambda: list(workers.map_ordered(lambda n: n * n, range(20))))
         assert found.result(timeout=20) == [n * n for n in range(20)]
 
 
@@ -53,7 +55,7 @@ def test_what_no_thread_had_time_for_is_let_go_once_it_is_done():
     gone = []
 
     def all_gone() -> bool:
-        helpers = Helpers(pool, ahead=4, piece_bytes=1)
+        workers = WorkerPool(pool, ahead=4, piece_bytes=1)
 
         def things():
             for _ in range(20):
@@ -62,7 +64,7 @@ def test_what_no_thread_had_time_for_is_let_go_once_it_is_done():
                 yield thing
                 del thing
 
-        for _ in helpers.each(lambda _: None, things()):
+        for _ in workers.map_ordered(lambda _: None, things()):
             pass
         gc.collect()
         return not any(ref() for ref in gone)
@@ -78,7 +80,7 @@ def test_what_fails_beside_is_told_at_the_end():
     with (
         ThreadPoolExecutor(1) as pool,
         pytest.raises(ValueError, match="no room"),
-        Helpers(pool, ahead=4, piece_bytes=1).meanwhile(fail),
+        WorkerPool(pool, ahead=4, piece_bytes=1).in_background(fail),
     ):
         pass
 
@@ -98,8 +100,8 @@ def test_one_file_in_pieces_is_the_same_whoever_reads_them(tmp_path):
         out = tmp_path / str(threads)
         limits = Limits(threads=threads, memory_limit="1GB")
         con = connect(limits)
-        taken = Ingest(con, out, keep=Keep.ALL, silent=True, limits=limits)
-        taken.take_all(discover(tmp_path / "capture", {}, []))
+        capture = Capture(tmp_path / "capture", keep_packets=Keep.ALL, limits=limits)
+        read_capture(con, InputTables(out, silent=True), discover(capture), capture)
         con.close()
     for table in ("packets", "conversations", "rejects", "captures"):
         once, shared = (rows(tmp_path / str(threads), table) for threads in (1, 4))
@@ -114,19 +116,19 @@ def test_files_are_finished_one_by_one_where_memory_is_limited(memory_limit, mos
         file.parent.mkdir(parents=True)
         file.write_text(f"frame.time_epoch\tip.src\tip.dst\tip.proto\n1790000000.{n}\t10.0.0.1\t10.0.0.2\t6\n")
     finishing, seen = [], []
-    finish = Conversations._finish
+    finish = FlowBuilder._finish
 
-    def slow(rows: Conversations) -> None:
+    def slow(rows: FlowBuilder) -> None:
         finishing.append(rows)
         seen.append(len(finishing))
         time.sleep(0.2)
         finish(rows)
         finishing.remove(rows)
 
-    monkeypatch.setattr(Conversations, "_finish", slow)
+    monkeypatch.setattr(FlowBuilder, "_finish", slow)
     limits = Limits(threads=2, memory_limit=memory_limit)
-    taken = Ingest(connect(limits), tmp_path / "out", silent=True, limits=limits)
-    taken.take_all(discover(tmp_path / "capture", {}, []))
+    capture = Capture(tmp_path / "capture", keep_packets=Keep.ALL, limits=limits)
+    read_capture(connect(limits), InputTables(tmp_path / "out", silent=True), discover(capture), capture)
     assert (max(seen), len(seen)) == (most, 4)
 
 
@@ -154,9 +156,12 @@ def test_sums_without_room_wait_until_no_other_file_is_being_finished(tmp_path):
     con = Scarce(connect(Limits()), alone, [])
     write(tmp_path / "made", 5_000, duckdb.connect())
     with ThreadPoolExecutor(1) as pool:
-        helpers = Helpers(pool, ahead=1, piece_bytes=1 << 20, alone=alone)
-        (one, *_) = [i for i in discover(tmp_path / "made", {}, []) if i.kind == "packets"]
-        found = Ingest(con, tmp_path / "out", silent=True)._read(helpers, one)
+        workers = WorkerPool(pool, ahead=1, piece_bytes=1 << 20, memory_lock=alone)
+        capture = Capture(tmp_path / "made", keep_packets=Keep.ALL)
+        (export, *_) = [f for f in discover(capture) if f.kind == "packets"]
+        tables = InputTables(tmp_path / "out", silent=True)
+        tables.folder.mkdir()
+        found = CaptureReader(con, tables, capture)._read_packets(workers, export)
     assert con.refused
     assert found["kept_count"] == found["row_count"] - found["rejected_count"] > 0
     assert rows(tmp_path / "out", "conversations")

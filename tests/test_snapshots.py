@@ -11,8 +11,10 @@ import pytest
 from pipeline.config import Limits
 from pipeline.formats.kubernetes.kubectl_json import FORMAT as KUBECTL
 from pipeline.formats.source import Source
+from pipeline.ingest.capture import Capture
 from pipeline.ingest.discover import discover
-from pipeline.ingest.reader import Ingest
+from pipeline.ingest.input_tables import InputTables
+from pipeline.ingest.reader import read_capture
 from pipeline.store.duckdb_engine import connect
 
 T = "2026-11-22T21:{:02}:00Z"
@@ -70,8 +72,8 @@ def read(tmp_path):
             path = folder / "capture" / "cluster" / f"{number}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        taken = Ingest(connect(Limits()), folder / "out", silent=True)
-        taken.take_all(discover(folder / "capture", {}, []))
+        capture = Capture(folder / "capture")
+        read_capture(connect(Limits()), InputTables(folder / "out", silent=True), discover(capture), capture)
         return pl.read_parquet(folder / "out" / table / "*.parquet").to_dicts()
 
     return rows

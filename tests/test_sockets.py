@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.ingest.socket_numbers import Numbered
+from pipeline.ingest.flow_builder import TextNumbers
 
 SOCKETS = st.tuples(st.sampled_from([None, "10.0.0.1", "10.0.0.2", "fd00::1"]), st.sampled_from([None, 0, 1, 65535]))
 PACKETS = st.tuples(SOCKETS, SOCKETS, st.sampled_from([None, "eth0", "tcp"]), st.sampled_from([None, "tcp", "udp"]))
@@ -28,9 +28,9 @@ def batch(packets):
 @settings(deadline=None)
 @given(st.lists(st.lists(PACKETS, max_size=8), max_size=3))
 def test_numbers_give_back_what_they_stand_for(batches):
-    numbered = Numbered()
-    rows = [row for packets in batches for row in numbered.rows(batch(packets)).to_pylist()]
-    text = {row["number"]: row["text"] for row in numbered.texts().to_pylist()}
+    numbered = TextNumbers()
+    rows = [row for packets in batches for row in numbered.add_columns(batch(packets)).to_pylist()]
+    text = {row["number"]: row["text"] for row in numbered.table().to_pylist()}
 
     def socket(number):
         return (text[number // 131072], number % 131072 - 1 if number % 131072 else None)

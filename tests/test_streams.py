@@ -13,7 +13,8 @@ import pytest
 from pipeline.cli.options import node_paths, time_zeros
 from pipeline.config import Limits
 from pipeline.errors import UsageError
-from pipeline.ingest.discover import discover, run_name
+from pipeline.ingest.capture import Capture
+from pipeline.ingest.discover import discover
 from pipeline.inputs import look_at
 
 ROOT = Path(__file__).parent.parent
@@ -43,7 +44,7 @@ def test_a_pipe_is_an_input_of_the_node_that_is_told(tmp_path):
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_text, args=(TEXT,))
     writer.start()
-    found = look_at(tmp_path / "capture", Limits(temp_dir=tmp_path), nodes={"node-a": [pipe]})
+    found = look_at(Capture(tmp_path / "capture", limits=Limits(temp_dir=tmp_path), nodes={"node-a": [pipe]}))
     writer.join()
     (file,) = found.files
     assert (file["file"], file["node"], file["kept_count"]) == ("node-a:pipe", "node-a", 1)
@@ -52,11 +53,11 @@ def test_a_pipe_is_an_input_of_the_node_that_is_told(tmp_path):
 def test_a_terminal_is_no_stream(monkeypatch):
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     with pytest.raises(UsageError, match="nothing is piped"):
-        discover(Path("-"), {}, [])
+        discover(Capture(Path("-")))
 
 
 def test_a_run_from_stdin_is_called_so():
-    assert run_name(Path("-")) == "stdin"
+    assert Capture(Path("-")).run_name == "stdin"
 
 
 def test_files_that_are_told_a_node_are_not_read_as_anothers_too(tmp_path):
@@ -64,7 +65,7 @@ def test_files_that_are_told_a_node_are_not_read_as_anothers_too(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(TEXT + name.replace("/", "\t") + "\n")
     told = node_paths([f"node-a={tmp_path}/a/export.tsv", f"node-a={tmp_path}/b", f"node-b={tmp_path}/c.tsv"])
-    found = discover(tmp_path, told, [])
+    found = discover(Capture(tmp_path, nodes=told))
     assert [(one.source.name, one.source.node) for one in found] == [
         ("node-a:export.tsv", "node-a"),
         ("node-a:export.tsv (2)", "node-a"),
@@ -75,7 +76,7 @@ def test_files_that_are_told_a_node_are_not_read_as_anothers_too(tmp_path):
 def test_what_relative_times_count_from_is_told_by_file(tmp_path):
     (tmp_path / "node-a.tsv").write_text(TEXT)
     zeros = time_zeros(["node-a.tsv=2023-11-14T22:13:20.5Z"])
-    (file,) = look_at(tmp_path, Limits(), zeros=zeros).files
+    (file,) = look_at(Capture(tmp_path, zeros=zeros)).files
     assert (file["first_us"], file["findings"]) == (1_700_000_000_500_001, [])
 
 
@@ -88,4 +89,4 @@ def test_a_zero_that_is_no_time_says_so(words):
 def test_a_zero_for_a_file_that_is_not_there_says_so(tmp_path):
     (tmp_path / "node-a.tsv").write_text(TEXT)
     with pytest.raises(UsageError, match=r"'b\.tsv'.* not among"):
-        discover(tmp_path, {}, [], zeros={"b.tsv": "1.0"})
+        discover(Capture(tmp_path, zeros={"b.tsv": "1.0"}))

@@ -8,7 +8,7 @@ import typer
 
 from pipeline.cli import ci_commands, query_commands, run_commands
 from pipeline.cli.app import app
-from pipeline.diagnostics import TALK, fail
+from pipeline.diagnostics import VERBOSITY, fail
 from pipeline.errors import ExitCode, HopscopeError, UsageError
 
 __all__ = ["app", "ci_commands", "query_commands", "run_app", "run_commands"]
@@ -19,7 +19,7 @@ def run_app() -> int:
     try:
         app(standalone_mode=False)
     except HopscopeError as e:
-        if TALK.debug:
+        if VERBOSITY.debug:
             raise
         return fail(e)
     except (KeyboardInterrupt, typer.Abort):
@@ -28,7 +28,7 @@ def run_app() -> int:
         sys.stderr.close()
         return ExitCode.OK
     except Exception as e:
-        if TALK.debug:
+        if VERBOSITY.debug:
             raise
         return _other_error(e)
     return ExitCode.OK

@@ -13,7 +13,7 @@ import typer
 
 from pipeline.cli.completions import run_names
 from pipeline.config import DEFAULT_LAKE, Limits, Window
-from pipeline.diagnostics import TALK
+from pipeline.diagnostics import VERBOSITY
 from pipeline.errors import UsageError
 from pipeline.schema.times import to_microseconds
 
@@ -82,8 +82,8 @@ def with_common(verb: Callable[..., None]) -> Callable[..., None]:
 
 
 def _gather(options: dict[str, object]) -> Common:
-    TALK.level = 0 if options["quiet"] else 2 if options["verbose"] else 1
-    TALK.debug = bool(options["debug"])
+    VERBOSITY.level = 0 if options["quiet"] else 2 if options["verbose"] else 1
+    VERBOSITY.debug = bool(options["debug"])
     limits = Limits(options["memory_limit"], options["threads"], options["temp_dir"])  # type: ignore[arg-type]
     return Common(options["lake"], options["run"], limits)  # type: ignore[arg-type]
 

@@ -19,9 +19,10 @@ from pipeline.diagnostics import note, warn
 from pipeline.errors import RejectedError
 
 if TYPE_CHECKING:
+    from pipeline.ingest.capture import Capture
     from pipeline.run import Job
 
-Capture = Annotated[
+CapturePath = Annotated[
     Path, typer.Argument(metavar="CAPTURE", help="Folder with nodes/NODE/ and cluster/; `-` for stdin.")
 ]
 Services = Annotated[
@@ -61,11 +62,12 @@ def demo(common: Common) -> None:
     Example: `hopscope demo --lake ./demo-lake`
     """
     from pipeline import resources
+    from pipeline.ingest.capture import Capture
     from pipeline.run import Job, run_whole
     from pipeline.store.lake import Lake
 
-    sample = resources.folder("samples") / "single-pod"
-    job = Job(sample, Lake(common.lake), common.run or "single-pod", limits=common.limits)
+    sample = Capture(resources.folder("samples") / "single-pod", limits=common.limits)
+    job = Job(sample, Lake(common.lake), common.run or "single-pod")
     run_whole(job, Window())
     _report(common, job.run, REPORT)
 
@@ -74,7 +76,7 @@ def demo(common: Common) -> None:
 @with_common
 def run(
     common: Common,
-    capture: Capture,
+    capture: CapturePath,
     output: Report = REPORT,
     keep_packets: Packets = Keep.SLIM,
     service: Services = None,
@@ -92,7 +94,7 @@ def run(
     """
     from pipeline.run import run_whole
 
-    job = _job(common, capture, fields, node, cluster, time_zero, keep_packets)
+    job = _job(common, _capture(common, capture, fields, node, cluster, time_zero, keep_packets))
     manifest = run_whole(job, window(service, since, until))
     _report(common, manifest.run, output)
     _warn_of_absent(common, manifest.run, service or [])
@@ -103,7 +105,7 @@ def run(
 @with_common
 def ingest(
     common: Common,
-    capture: Capture,
+    capture: CapturePath,
     keep_packets: Packets = Keep.SLIM,
     fields: Fields = "",
     node: Nodes = None,
@@ -117,7 +119,8 @@ def ingest(
     """
     from pipeline.run import ingest_only
 
-    manifest = ingest_only(_job(common, capture, fields, node, cluster, time_zero, keep_packets))
+    job = _job(common, _capture(common, capture, fields, node, cluster, time_zero, keep_packets))
+    manifest = ingest_only(job)
     note(f"run {manifest.run}: {len(manifest.inputs)} files read into {common.lake}")
     _stop_if_rejected(common, manifest.run, strict)
 
@@ -126,7 +129,7 @@ def ingest(
 @with_common
 def inputs(
     common: Common,
-    capture: Capture,
+    capture: CapturePath,
     fields: Fields = "",
     node: Nodes = None,
     cluster: Cluster = None,
@@ -141,8 +144,7 @@ def inputs(
     from pipeline.cli.inputs_table import as_text
     from pipeline.inputs import look_at
 
-    names = tuple(f.strip() for f in fields.split(",") if f.strip())
-    found = look_at(capture, common.limits, names, node_paths(node or []), cluster or [], time_zeros(time_zero or []))
+    found = look_at(_capture(common, capture, fields, node, cluster, time_zero))
     sys.stdout.write(as_text(found, _width()) if form is ListForm.TABLE else json.dumps(asdict(found), indent=1) + "\n")
     if strict and found.faulty:
         raise RejectedError("something is wrong with the inputs", hint="see the findings")
@@ -207,21 +209,27 @@ def _width() -> int:
     return get_terminal_size((200, 50)).columns
 
 
-def _job(
+def _capture(
     common: Common,
-    capture: Path,
+    path: Path,
     fields: str,
     node: list[str] | None,
     cluster: list[Path] | None,
     time_zero: list[str] | None,
-    keep: Keep,
-) -> Job:
-    from pipeline.run import Job
-    from pipeline.store.lake import Lake
+    keep: Keep = Keep.SLIM,
+) -> Capture:
+    from pipeline.ingest.capture import Capture
 
     names = tuple(f.strip() for f in fields.split(",") if f.strip())
     nodes, zeros = node_paths(node or []), time_zeros(time_zero or [])
-    return Job(capture, Lake(common.lake), common.run, names, keep, nodes, cluster or [], common.limits, zeros)
+    return Capture(path, names, keep, nodes, cluster or [], zeros, common.limits)
+
+
+def _job(common: Common, capture: Capture) -> Job:
+    from pipeline.run import Job
+    from pipeline.store.lake import Lake
+
+    return Job(capture, Lake(common.lake), common.run)
 
 
 def _report(common: Common, run: str | None, output: Path, data: Path | None = None) -> None:

@@ -1,6 +1,7 @@
-"""Packets of one export on their way into the lake: kept as far as asked, and summed up into conversations.
+"""Writes the packets of one export, and builds its conversations out of them in DuckDB.
 
-Rows come piece by piece. Those whose conversation must be told by looking at the whole file wait for its end.
+Packets arrive batch by batch. Batches with tshark's stream numbers are summed up at once into unidirectional flows.
+Without these numbers, a reused port shows only in the whole file: then the batches wait on disk for its end.
 """
 
 from __future__ import annotations
@@ -9,35 +10,74 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
 from pipeline.config import Keep
-from pipeline.ingest.socket_numbers import Numbered
 from pipeline.schema import TABLES
-from pipeline.store import sql_models
 from pipeline.store.duckdb_engine import OutOfMemory, create_temporary, literal, write_parquet
+from pipeline.store.sql_models import all_models
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.ingest.worker_pool import Helpers
+    from pipeline.ingest.worker_pool import WorkerPool
     from pipeline.store.duckdb_engine import Connection
 
+_SOCKETS_PER_ADDRESS = 131072  # one for each port, and socket 0 for packets without a port
 _NOT_IN_SLIM = ("tcp_ack", "tcp_tsval", "ip_id", "ip_ttl")
-# A SYN that one export shows twice: all interfaces were captured, and none is named.
-_DOUBLED = """SELECT 1 FROM all_packets
+# Whether an export shows a SYN more than once: then all interfaces were captured, and none is named.
+_HAS_DUPLICATES = """SELECT 1 FROM all_packets
 WHERE COALESCE(interface, 'any') = 'any' AND tcp_flags & 18 = 2 AND COALESCE(tcp_tsval, NULLIF(ip_id, 0)) IS NOT NULL
 GROUP BY src, dst, tcp_seq, tcp_tsval, ip_id HAVING COUNT(*) > 1 LIMIT 1"""
-_COUNTED_UP = ("line_number", "ts_us", "tcp_stream")
+_INCREASING = ("line_number", "ts_us", "tcp_stream")
+_SPREAD = ("tcp_seq", "tcp_ack", "tcp_tsval")  # a dictionary of such values would only cost space
 
 
 @dataclass(slots=True)
-class Conversations:
-    """Where the packets of one export go: `packets`, `conversations` (folders), and `spare` on the way there.
+class TextNumbers:
+    """A number for each address, interface and protocol of one export; 0 is for NULL.
 
-    What ICMP errors say goes to a folder beside that of `conversations`.
+    DuckDB groups by numbers in less time than by texts.
+    """
+
+    numbers: dict[str | None, int] = field(default_factory=lambda: {None: 0})
+
+    def add_columns(self, packets: pa.Table) -> pa.Table:
+        """Return rows of `packets` with `src` and `dst` (sockets) and `medium` (2^32 times the interface + protocol).
+
+        A socket is 131072 times the address, plus the port plus one, or plus 0 without a port.
+        """
+        medium = self._encode(packets["interface"]) << 32 | self._encode(packets["protocol"])
+        packets = packets.append_column("medium", pa.array(medium))
+        for end in ("src", "dst"):
+            address = self._encode(packets[f"{end}_ip"])
+            ports = packets[f"{end}_port"].fill_null(-1).to_numpy() + 1
+            sockets = pa.array(address * _SOCKETS_PER_ADDRESS + ports, mask=address == 0)
+            packets = packets.append_column(end, sockets)
+        return packets
+
+    def table(self) -> pa.Table:
+        """Return the table that maps each `number` to its `text`: one row each."""
+        return pa.table({"number": [*self.numbers.values()], "text": pa.array([*self.numbers], pa.string())})
+
+    def _encode(self, column: pa.ChunkedArray) -> np.ndarray:
+        """Return the number of each row's text."""
+        if not column.num_chunks:
+            return np.zeros(0, np.int64)
+        encoded = column.unify_dictionaries().combine_chunks()
+        numbers = [self.numbers.setdefault(text, len(self.numbers)) for text in encoded.dictionary.to_pylist()]
+        row_numbers: np.ndarray = np.array([*numbers, 0])[encoded.indices.fill_null(len(numbers)).to_numpy()]
+        return row_numbers
+
+
+@dataclass(slots=True)
+class FlowBuilder:
+    """Takes the packets of one export: writes them to `packets`, and their conversations to `conversations` (folders).
+
+    ICMP errors go to a folder beside that of `conversations`. `spare` is a folder for temporary files.
     """
 
     con: Connection
@@ -46,109 +86,113 @@ class Conversations:
     conversations: Path
     spare: Path
     keep: Keep
-    helpers: Helpers
+    pool: WorkerPool
     first_us: int | None = None
     last_us: int | None = None
-    _kept: list[Path] = field(default_factory=list)
-    _waiting: list[Path] = field(default_factory=list)
-    _quoting: list[pa.Table] = field(default_factory=list)
-    _numbered: Numbered = field(default_factory=Numbered)
-    _started: bool = False
+    _packet_files: list[Path] = field(default_factory=list)
+    _deferred_files: list[Path] = field(default_factory=list)
+    _icmp_errors: list[pa.Table] = field(default_factory=list)
+    _numbers: TextNumbers = field(default_factory=TextNumbers)
+    _has_flows: bool = False
 
-    def add(self, rows: pa.Table) -> None:
-        """Take rows of `packets`, of which those of one TCP stream are numbered so; what they say adds up."""
-        with self.helpers.meanwhile(partial(self._keep, rows)):
-            self.con.register("all_packets", self._numbered.rows(rows))
+    def add(self, packets: pa.Table) -> None:
+        """Take packets of which those of one TCP conversation have one stream number, and sum them up now."""
+        with self.pool.in_background(partial(self._keep, packets)):
+            self.con.register("all_packets", self._numbers.add_columns(packets))
             self._sum_up("segments_by_tcp_stream")
             self.con.unregister("all_packets")
 
-    def defer(self, rows: pa.Table) -> None:
-        """Take rows of `packets` whose conversations can be told when all are there."""
-        self._keep(rows)
-        path = self.spare / f"waiting-{len(self._waiting)}.parquet"
-        parquet.write_table(self._numbered.rows(rows), path)
-        self._waiting.append(path)
+    def defer(self, packets: pa.Table) -> None:
+        """Take packets that can be summed up only when all packets of the export are there."""
+        self._keep(packets)
+        path = self.spare / f"deferred-{len(self._deferred_files)}.parquet"
+        parquet.write_table(self._numbers.add_columns(packets), path)
+        self._deferred_files.append(path)
+
+    def discard(self) -> None:
+        """Undo everything that was taken."""
+        for path in (*self._packet_files, *self._deferred_files):
+            path.unlink()
+        self.con.execute("DROP TABLE IF EXISTS temp.unidirectional_flows")
+        self._packet_files, self._deferred_files, self._icmp_errors, self._has_flows = [], [], [], False
+        self.first_us = self.last_us = None
 
     def finish(self) -> None:
-        """Write the conversations of all rows."""
-        with self.helpers.alone:
+        """Write the conversations and ICMP errors of all packets."""
+        with self.pool.memory_lock:
             self._finish()
 
     def _finish(self) -> None:
-        if self._waiting:
-            waiting = ", ".join(literal(str(p)) for p in self._waiting)
-            self.con.execute(f"CREATE TEMP VIEW all_packets AS SELECT * FROM read_parquet([{waiting}])")
+        if self._deferred_files:
+            paths = ", ".join(literal(str(p)) for p in self._deferred_files)
+            self.con.execute(f"CREATE TEMP VIEW all_packets AS SELECT * FROM read_parquet([{paths}])")
             self._sum_up("segments_by_syn")
             self.con.execute("DROP VIEW temp.all_packets")
-        if self._started:
-            out = self.conversations / f"{self.capture_id}.parquet"
-            found = sql_models.all_models()["conversations"].sql
-            self.con.register("texts", self._numbered.texts())
-            for name in ("udp_idle_parts", "conversation_sums"):
-                create_temporary(self.con, name, sql_models.all_models()[name].sql)
-            self.con.execute("DROP TABLE temp.unidirectional_flows")
-            self.con.execute("DROP TABLE temp.udp_idle_parts")
-            write_parquet(self.con, f"SELECT {literal(self.capture_id)} AS capture_id, c.* FROM ({found}) AS c", out)
-            self.con.execute("DROP TABLE temp.conversation_sums")
-        if self._quoting:
-            self.con.register("quoting", pa.concat_tables(self._quoting).unify_dictionaries())
-            out = self.conversations.parents[1] / "icmp_errors" / self.conversations.name / f"{self.capture_id}.parquet"
-            write_parquet(self.con, sql_models.all_models()["icmp_errors"].sql, out)
-            self.con.unregister("quoting")
+        if self._has_flows:
+            self._write_conversations()
+        if self._icmp_errors:
+            self._write_icmp_errors()
 
-    def forget(self) -> None:
-        """Undo all that was taken."""
-        for path in (*self._kept, *self._waiting):
-            path.unlink()
-        self.con.execute("DROP TABLE IF EXISTS temp.unidirectional_flows")
-        self._kept, self._waiting, self._quoting, self._started = [], [], [], False
-        self.first_us = self.last_us = None
+    def _write_conversations(self) -> None:
+        self.con.register("texts", self._numbers.table())
+        for name in ("udp_idle_parts", "conversation_sums"):
+            create_temporary(self.con, name, all_models()[name].sql)
+        self.con.execute("DROP TABLE temp.unidirectional_flows")
+        self.con.execute("DROP TABLE temp.udp_idle_parts")
+        select = f"SELECT {literal(self.capture_id)} AS capture_id, c.* FROM ({all_models()['conversations'].sql}) AS c"
+        write_parquet(self.con, select, self.conversations / f"{self.capture_id}.parquet")
+        self.con.execute("DROP TABLE temp.conversation_sums")
 
-    def _keep(self, rows: pa.Table) -> None:
-        """Note the times of rows and what they quote, and write as much of them as is asked."""
-        if rows["quoted_src_ip"].null_count < len(rows):
-            self._quoting.append(rows.filter(rows["quoted_src_ip"].is_valid()))
-        found = pc.min_max(rows["ts_us"]).as_py()
-        self.first_us = min((t for t in (self.first_us, found["min"]) if t is not None), default=None)
-        self.last_us = max((t for t in (self.last_us, found["max"]) if t is not None), default=None)
+    def _write_icmp_errors(self) -> None:
+        self.con.register("quoting", pa.concat_tables(self._icmp_errors).unify_dictionaries())
+        folder = self.conversations.parents[1] / "icmp_errors" / self.conversations.name
+        write_parquet(self.con, all_models()["icmp_errors"].sql, folder / f"{self.capture_id}.parquet")
+        self.con.unregister("quoting")
+
+    def _keep(self, packets: pa.Table) -> None:
+        """Note the first and last time, keep ICMP errors, and write as much of the packets as `keep` asks for."""
+        if packets["quoted_src_ip"].null_count < len(packets):
+            self._icmp_errors.append(packets.filter(packets["quoted_src_ip"].is_valid()))
+        times = pc.min_max(packets["ts_us"]).as_py()
+        self.first_us = min((t for t in (self.first_us, times["min"]) if t is not None), default=None)
+        self.last_us = max((t for t in (self.last_us, times["max"]) if t is not None), default=None)
         if self.keep is Keep.NONE:
             return
         if self.keep is Keep.SLIM:
             for name in _NOT_IN_SLIM:
-                at = rows.schema.get_field_index(name)
-                rows = rows.set_column(at, name, pa.nulls(len(rows), rows.schema.types[at]))
-        path = self.packets / f"{self.capture_id}-{len(self._kept):04}.parquet"
-        _write(rows, path)
-        self._kept.append(path)
+                index = packets.schema.get_field_index(name)
+                packets = packets.set_column(index, name, pa.nulls(len(packets), packets.schema.types[index]))
+        path = self.packets / f"{self.capture_id}-{len(self._packet_files):04}.parquet"
+        _write_packets(packets, path)
+        self._packet_files.append(path)
 
     def _sum_up(self, segments: str) -> None:
-        """Add the packets of `all_packets` to `unidirectional_flows`; the view `segments` splits reused ports."""
-        doubled = self.con.execute(_DOUBLED).fetchone()
-        once = sql_models.all_models()["packets_deduplicated"].sql if doubled else "SELECT * FROM all_packets"
-        self.con.execute(f"CREATE TEMP VIEW packets AS {once}")
-        self.con.execute(f"CREATE TEMP VIEW segments AS {sql_models.all_models()[segments].sql}")
-        into = "INSERT INTO unidirectional_flows" if self._started else "CREATE TEMP TABLE unidirectional_flows AS"
-        insert = partial(self.con.execute, f"{into} {sql_models.all_models()['unidirectional_flows'].sql}")
+        """Add `all_packets` to `unidirectional_flows`; the model `segments` tells the uses of a reused port apart."""
+        has_duplicates = self.con.execute(_HAS_DUPLICATES).fetchone()
+        unique = all_models()["packets_deduplicated"].sql if has_duplicates else "SELECT * FROM all_packets"
+        self.con.execute(f"CREATE TEMP VIEW packets AS {unique}")
+        self.con.execute(f"CREATE TEMP VIEW segments AS {all_models()[segments].sql}")
+        into = "INSERT INTO unidirectional_flows" if self._has_flows else "CREATE TEMP TABLE unidirectional_flows AS"
+        insert = partial(self.con.execute, f"{into} {all_models()['unidirectional_flows'].sql}")
         try:
             insert()
         except OutOfMemory:
-            with self.helpers.alone:  # others that held memory have let it go
+            with self.pool.memory_lock:  # the other threads have released their memory by then
                 insert()
         self.con.execute("DROP VIEW temp.segments")
         self.con.execute("DROP VIEW temp.packets")
-        self._started = True
+        self._has_flows = True
 
 
-def _write(rows: pa.Table, path: Path) -> None:
-    """One Parquet file of rows of `packets`."""
+def _write_packets(packets: pa.Table, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    there = [n for n in TABLES["packets"].names if n in rows.column_names]
+    names = [n for n in TABLES["packets"].names if n in packets.column_names]
     parquet.write_table(
-        rows.select(there),
+        packets.select(names),
         path,
         compression="zstd",
-        use_dictionary=[n for n in there if n not in (*_COUNTED_UP, "tcp_seq", "tcp_ack", "tcp_tsval")],
-        column_encoding=dict.fromkeys(_COUNTED_UP, "DELTA_BINARY_PACKED"),
-        write_statistics=list(_COUNTED_UP),
+        use_dictionary=[n for n in names if n not in (*_INCREASING, *_SPREAD)],
+        column_encoding=dict.fromkeys(_INCREASING, "DELTA_BINARY_PACKED"),
+        write_statistics=list(_INCREASING),
         store_schema=False,
     )

@@ -26,7 +26,7 @@ _MAY_LACK = {"endpoints": {"protocol", "pod"}}
 _NAMES = {"services": "service", "pods": "pod", "nodes": "node"}
 
 
-def merged(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+def merge_listings(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of all listings, in the order of their files, as one account; of other tables equal rows once."""
     if table not in _IDENTITY:
         return rows.unique(maintain_order=True)

@@ -1,6 +1,7 @@
-"""The two roads of packets: a clean export is read piece by piece into columns; any other, line by line.
+"""Reads one export of packets: the vectorised reader takes blocks of lines, the line-by-line reader takes the rest.
 
-Lines that the fast road cannot read take the careful one. Both end in columns of `packets`.
+The vectorised reader needs a clean layout. Lines that it cannot read go to the line-by-line reader. Both readers give
+columns of `packets`.
 """
 
 from __future__ import annotations
@@ -35,27 +36,27 @@ if TYPE_CHECKING:
     from pipeline.formats.source import LineBlock
     from pipeline.formats.tshark.layout import Layout
     from pipeline.formats.tshark.packet_row import Line
-    from pipeline.ingest.flow_builder import Conversations
+    from pipeline.ingest.flow_builder import FlowBuilder
 
-_PIECE_BYTES = 8 * 1024 * 1024  # what is larger, the allocator takes from the system and gives back each time
-_UNIT = "\x1f"
-_PLAIN = str.maketrans({"\n": " ", "\r": " ", "\x00": "\ufffd", _UNIT: "\ufffd"})
+_BLOCK_BYTES = 8 * 1024 * 1024  # larger buffers are taken from the system and given back each time
+_SEPARATOR = "\x1f"
+_PLAIN = str.maketrans({"\n": " ", "\r": " ", "\x00": "\ufffd", _SEPARATOR: "\ufffd"})
 _ADDRESSES = ("ip.src", "ip.dst", "ipv6.src", "ipv6.dst")
 _ROW_TYPES = {"line_number": "BIGINT"} | TYPES
 _REJECT_TYPES = {"line_number": "BIGINT", "reason": "VARCHAR", "text": "VARCHAR"}
 
 
 class PacketForm(Format, Protocol):
-    """A form whose packets Python reads."""
+    """A form of packets that only the line-by-line reader reads."""
 
     def lines(self, source: Source) -> Iterator[Line]:
-        """A row, a reject or a finding for each line that is none of the noise around packets."""
+        """Yield a row, a reject or a finding for each line; lines without a packet, such as messages, yield nothing."""
         ...
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a road made of a file."""
+    """Counts and findings of one export."""
 
     read_count: int = 0
     kept_count: int = 0
@@ -64,130 +65,127 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Seen:
-    """Addresses known to be addresses, and fields known to hold, in some line, what is not of their type."""
+class ReaderCache:
+    """What one export has shown and all can use: valid addresses, and columns with values of another type."""
 
     addresses: set[str] = field(default_factory=set)
-    loose: set[str] = field(default_factory=set)
+    loose_columns: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Rows of several pieces on their way into `conversations`: taken for `limit` bytes of text at once."""
+    """Packets of several blocks; they go to `flows` when they come from `limit` bytes of text."""
 
-    conversations: Conversations
+    flows: FlowBuilder
     limit: int
     has_streams: bool
     tables: list[pa.Table] = field(default_factory=list)
     byte_count: int = 0
 
     def add(self, table: pa.Table, byte_count: int) -> None:
-        """Take the rows of a piece of so many bytes."""
+        """Add the packets of a block of so many bytes."""
         self.tables.append(table)
         self.byte_count += byte_count
         if self.byte_count >= self.limit:
-            self.take()
+            self.flush()
 
-    def take(self) -> None:
-        """Pass on what has come together."""
+    def flush(self) -> None:
+        """Pass the packets on."""
         if self.tables:
             rows = pa.concat_tables(self.tables).unify_dictionaries()
-            (self.conversations.add if self.has_streams else self.conversations.defer)(rows)
+            (self.flows.add if self.has_streams else self.flows.defer)(rows)
         self.tables, self.byte_count = [], 0
 
 
 class _OtherHeaderError(Exception):
-    """A line in between names other columns than those the file began with."""
+    """A header inside the file names other columns than the first header."""
 
 
 @dataclass(slots=True)
-class PacketFile:
-    """One export on its way into `conversations`, its rejects into a folder.
-
-    `seen` is what exports have in common that are read one after the other.
-    """
+class PacketReader:
+    """Reads one export into `flows`, and its rejects into the folder `rejects`."""
 
     source: Source
-    conversations: Conversations
+    flows: FlowBuilder
     rejects: Path
-    seen: Seen
+    cache: ReaderCache
 
     def read(self, form: Format, fields: Sequence[str]) -> Tally:
-        """Read it by the road that its form allows."""
+        """Read it with the reader that its form allows."""
         if isinstance(form, TsharkFields):
-            tally = self._fields(form, form.layout(self.source.head(), fields))
+            tally = self._read_fields(form, form.layout(self.source.head(), fields))
         elif isinstance(form, TsharkPcap):
-            exported, layout, findings = export(self.source, self.conversations.spare)
-            tally = replace(self, source=exported)._fields(FIELDS, layout)
+            exported, layout, findings = export(self.source, self.flows.spare)
+            tally = replace(self, source=exported)._read_fields(FIELDS, layout)
             tally.findings += findings
         else:
-            tally = self._careful(cast("PacketForm", form).lines(self.source))
-        self.conversations.finish()
+            tally = self._read_lines(cast("PacketForm", form).lines(self.source))
+        self.flows.finish()
         return tally
 
-    def _fields(self, form: TsharkFields, layout: Layout) -> Tally:
+    def _read_fields(self, form: TsharkFields, layout: Layout) -> Tally:
+        """Read with both readers; line by line from the start if a header inside names other columns."""
         if layout.fast:
-            tally = Tally()
+            fast = Tally()
             try:
-                left = self._careful(form.lines(self._fast(layout, tally), layout, self.source.time_zero))
+                slow = self._read_lines(form.lines(self._read_blocks(layout, fast), layout, self.source.time_zero))
             except _OtherHeaderError:
-                self.conversations.forget()
+                self.flows.discard()
             else:
-                counts = (tally.read_count + left.read_count, tally.kept_count + left.kept_count, left.rejected_count)
-                return Tally(*counts, left.findings)
-        return self._careful(form.lines(self.source.lines(), layout, self.source.time_zero))
+                counts = (fast.read_count + slow.read_count, fast.kept_count + slow.kept_count, slow.rejected_count)
+                return Tally(*counts, slow.findings)
+        return self._read_lines(form.lines(self.source.lines(), layout, self.source.time_zero))
 
-    def _fast(self, layout: Layout, tally: Tally) -> Iterator[tuple[int, str]]:
-        """Take what can be read at once, count it, and give the lines that are left."""
-        helpers = self.conversations.helpers
-        batch = _Batch(self.conversations, helpers.piece_bytes, "tcp.stream" in layout.fields)
-        pieces = self.source.line_blocks(min(_PIECE_BYTES, helpers.piece_bytes), layout.header_lines)
-        for piece, table in helpers.each(partial(self._cells, layout), pieces):
+    def _read_blocks(self, layout: Layout, tally: Tally) -> Iterator[tuple[int, str]]:
+        """The vectorised reader: take and count the lines that it can read, and yield the others."""
+        pool = self.flows.pool
+        batch = _Batch(self.flows, pool.piece_bytes, "tcp.stream" in layout.fields)
+        blocks = self.source.line_blocks(min(_BLOCK_BYTES, pool.piece_bytes), layout.header_lines)
+        for block, table in pool.map_ordered(partial(self._read_block, layout), blocks):
             if table is not None:
                 tally.read_count += table.num_rows
                 tally.kept_count += table.num_rows
-                batch.add(table, len(piece.data))
-            for number, line in piece.lines(_left(piece, table)):
-                if line and _other_header(line, layout):
+                batch.add(table, len(block.data))
+            for number, line in block.lines(_lines_left(block, table)):
+                if line and _is_other_header(line, layout):
                     raise _OtherHeaderError
                 yield number, line
-        batch.take()
+        batch.flush()
 
-    def _cells(self, layout: Layout, piece: LineBlock) -> tuple[LineBlock, pa.Table | None]:
-        """A piece with the packets of it that need no second look; other threads read other pieces meanwhile."""
-        if piece.first_line == self.source.unterminated_line:
-            return piece, None
-        text = Delimited(_unique(layout.fields), TYPES, layout.delimiter, self.seen.loose)
-        bare = piece.remove_char(layout.quote)
-        with closing(self.conversations.con.cursor()) as con:
-            found = text.read(con, bare, _lists(bare, layout.delimiter))
-        return piece, found and packets(self._undoubted(*found, layout), self.conversations.capture_id)
+    def _read_block(self, layout: Layout, block: LineBlock) -> tuple[LineBlock, pa.Table | None]:
+        """Return a block and the packets of its plain lines; runs in several threads at once."""
+        if block.first_line == self.source.unterminated_line:
+            return block, None
+        text = Delimited(_unique(layout.fields), TYPES, layout.delimiter, self.cache.loose_columns)
+        unquoted = block.remove_char(layout.quote)
+        with closing(self.flows.con.cursor()) as con:
+            parsed = text.read(con, unquoted, _lines_with_lists(unquoted, layout.delimiter))
+        return block, parsed and packets(self._plain_rows(*parsed, layout), self.flows.capture_id)
 
-    def _undoubted(self, table: pa.Table, bad: np.ndarray, layout: Layout) -> pa.Table:
-        """The good rows that need no second look: one header filled their cells, and addresses are addresses."""
+    def _plain_rows(self, table: pa.Table, bad: np.ndarray, layout: Layout) -> pa.Table:
+        """The rows that need no second look: one header filled their cells, and addresses are addresses."""
         is_left = pc.or_(pa.array(bad), doubtful(table, layout.fields))
         for name in _ADDRESSES:
-            if name in table.column_names and (strange := self._no_addresses(table[name])):
-                is_left = pc.or_(is_left, pc.is_in(table[name].cast(pa.string()), pa.array(strange)))
+            if name in table.column_names and (invalid := self._invalid_addresses(table[name])):
+                is_left = pc.or_(is_left, pc.is_in(table[name].cast(pa.string()), pa.array(invalid)))
         return table.filter(pc.invert(is_left)) if pc.any(is_left).as_py() else table
 
-    def _no_addresses(self, texts: pa.ChunkedArray) -> list[str]:
-        strange = []
+    def _invalid_addresses(self, texts: pa.ChunkedArray) -> list[str]:
+        invalid = []
         for text in texts.unify_dictionaries().chunk(0).dictionary.to_pylist() if texts.num_chunks else []:
-            if text not in self.seen.addresses:
+            if text not in self.cache.addresses:
                 if is_address(text):
-                    self.seen.addresses.add(text)
+                    self.cache.addresses.add(text)
                 else:
-                    strange.append(text)
-        return strange
+                    invalid.append(text)
+        return invalid
 
-    def _careful(self, lines: Iterable[Line]) -> Tally:
-        """Take rows of `lines`, which are read one by one; write their rejects."""
+    def _read_lines(self, lines: Iterable[Line]) -> Tally:
+        """The line-by-line reader: take the rows of `lines`, and write their rejects."""
         tally = Tally()
-        spare = self.conversations.spare
-        rows, rejects = spare / "rows", spare / "rejects"
+        rows, rejects = self.flows.spare / "rows", self.flows.spare / "rejects"
         with rows.open("w", newline="") as f, rejects.open("w", newline="") as g:
-            cells, bad = (csv.writer(h, delimiter=_UNIT, quoting=csv.QUOTE_NONE, quotechar=None) for h in (f, g))
+            good, bad = (csv.writer(h, delimiter=_SEPARATOR, quoting=csv.QUOTE_NONE, quotechar=None) for h in (f, g))
             for line in lines:
                 if isinstance(line, Finding):
                     tally.findings.append(line)
@@ -197,51 +195,51 @@ class PacketFile:
                     tally.rejected_count += 1
                     bad.writerow([line.line_number, line.reason.translate(_PLAIN), clip(line.text).translate(_PLAIN)])
                 else:
-                    cells.writerow([line[0], *map(line[1].get, TYPES)])
-        for table in self._prepared(rows, _ROW_TYPES):
+                    good.writerow([line[0], *map(line[1].get, TYPES)])
+        for table in self._read_generated(rows, _ROW_TYPES):
             tally.kept_count += table.num_rows
-            self.conversations.defer(packets(table, self.conversations.capture_id))
+            self.flows.defer(packets(table, self.flows.capture_id))
         self._write_rejects(rejects)
         return tally
 
-    def _prepared(self, path: Path, types: dict[str, str]) -> Iterator[pa.Table]:
-        """The rows of a file of our own making."""
-        text = Delimited(list(types), types, _UNIT)
-        for piece in Source(path, path.name).line_blocks(self.conversations.helpers.piece_bytes):
-            if found := text.read(self.conversations.con, piece):
-                table, bad = found
+    def _read_generated(self, path: Path, types: dict[str, str]) -> Iterator[pa.Table]:
+        """Yield the rows of a file that `_read_lines` has written."""
+        text = Delimited(list(types), types, _SEPARATOR)
+        for block in Source(path, path.name).line_blocks(self.flows.pool.piece_bytes):
+            if parsed := text.read(self.flows.con, block):
+                table, bad = parsed
                 yield table.filter(pa.array(~bad)) if bad.any() else table
 
     def _write_rejects(self, path: Path) -> None:
-        con, capture_id = self.conversations.con, self.conversations.capture_id
-        for number, table in enumerate(self._prepared(path, _REJECT_TYPES)):
+        con, capture_id = self.flows.con, self.flows.capture_id
+        for number, table in enumerate(self._read_generated(path, _REJECT_TYPES)):
             con.register("bad_lines", table)
             named = f"SELECT {literal(capture_id)} AS capture_id, {literal(self.source.name)} AS file, * FROM bad_lines"
             write_parquet(con, named, self.rejects / f"{capture_id}-{number:04}.parquet")
             con.unregister("bad_lines")
 
 
-def _lists(piece: LineBlock, delimiter: str) -> Sequence[int]:
-    """Places of the lines with several values in a cell, if these are few: no column could keep its type with them."""
-    if delimiter == "," or not (found := list(piece.first_in_each_line(b","))):
+def _lines_with_lists(block: LineBlock, delimiter: str) -> Sequence[int]:
+    """Indexes of the lines with several values in a cell, if these are few: with them no column could keep its type."""
+    if delimiter == "," or not (commas := list(block.first_in_each_line(b","))):
         return ()
-    lines = np.searchsorted(piece.line_ends, found).tolist()
-    return lines if len(lines) * 20 < piece.line_count else ()
+    lines = np.searchsorted(block.line_ends, commas).tolist()
+    return lines if len(lines) * 20 < block.line_count else ()
 
 
-def _left(piece: LineBlock, table: pa.Table | None) -> Iterable[int]:
-    """Numbers of the lines of a piece that are not in a table made of it."""
-    lines = np.arange(piece.first_line, piece.first_line + piece.line_count)
-    taken = [] if table is None else table["line_number"].to_numpy() - piece.first_line
+def _lines_left(block: LineBlock, table: pa.Table | None) -> Iterable[int]:
+    """Numbers of the lines of a block that are not in its table."""
+    lines = np.arange(block.first_line, block.first_line + block.line_count)
+    taken = [] if table is None else table["line_number"].to_numpy() - block.first_line
     return map(int, np.delete(lines, taken))
 
 
 def _unique(names: Sequence[str]) -> list[str]:
     """Names made distinct: of two columns with one name, the last keeps it (tshark leaves the first empty)."""
-    last = {name: place for place, name in enumerate(names)}
-    return [name if last[name] == place else f"{name} ({place})" for place, name in enumerate(names)]
+    last = {name: index for index, name in enumerate(names)}
+    return [name if last[name] == index else f"{name} ({index})" for index, name in enumerate(names)]
 
 
-def _other_header(text: str, layout: Layout) -> bool:
-    named = header(text)
-    return named is not None and named.fields != layout.fields
+def _is_other_header(text: str, layout: Layout) -> bool:
+    other = header(text)
+    return other is not None and other.fields != layout.fields

@@ -1,85 +1,104 @@
-"""What a run of the same name already holds of inputs that have not changed: it is taken over, not read again."""
+"""Reuses the rows of inputs that have not changed since the run was made: their files are linked, not read again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.schema import INPUT_TABLES, SHAPES, TABLES
+from pipeline.diagnostics import detail
+from pipeline.schema import INPUT_TABLES, TABLES
+from pipeline.store.tables import link_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import polars as pl
 
-    from pipeline.ingest.discover import Input
+    from pipeline.ingest.capture import InputFile
+    from pipeline.ingest.input_tables import InputTables
     from pipeline.schema import Row
-    from pipeline.store.lake import Lake, Manifest
 
-_KINDS = ("packets", "rules", "translations")  # what is large; the rest is read again in no time
-_OF_THE_RUN = ("captures", "rejects", "findings")
-_BY_INPUT = tuple(t for t in INPUT_TABLES if t not in _OF_THE_RUN and "capture_id" in TABLES[t].names)
+_KINDS = ("packets", "rules", "translations")  # the large inputs; reading the others takes no time
+_OWN_FILES = ("packets", "conversations", "icmp_errors", "rejects")  # tables with files of one input only
+_NOT_BY_INPUT = ("captures", "findings")
+_SHARED_TABLES = [t for t in INPUT_TABLES if t not in _NOT_BY_INPUT and "capture_id" in TABLES[t].names]
+
+
+def take_over(
+    files: Mapping[str, list[Path]], input_files: Sequence[InputFile], tables: InputTables
+) -> list[InputFile]:
+    """Add the rows of unchanged inputs to `tables`, from an earlier run's files by table; return the other inputs."""
+    earlier = _EarlierRun.load(files)
+    to_read = []
+    for input_file in input_files:
+        if row := earlier.capture(input_file):
+            detail(f"{input_file.source.name} has not changed since the run was made; not read again")
+            for table, rows in earlier.shared_rows(input_file.capture_id).items():
+                tables.frames[table].append(rows)
+            earlier.link_files(input_file, tables)
+            tables.add_findings(f for f in earlier.findings if f["file"] == input_file.source.name)
+            tables.captures.append(row)
+        else:
+            to_read.append(input_file)
+    return to_read
 
 
 @dataclass(slots=True)
-class Earlier:
-    """The inputs of an earlier run, by capture id and file; empty where there is none, or one read otherwise.
+class _EarlierRun:
+    """Input tables of an earlier run: its files by table, rows of `captures` by capture id and file, findings."""
 
-    `files` are its Parquet files by table.
-    """
-
-    files: dict[str, list[Path]] = field(default_factory=dict)
+    files: Mapping[str, list[Path]]
     captures: dict[tuple[object, object], Row] = field(default_factory=dict)
     findings: list[Row] = field(default_factory=list)
 
-    def capture(self, one: Input) -> Row | None:
-        """The row of `captures` of an input whose rows can be taken over."""
-        if one.form is None or one.form.kind not in _KINDS or one.source.name in self.in_part:
+    @classmethod
+    def load(cls, files: Mapping[str, list[Path]]) -> _EarlierRun:
+        """Read the small tables."""
+        captures, findings = (
+            [row for rows in _shared(files.get(table, [])) for row in rows.collect().to_dicts()]
+            for table in ("captures", "findings")
+        )
+        return cls(files, {(c["capture_id"], c["file"]): c for c in captures}, findings)
+
+    def capture(self, input_file: InputFile) -> Row | None:
+        """The row of `captures` of an input whose rows can be reused.
+
+        An export of which only a part was kept cannot: the other export with the same packets may be gone now.
+        """
+        if input_file.kind not in _KINDS or self._is_partial(input_file.source.name):
             return None
-        row = self.captures.get((one.capture_id, one.source.name))
-        return row if row and (one.form.kind != "packets" or self.parts("conversations", one.capture_id)) else None
+        row = self.captures.get((input_file.capture_id, input_file.source.name))
+        has_rows = input_file.kind != "packets" or self._own_files("conversations", input_file.capture_id)
+        return row if has_rows else None
 
-    @property
-    def in_part(self) -> set[object]:
-        """Files of which only what another export does not tell was taken; that other may be gone now."""
-        return {f["file"] for f in self.findings if f["finding"] == "same-packets"}
+    def link_files(self, input_file: InputFile, tables: InputTables) -> None:
+        """Link the files that hold rows of this input only."""
+        for table in _OWN_FILES:
+            for path in self._own_files(table, input_file.capture_id):
+                folder = tables.folder / table if table == "rejects" else tables.node_folder(table, input_file)
+                link_file(path, folder / path.name)
 
-    def parts(self, table: str, capture_id: str) -> list[Path]:
-        """Files of a table that hold rows of one input only."""
-        return [p for p in self.files.get(table, ()) if p.name.startswith(capture_id)]
-
-    def rows(self, capture_id: str) -> dict[str, pl.DataFrame]:
-        """An input's rows in the tables that all inputs share, without `run`; `rejects` among them."""
+    def shared_rows(self, capture_id: str) -> dict[str, pl.DataFrame]:
+        """The rows of an input in the tables that all inputs share, without `run`, by table."""
         import polars as pl
 
-        found = {}
-        for table in (*_BY_INPUT, "rejects"):
-            paths = [p for p in self.files.get(table, ()) if p.name == "part.parquet"]
-            rows = [
-                pl.scan_parquet(p, hive_partitioning=False).filter(pl.col("capture_id") == capture_id).collect()
-                for p in paths
-            ]
-            if any(r.height for r in rows):
-                found[table] = pl.concat(rows)
-        return found
+        by_table = {}
+        for table in _SHARED_TABLES:
+            frames = [f.filter(pl.col("capture_id") == capture_id).collect() for f in _shared(self.files[table])]
+            if any(f.height for f in frames):
+                by_table[table] = pl.concat(frames)
+        return by_table
+
+    def _is_partial(self, file: str) -> bool:
+        return any(f["file"] == file and f["finding"] == "same-packets" for f in self.findings)
+
+    def _own_files(self, table: str, capture_id: str) -> list[Path]:
+        return [p for p in self.files.get(table, ()) if p.name.startswith(capture_id)]
 
 
-def earlier(lake: Lake, manifest: Manifest) -> Earlier:
-    """What there is of the run that `manifest` is about to replace."""
+def _shared(paths: Sequence[Path]) -> list[pl.LazyFrame]:
+    """The files with rows of all inputs."""
     import polars as pl
 
-    before = lake.find(manifest.run)
-    made_alike = before and (before.version, before.shapes.get("inputs")) == (manifest.version, SHAPES["inputs"])
-    if before is None or not made_alike or before.read_as != manifest.read_as:
-        return Earlier()
-    files = lake.files(before.run)
-    captures, findings = (
-        [
-            row
-            for p in files[t]
-            if p.name == "part.parquet"
-            for row in pl.read_parquet(p, hive_partitioning=False).to_dicts()
-        ]
-        for t in ("captures", "findings")
-    )
-    return Earlier(files, {(c["capture_id"], c["file"]): c for c in captures}, findings)
+    return [pl.scan_parquet(p, hive_partitioning=False) for p in paths if p.name == "part.parquet"]

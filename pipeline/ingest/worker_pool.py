@@ -1,4 +1,4 @@
-"""Several inputs are read at once, and so are pieces of one; what comes of them is taken in their order."""
+"""Threads that read several inputs, and several blocks of one input, at once; results keep the order of the inputs."""
 
 from __future__ import annotations
 
@@ -12,72 +12,77 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from concurrent.futures import Executor, Future
 
-    from pipeline.ingest.discover import Input
+    from pipeline.ingest.capture import InputFile
 
 Item = TypeVar("Item")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
-def side_by_side(pool: Executor, read: Callable[[Input], Made], inputs: Sequence[Input]) -> Generator[Made, None, None]:
-    """What `read` makes of each input, as many at once as the pool has threads; closing it ends all reading soon."""
+def read_in_order(
+    executor: Executor, read: Callable[[InputFile], Result], input_files: Sequence[InputFile]
+) -> Generator[Result, None, None]:
+    """Yield the result of `read` for each input, in order; closing the generator stops all reading soon."""
     try:
-        yield from pool.map(read, inputs)
+        yield from executor.map(read, input_files)
     finally:
-        for one in inputs:
-            one.source.is_cancelled = True
-        pool.shutdown(cancel_futures=True)
+        for input_file in input_files:
+            input_file.source.is_cancelled = True
+        executor.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Helpers:
-    """Idle threads of a pool, which do parts of a work beforehand, `ahead` of them at most.
+class WorkerPool:
+    """Threads that do parts of a job ahead of time, at most `ahead` parts at once.
 
-    What none of them has begun when it is needed is done by who needs it: so no thread waits for one that waits for it.
-    Each thread has `piece_bytes` of text in hand at once; `alone` is held by who needs much memory.
+    A thread that needs a part which no other thread has started does it itself: so no two threads wait for each other.
+    Each thread holds `piece_bytes` of text at once. A step that needs much memory holds `memory_lock`.
     """
 
-    pool: Executor
+    executor: Executor
     ahead: int
     piece_bytes: int
-    alone: AbstractContextManager[object] = field(default_factory=nullcontext)
+    memory_lock: AbstractContextManager[object] = field(default_factory=nullcontext)
 
-    def each(self, make: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
-        """What `make` makes of each item, in their order; some of it is made before it is asked for."""
-        begun: deque[_Task[Made]] = deque()
+    def map_ordered(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield the result of `work` for each item, in order; some of it is done before it is asked for."""
+        tasks: deque[_Task[Result]] = deque()
         try:
             for item in items:
-                begun.append(self._begin(partial(make, item)))
-                if len(begun) > self.ahead:
-                    yield begun.popleft().result()
-            while begun:
-                yield begun.popleft().result()
+                tasks.append(self._start(partial(work, item)))
+                if len(tasks) > self.ahead:
+                    yield tasks.popleft().result()
+            while tasks:
+                yield tasks.popleft().result()
         finally:
-            for task in begun:
+            for task in tasks:
                 task.future.cancel()
 
     @contextmanager
-    def meanwhile(self, work: Callable[[], object]) -> Iterator[None]:
-        """Have `work` done beside what goes on in here; it is done at the end of it."""
-        task = self._begin(work)
+    def in_background(self, work: Callable[[], object]) -> Iterator[None]:
+        """Do `work` in another thread while the block runs; it is done when the block ends."""
+        task = self._start(work)
         yield
         task.result()
 
-    def _begin(self, work: Callable[[], Made]) -> _Task[Made]:
-        held = [work]
-        return _Task(held, self.pool.submit(_let_go, held))
+    def _start(self, work: Callable[[], Result]) -> _Task[Result]:
+        holder = [work]
+        return _Task(holder, self.executor.submit(_take_and_run, holder))
 
 
 @dataclass(frozen=True, slots=True)
-class _Task(Generic[Made]):
-    """Work that is `held` until someone does it: a pool keeps what was cancelled until one of its threads is idle."""
+class _Task(Generic[Result]):
+    """Work that waits in `holder` until a thread takes it out.
 
-    held: list[Callable[[], Made]]
-    future: Future[Made]
+    An executor keeps cancelled work until a thread is idle: an empty holder frees the memory that the work refers to.
+    """
 
-    def result(self) -> Made:
-        """What comes of it, done now if no other thread has begun."""
-        return _let_go(self.held) if self.future.cancel() else self.future.result()
+    holder: list[Callable[[], Result]]
+    future: Future[Result]
+
+    def result(self) -> Result:
+        """Return the result; do the work now if no thread has started it."""
+        return _take_and_run(self.holder) if self.future.cancel() else self.future.result()
 
 
-def _let_go(held: list[Callable[[], Made]]) -> Made:
-    return held.pop()()
+def _take_and_run(holder: list[Callable[[], Result]]) -> Result:
+    return holder.pop()()

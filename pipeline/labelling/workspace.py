@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.ingest.reader import write_frames
 from pipeline.schema import TABLES
 from pipeline.schema.frames import frame
 from pipeline.store import sql_models
 from pipeline.store.duckdb_engine import create_view, parquet_select
+from pipeline.store.tables import write_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -1,54 +1,31 @@
-"""A folder of Parquet files, run by run. A run appears whole or not at all.
+"""The lake: a folder of Parquet files, one set per run. A run appears completely or not at all.
 
-A run is staged in `.staging-<pid>/`; renaming that folder to `.commit-<run>` is the moment it counts. What follows is
-moving folders into place, which any later process finishes if this one is killed. A file lock lets one write at a time.
+A run is staged in `.staging-<pid>/`. Renaming that folder to `.commit-<run>` commits it. Then its folders are moved
+into place; a later process completes that if this one is killed. A file lock admits one writer at a time.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pipeline.diagnostics import note, warn
 from pipeline.errors import InputError, UsageError
 from pipeline.schema import INPUT_TABLES, SHAPES, TABLES
+from pipeline.store.manifest import Manifest
+from pipeline.store.tables import link_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
 _OUTDATED = "was made by a version of hopscope whose tables had other columns"
+_REMAKE = "run the capture again, or `hopscope label --run {}` if only the labels' tables have changed"
 _MANIFEST = "manifest.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a run was made from: hash by input file, the options that shape rows, the version that made it.
-
-    `shapes` are those of its tables.
-    """
-
-    run: str
-    inputs: dict[str, str]
-    options: dict[str, object] = field(default_factory=dict)
-    version: str = ""
-    shapes: dict[str, str] = field(default_factory=lambda: dict(SHAPES))
-
-    @classmethod
-    def read(cls, path: Path) -> Manifest:
-        """From the file that it was written to."""
-        return cls(**{"shapes": {}} | json.loads(path.read_text()))
-
-    @property
-    def read_as(self) -> dict[str, object]:
-        """The options that shape what an input becomes."""
-        return {name: self.options.get(name) for name in ("fields", "zeros", "keep_packets")}
 
 
 class Lake:
@@ -59,13 +36,13 @@ class Lake:
         self.root = root
 
     def runs(self) -> list[Manifest]:
-        """Every run, by name."""
+        """Return the manifest of every run, by name."""
         self._finish_commits()
-        found = sorted((self.root / "_runs").glob("*.json"))
-        return sorted(map(Manifest.read, found), key=lambda m: m.run)
+        paths = sorted((self.root / "_runs").glob("*.json"))
+        return sorted(map(Manifest.read, paths), key=lambda m: m.run)
 
     def run(self, name: str | None) -> Manifest:
-        """The run of that name; without a name the only or the newest.
+        """Return the run of that name; without a name the latest.
 
         Raises:
             InputError: there is no such run, or no run at all.
@@ -78,45 +55,65 @@ class Lake:
         for run in runs:
             if run.run == name:
                 return run
-        known = ", ".join(r.run for r in runs)
-        raise InputError(f"no run is called {name!r}", where=str(self.root), hint=f"there are: {known}")
+        names = ", ".join(r.run for r in runs)
+        raise InputError(f"no run is called {name!r}", where=str(self.root), hint=f"there are: {names}")
 
-    def find(self, name: str) -> Manifest | None:
-        """The run of that name, if there is one."""
-        return next((r for r in self.runs() if r.run == name), None)
+    def is_current(self, manifest: Manifest) -> bool:
+        """Whether the lake already has a run made from the same inputs with the same options; reports what changes.
+
+        Raises:
+            UsageError: the run of that name was made from other inputs.
+        """
+        if (stored := self._find(manifest.run)) is None:
+            return False
+        if stored == manifest:
+            note(f"run {manifest.run}: the inputs and options have not changed; the run is kept")
+            return True
+        if not set(stored.inputs.values()) & set(manifest.inputs.values()):
+            hint = f"give another name with --run, or `hopscope runs --delete {manifest.run}` first"
+            raise UsageError(f"run {manifest.run!r} was made from other inputs", where=str(self.root), hint=hint)
+        if stored.window and manifest.window not in ({}, stored.window):
+            change = "other --service, --since or --until than before; its labels are replaced"
+            note(f"run {manifest.run}: {change}; another name (--run) would keep them")
+        return False
+
+    def reusable_files(self, manifest: Manifest) -> dict[str, list[Path]]:
+        """Return the files of the run that `manifest` replaces, by table; none if its inputs were read otherwise.
+
+        Call it inside `stage`: the lock keeps the files where they are.
+        """
+        stored = self._find(manifest.run)
+        return self.files(stored.run) if stored and stored.reading == manifest.reading else {}
 
     def link_inputs(self, run: str, folder: Path) -> None:
-        """Give `folder` the input tables of a run, without copying them.
+        """Link the input tables of a run into `folder`, without copying them.
 
         Raises:
             InputError: they were written with other columns.
         """
         if self.run(run).shapes.get("inputs") != SHAPES["inputs"]:
             raise _outdated(run, "run the capture again: `hopscope run CAPTURE`")
-        files = self.files(run)
-        for table in INPUT_TABLES:
-            for path in files[table]:
-                inside = path.relative_to(self.root / table / _folder(run))
-                link(path, folder / table / inside)
+        for table, paths in self.files(run, INPUT_TABLES).items():
+            for path in paths:
+                link_file(path, folder / table / path.relative_to(self.root / table / _folder(run)))
 
     def readable(self, run: str | None = None, tables: Collection[str] = TABLES) -> dict[str, list[Path]]:
-        """Parquet files by table, of all tables or some, and of one run or of all that have today's columns.
+        """Return Parquet files by table, of one run or of all that have today's columns.
 
         Raises:
             InputError: the run was written with other columns.
         """
         runs = [m for m in self.runs() if run in (None, m.run)]
         outdated = [m.run for m in runs if m.shapes != SHAPES]
-        again = "run the capture again, or `hopscope label --run {}` if only the labels' tables have changed"
         if run in outdated:
-            raise _outdated(run, again.format(run))
+            raise _outdated(run, _REMAKE.format(run))
         for name in outdated:
-            warn(f"run {name!r} {_OUTDATED}; it is left out", hint=again.format(name))
+            warn(f"run {name!r} {_OUTDATED}; it is left out", hint=_REMAKE.format(name))
         files = [self.files(m.run, tables) for m in runs if m.run not in outdated]
-        return {table: [p for one in files for p in one[table]] for table in tables}
+        return {table: [p for by_table in files for p in by_table[table]] for table in tables}
 
     def files(self, run: str | None = None, tables: Collection[str] = TABLES) -> dict[str, list[Path]]:
-        """Parquet files by table, of all tables or some, and of one run or of all."""
+        """Return Parquet files by table, of one run or of all."""
         self._finish_commits()
         names = [run] if run else [r.run for r in self.runs()]
         return {
@@ -126,18 +123,18 @@ class Lake:
 
     @contextmanager
     def stage(self, manifest: Manifest) -> Iterator[Path]:
-        """A folder to write a run's tables into (`<table>/...parquet`); committed when the block ends well."""
+        """Give a folder to write a run's tables into (`<table>/...parquet`); commit it if the block succeeds."""
         self.root.mkdir(parents=True, exist_ok=True)
         with self._lock():
-            for left in self.root.glob(".staging-*"):
-                shutil.rmtree(left)
+            for leftover in self.root.glob(".staging-*"):
+                shutil.rmtree(leftover)
             staging = self.root / f".staging-{os.getpid()}"
             staging.mkdir()
             try:
                 yield staging
-                for table in TABLES:  # one without rows takes the place of an earlier run's, too
+                for table in TABLES:  # an empty folder replaces the rows of an earlier run, too
                     (staging / table).mkdir(exist_ok=True)
-                (staging / _MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n")
+                manifest.write(staging / _MANIFEST)
                 staging.rename(self.root / f".commit-{_folder(manifest.run)}")
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
@@ -151,6 +148,9 @@ class Lake:
             for folder in self.root.glob(f"*/{_folder(name)}"):
                 shutil.rmtree(folder)
 
+    def _find(self, name: str) -> Manifest | None:
+        return next((m for m in self.runs() if m.run == name), None)
+
     def _manifest_path(self, run: str) -> Path:
         return self.root / "_runs" / f"{quote(run, safe=' ')}.json"
 
@@ -161,12 +161,12 @@ class Lake:
 
     def _move_into_place(self) -> None:
         for commit in sorted(self.root.glob(".commit-*")):
-            if (commit / _MANIFEST).exists():  # else all was moved, and only the empty folder is left
+            if (commit / _MANIFEST).exists():  # it is moved last: without it only the empty folder is left
                 self._move(commit)
             commit.rmdir()
 
     def _move(self, commit: Path) -> None:
-        """Move what is staged into place, its manifest last."""
+        """Move the folders of a committed run into place, its manifest last."""
         run = commit.name.removeprefix(".commit-")
         for table in sorted(p for p in commit.iterdir() if p.is_dir()):
             place = self.root / table.name / run
@@ -191,15 +191,6 @@ class Lake:
                 note(f"another hopscope is writing to {self.root}; waiting for it")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def link(path: Path, place: Path) -> None:
-    """Have a file in a second place: as the same file where the file system can, else as a copy."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(path, place)
-    except OSError:
-        shutil.copyfile(path, place)
 
 
 def _outdated(run: str, hint: str) -> InputError:

@@ -56,23 +56,23 @@ class Clock:
 
 def _watched() -> Clock:
     from pipeline import run
-    from pipeline.ingest import discover, flow_builder, packet_reader, reader
+    from pipeline.ingest import flow_builder, packet_reader, reader, recognise
     from pipeline.ingest.delimited import Delimited
     from pipeline.labelling import label
     from pipeline.report import page
     from pipeline.store import sql_models
 
     clock = Clock()
-    clock.watch(run, "_inputs", _INPUTS)
-    clock.watch(discover, "_look", _INPUTS)  # by threads of a pool
+    clock.watch(run, "discover_usable", _INPUTS)
+    clock.watch(recognise, "_open", _INPUTS)  # by threads of a pool
     clock.watch(Delimited, "read", "exports: text to typed cells")
-    clock.watch(packet_reader.PacketFile, "_undoubted", "exports: rows that need a second look")
-    clock.watch(packet_reader.PacketFile, "_careful", "exports: text read in pieces, and lines one by one")
+    clock.watch(packet_reader.PacketReader, "_plain_rows", "exports: rows that need a second look")
+    clock.watch(packet_reader.PacketReader, "_read_lines", "exports: text read in pieces, and lines one by one")
     clock.watch(packet_reader, "packets", "exports: cells to columns of packets")
-    clock.watch(flow_builder.Conversations, "_keep", "exports: writing packets")
-    clock.watch(flow_builder.Conversations, "_sum_up", "exports: packets to halves of conversations")
-    clock.watch(flow_builder.Conversations, "finish", "exports: halves to conversations, written")
-    clock.watch(reader.Ingest, "_parsed", "dumps and objects")
+    clock.watch(flow_builder.FlowBuilder, "_keep", "exports: writing packets")
+    clock.watch(flow_builder.FlowBuilder, "_sum_up", "exports: packets to unidirectional flows")
+    clock.watch(flow_builder.FlowBuilder, "finish", "exports: flows to conversations, written")
+    clock.watch(reader.CaptureReader, "_parse", "dumps and objects")
     clock.watch(label, "_rule_sets", "compiling rules")
     clock.watch(label, "_decide", "tracing rules")
     clock.watch(label, "judge", "statistics")
@@ -100,12 +100,13 @@ def main(capture: Path, lake: Path) -> None:
     """Run a capture and print where the time went."""
     from pipeline import run
     from pipeline.config import Limits, Window
+    from pipeline.ingest.capture import Capture
     from pipeline.query.session import open_lake
     from pipeline.report import page
     from pipeline.store.lake import Lake
 
     clock, limits = _watched(), Limits(threads=1)
-    done = run.run_whole(run.Job(capture, Lake(lake), limits=limits), Window())
+    done = run.run_whole(run.Job(Capture(capture, limits=limits), Lake(lake)), Window())
     con = open_lake(Lake(lake), limits, done.run)
     page.write_report(con, done.run, lake / "page.html")
     con.close()

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import Limits
+from pipeline.config import Keep, Limits
 from pipeline.formats import all_formats, recognise
 from pipeline.formats.source import Source
-from pipeline.ingest.discover import Input
-from pipeline.ingest.reader import Ingest
+from pipeline.ingest.capture import Capture, InputFile
+from pipeline.ingest.input_tables import InputTables
+from pipeline.ingest.reader import read_capture
 from pipeline.schema import TABLES
 from pipeline.schema.frames import frame
 from pipeline.store.duckdb_engine import connect
@@ -33,12 +34,13 @@ def sample_id(path: Path) -> str:
     return path.relative_to(SAMPLES).as_posix()
 
 
-def take(path: Path, out: Path, form: str | None = None) -> Ingest:
+def take(path: Path, out: Path, form: str | None = None) -> InputTables:
     """Read one sample as a run would."""
     if (form or path.parent.name) == "pcap" and not shutil.which("tshark"):
         lacking("capture files need tshark")
-    taken = Ingest(connect(Limits()), out)
-    taken.take_all([Input(Source(path, path.name, "node-a"), FORMS[form or path.parent.name], "0" * 64, [])])
+    taken, capture = InputTables(out), Capture(path, keep_packets=Keep.ALL)
+    file = InputFile(Source(path, path.name, "node-a"), FORMS[form or path.parent.name], "0" * 64, [])
+    read_capture(connect(Limits()), taken, [file], capture)
     return taken
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Limits
+from pipeline.ingest.capture import Capture
 from pipeline.inputs import look_at
 
 
@@ -27,6 +27,6 @@ def test_every_sample_gives_what_it_holds(folder, ending, shared):
             "has_time": file["first_us"] is not None,
             "findings": sorted({f["finding"] for f in file["findings"]}),
         }
-        for file in look_at(shared / "data" / "origin", Limits(), nodes=nodes).files
+        for file in look_at(Capture(shared / "data" / "origin", nodes=nodes)).files
     }
     assert {name: {k: told[name][k] for k in row} for name, row in table.items()} == table

@@ -13,14 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import Limits
+from pipeline.config import Keep, Limits
 from pipeline.formats import recognise
 from pipeline.formats.source import Source
 from pipeline.formats.tshark.layout import read_layout
 from pipeline.formats.tshark.packet_row import is_true
 from pipeline.formats.tshark.summary_export import FORMAT as SUMMARY
-from pipeline.ingest.discover import Input
-from pipeline.ingest.reader import Ingest
+from pipeline.ingest.capture import Capture, InputFile
+from pipeline.ingest.input_tables import InputTables
+from pipeline.ingest.reader import read_capture
 from pipeline.store.duckdb_engine import connect
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -46,8 +47,9 @@ class Read:
 def read(path: Path, out: Path, columns: str = SOCKETS, fields: tuple[str, ...] = ()) -> Read:
     source = Source(path, path.name, "node-a")
     con = connect(Limits())
-    taken = Ingest(con, out, fields, silent=True)
-    taken.take_all([Input(source, recognise(source.head()), "0" * 64, [])])
+    taken = InputTables(out, silent=True)
+    file = InputFile(source, recognise(source.head()), "0" * 64, [])
+    read_capture(con, taken, [file], Capture(path, fields, Keep.ALL))
     capture = taken.captures[0]
     found = Read(capture, [str(f["finding"]) for f in taken.findings if f["file"]])
     assert capture["row_count"] == capture["kept_count"] + capture["rejected_count"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Limits, Window
+from pipeline.ingest.capture import Capture
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
 from pipeline.store.lake import Lake
@@ -24,7 +25,7 @@ def labelled(traffic: Traffic, folder: Path, rules: Cluster | None = None) -> li
     """The connections the product makes of a capture."""
     traffic.write(folder / "capture", rules)
     lake = Lake(folder / "lake")
-    run = run_whole(Job(folder / "capture", lake), Window()).run
+    run = run_whole(Job(Capture(folder / "capture"), lake), Window()).run
     return open_lake(lake, Limits(), run).sql("FROM connections ORDER BY start_us, connection_id").to_dicts()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.config import Limits, Window
+from pipeline.ingest.capture import Capture
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
 from pipeline.store.lake import Lake
@@ -69,7 +70,7 @@ def test_a_witness_that_contradicts_is_told_of_and_nothing_is_claimed(tmp_path):
         event(2, "71.0.0.1", ends[1].ip, home.ip, agreed) + event(3, "71.0.0.2", ends[2].ip, home.ip, other_pod)
     )
     lake = Lake(tmp_path / "lake")
-    con = open_lake(lake, Limits(), run_whole(Job(tmp_path / "capture", lake), Window()).run)
+    con = open_lake(lake, Limits(), run_whole(Job(Capture(tmp_path / "capture"), lake), Window()).run)
     rows = con.sql("FROM connections ORDER BY start_us").to_dicts()
     assert [(r["label"], r["evidence"], r["reason"], r["pod_ip"]) for r in rows] == [
         ("snat-forwarded", "conntrack", None, ends[1].ip),

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.config import Limits, Window
+from pipeline.ingest.capture import Capture
 from pipeline.query.explain import explain
 from pipeline.query.explain_text import render_text
 from pipeline.query.session import open_lake
@@ -40,7 +41,7 @@ def stories(tmp_path_factory):
     traffic.connect(14, (CLIENT, 40006), WEB, None, LB, N0, label="unlabelled", reason="ambiguous-endpoint")
     traffic.write(folder / "capture")
     lake = Lake(folder / "lake")
-    con = open_lake(lake, Limits(), run_whole(Job(folder / "capture", lake), Window()).run)
+    con = open_lake(lake, Limits(), run_whole(Job(Capture(folder / "capture"), lake), Window()).run)
     ids = con.sql(f"SELECT client_port, connection_id FROM connections WHERE client_ip = '{CLIENT}'").fetchall()
     return {port: explain(con, one) for port, one in ids}
 
@@ -126,7 +127,7 @@ def test_a_leg_s_filter_shows_its_packets_and_no_others(shared, tmp_path):
         folder.mkdir(parents=True)
         shutil.copyfile(path, folder / "eth0.pcapng")
     lake = Lake(tmp_path / "lake")
-    con = open_lake(lake, Limits(), run_whole(Job(capture, lake), Window()).run)
+    con = open_lake(lake, Limits(), run_whole(Job(Capture(capture), lake), Window()).run)
     ids = con.sql("SELECT connection_id FROM connections WHERE flow_count > 1 ORDER BY 1 LIMIT 2").fetchall()
     assert ids
     for leg in (leg for (one,) in ids for leg in explain(con, one)["legs"]):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.config import Limits, Window
+from pipeline.ingest.capture import Capture
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
 from pipeline.store.lake import Lake
@@ -88,7 +89,7 @@ CAPTURES: dict[str, tuple[list[Packet], list[tuple[object, ...]]]] = {
 
 
 def flows(capture: Path, lake: Path, columns: str) -> list[tuple[object, ...]]:
-    run = run_whole(Job(capture, Lake(lake), "flows"), Window()).run
+    run = run_whole(Job(Capture(capture), Lake(lake), "flows"), Window()).run
     return (
         open_lake(Lake(lake), Limits(), run).sql(f"SELECT {columns} FROM flows ORDER BY start_us, interface").fetchall()
     )

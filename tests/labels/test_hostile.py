@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.config import Limits, Window
+from pipeline.ingest.capture import Capture
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
 from pipeline.store.lake import Lake
@@ -164,7 +165,7 @@ def test_a_clock_that_is_set_while_packets_are_captured(jump, tmp_path, monkeypa
     monkeypatch.setattr(Traffic, "_export", lambda self, node: jumped(node))
     traffic.write(tmp_path / "capture")
     lake = Lake(tmp_path / "lake")
-    con = open_lake(lake, Limits(), run_whole(Job(tmp_path / "capture", lake), Window()).run)
+    con = open_lake(lake, Limits(), run_whole(Job(Capture(tmp_path / "capture"), lake), Window()).run)
     rows = con.sql(f"SELECT * FROM connections WHERE client_ip = '{CLIENT}' ORDER BY client_port").to_dicts()
     expected = ["direct", "snat-forwarded", "snat-forwarded"] * 2
     assert [r["label"] for r in rows] == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.config import Keep, Limits, Window
+from pipeline.ingest.capture import Capture
 from pipeline.query.explain import explain
 from pipeline.query.explain_text import render_text
 from pipeline.query.session import open_lake
@@ -45,7 +46,7 @@ def ran(folder, *packets, keep=Keep.SLIM):
     rows = [NAMES, *([p.get(n, "") for n in NAMES] for p in packets)]
     export.write_text("".join("\t".join(row) + "\n" for row in rows))
     lake = Lake(folder / "lake")
-    return open_lake(lake, Limits(), run_whole(Job(folder / "capture", lake, keep_packets=keep), Window()).run)
+    return open_lake(lake, Limits(), run_whole(Job(Capture(folder / "capture", keep_packets=keep), lake), Window()).run)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from pipeline.config import Limits, Window
+from pipeline.ingest.capture import Capture
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
 from pipeline.store.lake import Lake
@@ -64,7 +65,7 @@ def lake(captures, tmp_path, request):
     for name in ("rules", "addresses", *(f"{n}.pcapng" for n in request.param)):
         shutil.copy(folder / name, home)
     lake = Lake(tmp_path / "lake")
-    return open_lake(lake, Limits(), run_whole(Job(tmp_path / "capture", lake), Window()).run)
+    return open_lake(lake, Limits(), run_whole(Job(Capture(tmp_path / "capture"), lake), Window()).run)
 
 
 @pytest.mark.parametrize(

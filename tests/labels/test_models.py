@@ -5,6 +5,7 @@ import pytest
 
 from pipeline import run
 from pipeline.config import Window
+from pipeline.ingest.capture import Capture
 from pipeline.store import sql_models
 from pipeline.store.lake import Lake
 
@@ -28,7 +29,7 @@ def broken_keys(root, tmp_path_factory):
     run_label = run.label
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "label", label)
-        job = run.Job(root / "samples" / "single-pod", Lake(tmp_path_factory.mktemp("lake")))
+        job = run.Job(Capture(root / "samples" / "single-pod"), Lake(tmp_path_factory.mktemp("lake")))
         run.run_whole(job, Window())
     return found
 

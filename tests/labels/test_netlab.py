@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from pipeline.config import Limits, Window
+from pipeline.ingest.capture import Capture
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
 from pipeline.store.lake import Lake
@@ -86,7 +87,7 @@ def plans(lab):
 
 
 def labelled(capture, lake):
-    run = run_whole(Job(capture, Lake(lake)), Window()).run
+    run = run_whole(Job(Capture(capture), Lake(lake)), Window()).run
     with_errors = "SELECT c.*, f.icmp_errors FROM connections AS c JOIN flows AS f ON f.flow_id = c.connection_id"
     return open_lake(Lake(lake), Limits(), run).sql(with_errors).to_dicts()
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import resources
 from pipeline.config import Limits, Window
+from pipeline.ingest.capture import Capture
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
 from pipeline.store.lake import Lake
@@ -30,7 +31,7 @@ def labelled(run: Path, truth: Path, name: str, folder: Path) -> Score:
         path.chmod(0o755 if path.is_dir() else 0o644)
     PERTURBATIONS[name](capture)
     lake = Lake(folder / "lake")
-    manifest = run_whole(Job(capture, lake), Window())
+    manifest = run_whole(Job(Capture(capture), lake), Window())
     rows = open_lake(lake, Limits(), manifest.run).sql("FROM connections").to_dicts()
     return score(truth, rows)
 

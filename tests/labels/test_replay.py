@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import resources
 from pipeline.config import Limits, Window
+from pipeline.ingest.capture import Capture
 from pipeline.query.explain import explain
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
@@ -20,7 +21,7 @@ from tests.labels.synthetic_cluster import Cluster, Service, nodes, pod
 def replayed(capture, folder, count):
     """Replay random connections of a capture; the verdicts met, and how many connections."""
     lake = Lake(folder / "lake")
-    con = in_memory(open_lake(lake, Limits(), run_whole(Job(capture, lake), Window()).run))
+    con = in_memory(open_lake(lake, Limits(), run_whole(Job(Capture(capture), lake), Window()).run))
     query = "SELECT connection_id FROM connections WHERE trace_id IS NOT NULL AND client_ip IS NOT NULL ORDER BY 1"
     ids = [i for (i,) in con.sql(query).fetchall()]
     ids = Random(1).sample(ids, min(count, len(ids)))

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import resources
 from pipeline.config import Limits, Window
+from pipeline.ingest.capture import Capture
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
 from pipeline.store.lake import Lake
@@ -22,7 +23,7 @@ SAME = "* EXCLUDE (run, connection_id)"
 
 
 def connections(capture: Path, lake: Path) -> list[tuple[object, ...]]:
-    run = run_whole(Job(capture, Lake(lake), "rotated"), Window()).run
+    run = run_whole(Job(Capture(capture), Lake(lake), "rotated"), Window()).run
     return open_lake(Lake(lake), Limits(), run).sql(f"SELECT {SAME} FROM connections ORDER BY ALL").fetchall()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline import resources
 from pipeline.config import Limits, Window
+from pipeline.ingest.capture import Capture
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
 from pipeline.store.lake import Lake
@@ -87,7 +88,7 @@ def hold(run: Path, truth: Path, name: str, folder: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
     damage(capture)
     lake = Lake(folder / "lake")
-    con = open_lake(lake, Limits(), run_whole(Job(capture, lake), Window()).run)
+    con = open_lake(lake, Limits(), run_whole(Job(Capture(capture), lake), Window()).run)
     rows = con.sql("FROM connections WHERE label <> 'unlabelled'").to_dicts()
     for row in rows:
         row |= {c: names.get(str(row[c]), row[c]) for c in ("ingress_node", "pod_node")}
