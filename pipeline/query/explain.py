@@ -24,21 +24,18 @@ ORDER BY CASE f.leg WHEN 'ingress' THEN 1 WHEN 'forward' THEN 2 WHEN 'delivery' 
   f.start_us NULLS LAST, f.flow_id"""
 _RULES = """SELECT step, table_name, chain, file, line_number, text FROM trace_steps
 WHERE trace_id = (SELECT trace_id FROM connections WHERE connection_id = {id}) ORDER BY step"""
-_ENDPOINTS = """WITH c AS (SELECT * FROM connections WHERE connection_id = {id}),
-homes AS (
-  SELECT ip, node FROM pods JOIN c ON COALESCE(c.start_us >= valid_from_us, TRUE)
-    AND COALESCE(c.start_us < valid_to_us + 1000000, TRUE)
-  UNION SELECT ip, node FROM endpoints
-  UNION SELECT ip, COALESCE(owner_node, host_node) FROM addresses
-)
-SELECT d.endpoint_ip, d.endpoint_port, d.probability, d.verdict, d.certain, d.uncertain_because, d.source_nat,
-  CASE WHEN COUNT(DISTINCT h.node) = 1 THEN MIN(h.node) END AS node,
-  COALESCE(d.endpoint_ip = MIN(c.pod_ip) AND d.endpoint_port = MIN(c.pod_port), FALSE) AS is_chosen
-FROM decisions AS d JOIN c
+# The node of an endpoint is its address's owner when the connection began, as where the label is decided.
+_ENDPOINTS = """SELECT DISTINCT d.endpoint_ip, d.endpoint_port, d.probability, d.verdict, d.certain,
+  d.uncertain_because, d.source_nat, o.node,
+  COALESCE(d.endpoint_ip = c.pod_ip AND d.endpoint_port = c.pod_port, FALSE) AS is_chosen
+FROM connections AS c
+JOIN decisions AS d
   ON d.trace_id = c.trace_id AND d.node = c.ingress_node
   AND d.dst_ip = c.dest_ip AND d.dst_port = c.dest_port AND d.protocol = c.protocol
-LEFT JOIN homes AS h ON h.ip = d.endpoint_ip
-GROUP BY d.endpoint_ip, d.endpoint_port, d.probability, d.verdict, d.certain, d.uncertain_because, d.source_nat
+LEFT JOIN address_owners AS o
+  ON o.ip = d.endpoint_ip
+  AND COALESCE(c.start_us, -1) >= o.valid_from_us AND COALESCE(c.start_us, -1) < o.valid_to_us
+WHERE c.connection_id = {id}
 ORDER BY ALL"""
 _POD = """SELECT DISTINCT p.pod, p.ip, p.node, p.phase, p.valid_from_us, p.valid_to_us
 FROM pods AS p JOIN connections AS c ON c.connection_id = {id} AND p.ip = c.pod_ip AND p.pod = c.pod ORDER BY ALL"""

@@ -6,25 +6,30 @@
 -- about: was to be gone but runs has its address on (`is_late`) as long as nobody else does.
 -- grain: address in one span of time
 -- key: ip, valid_from_us
--- store: no
+-- column: ip VARCHAR The address.
+-- column: valid_from_us BIGINT Start of the span, inclusive; 0 for an open start, -1 in the row that answers for no particular time.
+-- column: valid_to_us BIGINT End of the span, exclusive; 9000000000000000000 for an open end.
+-- column: node VARCHAR Node that has the address, or that runs the pod with it; NULL if it is not known, or the sources contradict each other.
+-- column: pod VARCHAR namespace/name of the pod with the address; NULL for none, or for several.
+-- column: claiming_pods VARCHAR Pods that claim the address in this span, where there are several.
 WITH captured AS (
   SELECT COALESCE(MIN(first_us), 0) AS first_us, COALESCE(MAX(last_us), 9000000000000000000) AS last_us FROM captures
 ),
 own_claims AS (
   SELECT ip, node, pod, COALESCE(valid_from_us, 0) AS valid_from_us,
-    COALESCE(valid_to_us + 1000000, 9000000000000000000) AS valid_until_us,
+    COALESCE(valid_to_us + 1000000, 9000000000000000000) AS valid_to_us,
     COALESCE(phase IN ('Succeeded', 'Failed'), FALSE) AS is_finished
-  FROM matched_pods
+  FROM matched_pods AS p
   WHERE ip IS NOT NULL AND NOT COALESCE(host_network, FALSE)
-    AND (valid_to_us IS NOT NULL OR COALESCE(phase NOT IN ('Succeeded', 'Failed'), TRUE))
+    AND (p.valid_to_us IS NOT NULL OR COALESCE(phase NOT IN ('Succeeded', 'Failed'), TRUE))
 ),
 listed AS (
   SELECT DISTINCT pod, ip FROM matched_pods WHERE pod IS NOT NULL
 ),
 claims AS (
-  SELECT ip, node, pod, 0 AS is_late, valid_from_us, valid_until_us FROM own_claims
+  SELECT ip, node, pod, 0 AS is_late, valid_from_us, valid_to_us FROM own_claims
   UNION
-  SELECT ip, node, pod, 1, valid_until_us, 9000000000000000000 FROM own_claims WHERE NOT is_finished
+  SELECT ip, node, pod, 1, valid_to_us, 9000000000000000000 FROM own_claims WHERE NOT is_finished
   UNION
   SELECT
     e.ip, e.node, CASE WHEN a.owner_node IS NULL THEN e.pod END, 0, COALESCE(e.valid_from_us, 0),
@@ -42,32 +47,32 @@ known AS (
 edges AS (
   SELECT ip, valid_from_us AS at_us FROM claims
   UNION
-  SELECT ip, valid_until_us FROM claims
+  SELECT ip, valid_to_us FROM claims
   UNION
   SELECT ip, 0 FROM known
   UNION
   SELECT ip, 9000000000000000000 FROM known
 ),
 spans AS (
-  SELECT ip, at_us AS valid_from_us, LEAD(at_us) OVER (PARTITION BY ip ORDER BY at_us NULLS LAST) AS valid_until_us FROM edges
+  SELECT ip, at_us AS valid_from_us, LEAD(at_us) OVER (PARTITION BY ip ORDER BY at_us NULLS LAST) AS valid_to_us FROM edges
 ),
 held AS (
-  SELECT s.ip, s.valid_from_us, s.valid_until_us, c.node, c.pod, c.is_late
+  SELECT s.ip, s.valid_from_us, s.valid_to_us, c.node, c.pod, c.is_late
   FROM spans AS s
-  LEFT JOIN claims AS c ON c.ip = s.ip AND c.valid_from_us <= s.valid_from_us AND c.valid_until_us >= s.valid_until_us
-  WHERE s.valid_until_us IS NOT NULL
+  LEFT JOIN claims AS c ON c.ip = s.ip AND c.valid_from_us <= s.valid_from_us AND c.valid_to_us >= s.valid_to_us
+  WHERE s.valid_to_us IS NOT NULL
   UNION ALL
   SELECT k.ip, -1, 0, c.node, c.pod, c.is_late
   FROM known AS k
   CROSS JOIN captured AS t
-  LEFT JOIN claims AS c ON c.ip = k.ip AND c.valid_from_us <= t.last_us AND c.valid_until_us >= t.first_us
+  LEFT JOIN claims AS c ON c.ip = k.ip AND c.valid_from_us <= t.last_us AND c.valid_to_us >= t.first_us
 ),
 ranked AS (
   SELECT h.*, MIN(is_late) OVER (PARTITION BY ip, valid_from_us) AS least_late FROM held AS h
 ),
 counted AS (
   SELECT
-    ip, valid_from_us, valid_until_us,
+    ip, valid_from_us, valid_to_us,
     COUNT(DISTINCT node) AS node_count,
     MIN(node) AS node,
     COUNT(DISTINCT pod) AS pod_count,
@@ -75,7 +80,7 @@ counted AS (
     ARRAY_TO_STRING(LIST_SORT(LIST(DISTINCT pod)), ', ') AS claiming_pods
   FROM ranked
   WHERE COALESCE(is_late = least_late, TRUE)
-  GROUP BY ip, valid_from_us, valid_until_us
+  GROUP BY ip, valid_from_us, valid_to_us
 ),
 reached AS (
   SELECT DISTINCT c.dst_ip AS ip, c.node
@@ -91,7 +96,7 @@ belied AS (
   HAVING NOT BOOL_OR(r.node = COALESCE(c.node, a.owner_node, a.host_node))
 )
 SELECT
-  c.ip, c.valid_from_us, c.valid_until_us,
+  c.ip, c.valid_from_us, c.valid_to_us,
   CASE WHEN c.node_count > 1 OR b.ip IS NOT NULL OR u.node <> COALESCE(c.node, a.host_node) THEN NULL ELSE COALESCE(c.node, a.owner_node, a.host_node, u.node) END AS node,
   CASE WHEN c.pod_count = 1 THEN c.pod END AS pod,
   CASE WHEN c.pod_count > 1 THEN c.claiming_pods END AS claiming_pods

@@ -73,7 +73,7 @@ situations AS (
     ON f.protocol = j.protocol AND f.dst_ip = j.dst_ip AND f.dst_port = j.dst_port
   LEFT JOIN endpoint_services AS o ON o.protocol = j.protocol AND o.ip = j.dst_ip AND o.port = j.dst_port
   LEFT JOIN address_owners AS d
-    ON d.ip = j.dst_ip AND COALESCE(j.corrected_start_us, -1) >= d.valid_from_us AND COALESCE(j.corrected_start_us, -1) < d.valid_until_us
+    ON d.ip = j.dst_ip AND COALESCE(j.corrected_start_us, -1) >= d.valid_from_us AND COALESCE(j.corrected_start_us, -1) < d.valid_to_us
   LEFT JOIN addresses AS s ON s.ip = j.src_ip
   LEFT JOIN addresses AS t ON t.ip = j.dst_ip
   LEFT JOIN shared AS e ON e.ip = j.src_ip
@@ -124,5 +124,5 @@ SELECT
   END AS source_nat
 FROM aimed AS a
 LEFT JOIN address_owners AS p
-  ON p.ip = a.pod_ip AND COALESCE(a.corrected_start_us, -1) >= p.valid_from_us AND COALESCE(a.corrected_start_us, -1) < p.valid_until_us
+  ON p.ip = a.pod_ip AND COALESCE(a.corrected_start_us, -1) >= p.valid_from_us AND COALESCE(a.corrected_start_us, -1) < p.valid_to_us
 LEFT JOIN host_network_pods AS h ON h.protocol = a.protocol AND h.ip = a.pod_ip AND h.port = a.pod_port AND COALESCE(a.corrected_start_us >= h.valid_from_us, TRUE)

@@ -30,4 +30,4 @@ SELECT
   END AS leg
 FROM timed AS t
 LEFT JOIN address_owners AS p
-  ON p.ip = t.dst_ip AND COALESCE(t.corrected_start_us, -1) >= p.valid_from_us AND COALESCE(t.corrected_start_us, -1) < p.valid_until_us
+  ON p.ip = t.dst_ip AND COALESCE(t.corrected_start_us, -1) >= p.valid_from_us AND COALESCE(t.corrected_start_us, -1) < p.valid_to_us

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 
+import duckdb
 import pytest
 
 from pipeline.config import Limits, Window
@@ -14,6 +15,7 @@ from pipeline.query.explain import explain
 from pipeline.query.explain_text import render_text
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
+from pipeline.schema import TABLES
 from pipeline.store.lake import Lake
 from tests.labels.synthetic import Traffic
 from tests.labels.synthetic_cluster import Cluster, Service, nodes, pod
@@ -134,3 +136,31 @@ def test_a_leg_s_filter_shows_its_packets_and_no_others(shared, tmp_path):
         command = ["tshark", "-n", "-r", capture / leg["file"], "-Y", leg["display_filter"]]
         shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
         assert len(shown) == leg["packet_count"] + leg["reply_packet_count"]
+
+
+def test_the_chosen_endpoint_is_on_the_node_that_the_label_names(stories):
+    chosen = [(s, o) for s in stories.values() for o in s["outcomes_allowed"] if o["is_chosen"]]
+    assert len(chosen) == 5
+    assert all(outcome["node"] == story["connection"]["pod_node"] for story, outcome in chosen)
+
+
+def test_an_endpoint_s_node_is_the_owner_of_its_address_when_the_connection_began():
+    con = duckdb.connect()
+    for table in TABLES.values():
+        con.execute(f"CREATE TABLE {table.name} ({', '.join(f'{c.name} {c.type}' for c in table.columns)})")
+    for number, start_us in enumerate((None, 5, 25)):
+        con.execute(
+            "INSERT INTO connections (connection_id, start_us, trace_id, ingress_node, dest_ip, dest_port, protocol) "
+            f"VALUES ('{number}', {start_us or 'NULL'}, 't', 'n', '10.0.0.1', 80, 'tcp')"
+        )
+    con.execute(
+        "INSERT INTO decisions (trace_id, node, dst_ip, dst_port, protocol, endpoint_ip) "
+        "VALUES ('t', 'n', '10.0.0.1', 80, 'tcp', '10.1.0.9')"
+    )
+    con.execute(
+        "INSERT INTO address_owners (ip, valid_from_us, valid_to_us, node) "
+        "VALUES ('10.1.0.9', -1, 0, NULL), ('10.1.0.9', 0, 20, 'node-1'), ('10.1.0.9', 20, 90, 'node-2')"
+    )
+    con.execute("UPDATE connections SET label = 'unlabelled', evidence = 'unknown'")
+    nodes = [explain(con, str(number))["outcomes_allowed"][0]["node"] for number in range(3)]
+    assert nodes == [None, "node-1", "node-2"]

@@ -22,7 +22,7 @@ def owner(second: int | None, *pods: Row, endpoints: tuple[Row, ...] = (), owner
     spans = built(
         "address_owners", {"pods": pods, "endpoints": endpoints, "addresses": addresses, "captures": [CAPTURE]}
     )
-    found = [s for s in spans if s["valid_from_us"] <= moment < s["valid_until_us"]]
+    found = [s for s in spans if s["valid_from_us"] <= moment < s["valid_to_us"]]
     assert len(found) == 1, "spans of one address neither overlap nor leave a gap"
     return found[0]
 

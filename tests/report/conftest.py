@@ -27,9 +27,9 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
     """A database with every table of the schema, filled with `tables`, and the marts built over them."""
     con = duckdb.connect()
     marts = [name for name in TABLES if name.startswith("distribution_")]
-    judged = ["verdicts", "expected_shares", "skew_parts"]
+    made = ["address_owners", "verdicts", "expected_shares", "skew_parts"]
     for name, table in TABLES.items():
-        if name not in marts + judged:
+        if name not in marts + made:
             con.execute(f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.type}' for c in table.columns)})")
             rows = [[{"run": "peak-2", **row}.get(c) for c in table.names] for row in tables.get(name, [])]
             if rows:
@@ -42,7 +42,8 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
         every["clock_corrections"],
         every["connection_starts"],
     ):
-        con.execute(f"CREATE TABLE {one.name} AS {one.sql}")
+        run = "'peak-2' AS run, " * (one.name in TABLES)
+        con.execute(f"CREATE TABLE {one.name} AS SELECT {run}m.* FROM ({one.sql}) AS m")
     for model in sql_models.in_order(marts):
         if model.name in marts:
             con.execute(f"CREATE TABLE {model.name} AS SELECT 'peak-2' AS run, m.* FROM ({model.sql}) AS m")
