@@ -102,29 +102,40 @@ def trace_files(
 
 
 def read_rules(*paths: Path) -> RuleSet:
-    """The rules in one node's dumps; nft's view of tables that iptables-save shows whole cannot add to them.
+    """The rules in one node's dumps; of several dumps those that labelling uses too (sql/rules/rules_in_use.sql).
 
     Raises:
         InputError: a dump is of no form that is read, or has no rules.
     """
     import polars as pl
 
-    dumps = [(path, *_rows(path)) for path in paths]
-    whole = [rows.select(KEY) for _, form, rows in dumps if form == "iptables-save"]
-    kept = []
-    for path, form, rows in dumps:
-        needed = _needed(rows, pl.concat(whole)) if whole and form in ("nft-list", "nft-json") else rows
-        if len(needed) < len(rows):
-            warn("nft leaves parts of these rules out; what iptables-save says is followed", where=str(path))
-        kept.append(needed)
-    return RuleSet(pl.concat(kept, how="diagonal"))
+    dumps = [_rows(path) for path in paths]
+    if len(dumps) == 1:
+        return RuleSet(dumps[0][1])
+    rules = pl.concat([rows.with_columns(capture_id=pl.lit(i)) for i, (_, rows) in enumerate(dumps)], how="diagonal")
+    in_use = _rules_in_use(rules, [form for form, _ in dumps])
+    used_counts = dict(in_use["capture_id"].value_counts().iter_rows())
+    for i, (path, (_, rows)) in enumerate(zip(paths, dumps, strict=True)):
+        if used_counts.get(i, 0) < len(rows):
+            warn(
+                "nft and listings leave parts of these rules out; the rules of iptables-save are used", where=str(path)
+            )
+    return RuleSet(in_use)
 
 
-def _needed(view: pl.DataFrame, whole: pl.DataFrame) -> pl.DataFrame:
-    """The tables of a view of which any chain is not in a whole dump."""
-    table = list(KEY[:2])
-    needed = view.join(whole, on=list(KEY), how="anti").select(table).unique()
-    return view.join(needed, on=table, how="semi", maintain_order="left")
+def _rules_in_use(rules: pl.DataFrame, formats: Sequence[str]) -> pl.DataFrame:
+    """The rows that the model `rules_in_use` keeps, in their order; `capture_id` is an index into `formats`."""
+    import polars as pl
+
+    from pipeline.config import Limits
+    from pipeline.store.duckdb_engine import connect
+    from pipeline.store.sql_models import all_models
+
+    con = connect(Limits())
+    con.register("rules", rules.select("capture_id", *KEY, node=pl.lit("")).with_row_index("row"))
+    con.register("captures", pl.DataFrame({"capture_id": range(len(formats)), "format": formats}))
+    kept = con.sql(f"SELECT row FROM ({all_models()['rules_in_use'].sql}) ORDER BY row").fetchall()
+    return rules[[row for (row,) in kept]]
 
 
 def _rows(path: Path) -> tuple[str, pl.DataFrame]:
