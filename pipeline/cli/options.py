@@ -109,13 +109,13 @@ def time_zeros(pairs: list[str]) -> dict[str, str]:
     Raises:
         UsageError: a word is not FILE=TIME.
     """
-    from pipeline.formats.tshark.timestamps import epoch
+    from pipeline.formats.tshark.timestamps import epoch_seconds
 
     found = {}
     for pair in pairs:
         file, _, time = pair.rpartition("=")
         try:
-            found[file or pair] = epoch(time if file else "")
+            found[file or pair] = epoch_seconds(time if file else "")
         except ValueError as e:
             raise UsageError(f"--time-zero {pair}: {e}", hint="e.g. --time-zero a.tsv=2026-11-22T14:02:10.5Z") from e
     return found

@@ -22,9 +22,9 @@ from pipeline.formats.source import Source
 from pipeline.formats.tshark.field_names import TYPES
 from pipeline.formats.tshark.fields_export import FORMAT as FIELDS
 from pipeline.formats.tshark.fields_export import TsharkFields
-from pipeline.formats.tshark.layout import header
-from pipeline.formats.tshark.packet_columns import doubtful, packets
-from pipeline.formats.tshark.pcap import TsharkPcap, export
+from pipeline.formats.tshark.layout import parse_header
+from pipeline.formats.tshark.packet_columns import needs_line_reader, packet_table
+from pipeline.formats.tshark.pcap import TsharkPcap, export_packets
 from pipeline.ingest.delimited import Delimited
 from pipeline.schema.findings import Finding
 from pipeline.store.duckdb_engine import literal, write_parquet
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pipeline.formats.source import LineBlock
     from pipeline.formats.tshark.layout import Layout
-    from pipeline.formats.tshark.packet_row import Line
+    from pipeline.formats.tshark.packet_row import LineResult
     from pipeline.ingest.flow_builder import FlowBuilder
 
 _BLOCK_BYTES = 8 * 1024 * 1024  # larger buffers are taken from the system and given back each time
@@ -49,7 +49,7 @@ _REJECT_TYPES = {"line_number": "BIGINT", "reason": "VARCHAR", "text": "VARCHAR"
 class PacketForm(Format, Protocol):
     """A form of packets that only the line-by-line reader reads."""
 
-    def lines(self, source: Source) -> Iterator[Line]:
+    def lines(self, source: Source) -> Iterator[LineResult]:
         """Yield a row, a reject or a finding for each line; lines without a packet, such as messages, yield nothing."""
         ...
 
@@ -115,7 +115,7 @@ class PacketReader:
         if isinstance(form, TsharkFields):
             tally = self._read_fields(form, form.layout(self.source.head(), fields))
         elif isinstance(form, TsharkPcap):
-            exported, layout, findings = export(self.source, self.flows.spare)
+            exported, layout, findings = export_packets(self.source, self.flows.spare)
             tally = replace(self, source=exported)._read_fields(FIELDS, layout)
             tally.findings += findings
         else:
@@ -125,7 +125,7 @@ class PacketReader:
 
     def _read_fields(self, form: TsharkFields, layout: Layout) -> Tally:
         """Read with both readers; line by line from the start if a header inside names other columns."""
-        if layout.fast:
+        if layout.is_vectorisable:
             fast = Tally()
             try:
                 slow = self._read_lines(form.lines(self._read_blocks(layout, fast), layout, self.source.time_zero))
@@ -160,11 +160,11 @@ class PacketReader:
         unquoted = block.remove_char(layout.quote)
         with closing(self.flows.con.cursor()) as con:
             parsed = text.read(con, unquoted, _lines_with_lists(unquoted, layout.delimiter))
-        return block, parsed and packets(self._plain_rows(*parsed, layout), self.flows.capture_id)
+        return block, parsed and packet_table(self._plain_rows(*parsed, layout), self.flows.capture_id)
 
     def _plain_rows(self, table: pa.Table, bad: np.ndarray, layout: Layout) -> pa.Table:
         """The rows that need no second look: one header filled their cells, and addresses are addresses."""
-        is_left = pc.or_(pa.array(bad), doubtful(table, layout.fields))
+        is_left = pc.or_(pa.array(bad), needs_line_reader(table, layout.fields))
         for name in _ADDRESSES:
             if name in table.column_names and (invalid := self._invalid_addresses(table[name])):
                 is_left = pc.or_(is_left, pc.is_in(table[name].cast(pa.string()), pa.array(invalid)))
@@ -180,7 +180,7 @@ class PacketReader:
                     invalid.append(text)
         return invalid
 
-    def _read_lines(self, lines: Iterable[Line]) -> Tally:
+    def _read_lines(self, lines: Iterable[LineResult]) -> Tally:
         """The line-by-line reader: take the rows of `lines`, and write their rejects."""
         tally = Tally()
         rows, rejects = self.flows.spare / "rows", self.flows.spare / "rejects"
@@ -198,7 +198,7 @@ class PacketReader:
                     good.writerow([line[0], *map(line[1].get, TYPES)])
         for table in self._read_generated(rows, _ROW_TYPES):
             tally.kept_count += table.num_rows
-            self.flows.defer(packets(table, self.flows.capture_id))
+            self.flows.defer(packet_table(table, self.flows.capture_id))
         self._write_rejects(rejects)
         return tally
 
@@ -241,5 +241,5 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 
 def _is_other_header(text: str, layout: Layout) -> bool:
-    other = header(text)
+    other = parse_header(text)
     return other is not None and other.fields != layout.fields

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.formats import recognise
 from pipeline.formats.tshark.fields_export import FORMAT as FIELDS
 from pipeline.formats.tshark.layout import read_layout
-from pipeline.formats.tshark.other_lines import is_noise, plain
+from pipeline.formats.tshark.other_lines import is_other_line, strip_escapes
 from pipeline.ingest.archives import is_archive, unpack
 from pipeline.ingest.capture import KINDS_OF_NO_NODE, InputFile
 from pipeline.ingest.file_list import files_in_folder
@@ -77,7 +77,7 @@ def _why_unrecognised(head: str, broken: str | None) -> Finding:
         return Finding.declared("unreadable-file", f"cannot be decompressed: {broken}", "copy the file again")
     if not head:
         return Finding.declared("empty-file", "is empty", _TSHARK_BUFFER)
-    if all(is_noise(plain(line)) for line in head.splitlines()):
+    if all(is_other_line(strip_escapes(line)) for line in head.splitlines()):
         return Finding.declared("empty-export", "holds messages of tshark, and no packet", _TSHARK_BUFFER)
     first_line = head.splitlines()[0][:60]
     if why := next((why for pattern, why in _REFUSED if re.search(pattern, head[:2000], re.MULTILINE)), None):

@@ -16,7 +16,7 @@ from pipeline.formats.tshark.ek_export import FORMAT as EK
 from pipeline.formats.tshark.fields_export import FORMAT as FIELDS
 from pipeline.formats.tshark.layout import read_layout
 from pipeline.formats.tshark.summary_export import FORMAT as SUMMARY
-from pipeline.formats.tshark.timestamps import UnclearTimeError, epoch, later
+from pipeline.formats.tshark.timestamps import AmbiguousTimeError, add_seconds, epoch_seconds
 from pipeline.schema.findings import Finding
 from tests.conftest import lacking
 
@@ -42,24 +42,24 @@ def seconds(ns: int) -> str:
     ],
 )
 def test_times_are_exact(text, told):
-    assert epoch(text) == told
+    assert epoch_seconds(text) == told
 
 
 @pytest.mark.parametrize("text", ["Nov 14, 2023 17:13:20.001 IST", "Nov 14, 2023 22:13:20", "22:13:20.5"])
 def test_a_time_that_can_mean_several_is_refused(text):
-    with pytest.raises(UnclearTimeError, match="time"):
-        epoch(text)
+    with pytest.raises(AmbiguousTimeError, match="time"):
+        epoch_seconds(text)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "Foo 14, 2023 22:13:20 UTC", "17:13"])
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(ValueError, match="is no time"):
-        epoch(text)
+        epoch_seconds(text)
 
 
 @given(zero=NS, relative=st.integers(-(10**15), 10**15))
 def test_a_relative_time_is_added_without_a_loss(zero, relative):
-    assert later(seconds(zero), seconds(relative)) == seconds(zero + relative)
+    assert add_seconds(seconds(zero), seconds(relative)) == seconds(zero + relative)
 
 
 def test_no_name_of_a_zone_that_is_known_has_meant_two_offsets():

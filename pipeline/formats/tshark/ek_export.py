@@ -1,4 +1,7 @@
-"""`tshark -T ek`: one line of JSON a packet, after a line for the index of a search engine."""
+"""`tshark -T ek`: one line of JSON per packet, each after a line for the index of a search engine.
+
+The lines with layers are read; index lines and other lines are skipped.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,21 @@ from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Reject
 from pipeline.formats.tshark.field_names import ALL_FIELDS
-from pipeline.formats.tshark.other_lines import is_noise, plain
+from pipeline.formats.tshark.other_lines import is_other_line, strip_escapes
 from pipeline.formats.tshark.packet_row import packet_row
-from pipeline.formats.tshark.timestamps import Clock
+from pipeline.formats.tshark.timestamps import TimeReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.formats.base import Kind
     from pipeline.formats.source import Source
-    from pipeline.formats.tshark.packet_row import Line
+    from pipeline.formats.tshark.packet_row import LineResult
 
-# With -e a field is `ip_src`; without, `ip_ip_src`: the name of its layer stands before it.
-_NAMES = {name.replace(".", "_"): name for name in ALL_FIELDS}
-_NAMES |= {f"{name.partition('.')[0]}_{short}": name for short, name in _NAMES.items()}
-_TIMES = {"frame.time_epoch", "frame.time_utc", "frame.time"}
+# With -e a field is `ip_src`; without, `ip_ip_src`: its layer's name comes first.
+_FIELD_BY_KEY = {name.replace(".", "_"): name for name in ALL_FIELDS}
+_FIELD_BY_KEY |= {f"{name.partition('.')[0]}_{key}": name for key, name in _FIELD_BY_KEY.items()}
+_TIME_FIELDS = {"frame.time_epoch", "frame.time_utc", "frame.time"}
 
 
 class TsharkEk:
@@ -32,52 +35,51 @@ class TsharkEk:
     sign = "index lines and layers"
 
     def recognise(self, head: str) -> int:
-        """Sure where a line is an index of packets, or layers with a timestamp."""
-        lines = (line for line in head.split("\n") if not is_noise(line))
+        """Return 95 if the first line is an index line of packets, or an object with a timestamp."""
+        lines = (line for line in head.split("\n") if not is_other_line(line))
         first = next(lines, "")
         return 95 if first.startswith(('{"index":{"_index":"packets-', '{"timestamp":"')) else 0
 
-    def lines(self, source: Source) -> Iterator[Line]:
-        """What each line is; index lines are no rows."""
-        clock = Clock(zero=source.time_zero)
+    def lines(self, source: Source) -> Iterator[LineResult]:
+        """Yield a row or a reject for each line with a packet, then the findings."""
+        times = TimeReader(time_zero=source.time_zero)
         for number, raw in source.lines():
-            line = plain(raw)
-            if is_noise(line) or line.startswith('{"index"'):
+            line = strip_escapes(raw)
+            if is_other_line(line) or line.startswith('{"index"'):
                 continue
             try:
-                yield number, packet_row(_cells(line, clock), clock)
-            except (ValueError, RecursionError) as e:
-                yield Reject(number, _reason(e), line)
-        yield from clock.findings()
+                yield number, packet_row(_cells(line, times), times)
+            except (json.JSONDecodeError, RecursionError) as e:
+                yield Reject(number, f"no JSON: {e}", line)
+            except ValueError as e:
+                yield Reject(number, str(e), line)
+        yield from times.findings()
 
 
-def _reason(error: Exception) -> str:
-    return f"no JSON: {error}" if isinstance(error, json.JSONDecodeError | RecursionError) else str(error)
-
-
-def _cells(line: str, clock: Clock) -> dict[str, str]:
-    whole = json.loads(line)
-    layers = whole.get("layers") if isinstance(whole, dict) else None
+def _cells(line: str, times: TimeReader) -> dict[str, str]:
+    """Return the text of the known fields of a packet, by field name."""
+    document = json.loads(line)
+    layers = document.get("layers") if isinstance(document, dict) else None
     if not isinstance(layers, dict):
-        raise ValueError("holds no layers of a packet")
-    cells: dict[str, list[str]] = {}
-    _gather(layers, cells)
-    found = {name: ",".join(values) for name, values in cells.items()}
-    if not _TIMES & found.keys() and (time := str(whole.get("timestamp", ""))).isdecimal():
-        found["frame.time_epoch"] = f"{time[:-3]}.{time[-3:]}"
-        clock.coarse_count += 1
-    return found
+        raise ValueError("contains no layers of a packet")
+    values: dict[str, list[str]] = {}
+    _collect_values(layers, values)
+    cells = {name: ",".join(texts) for name, texts in values.items()}
+    if not _TIME_FIELDS & cells.keys() and (time_ms := str(document.get("timestamp", ""))).isdecimal():
+        cells["frame.time_epoch"] = f"{time_ms[:-3]}.{time_ms[-3:]}"
+        times.coarse_count += 1
+    return cells
 
 
-def _gather(layer: dict[str, object], cells: dict[str, list[str]]) -> None:
-    """Add the text of the known fields in a layer, however deep, in the order they stand."""
+def _collect_values(layer: dict[str, object], values: dict[str, list[str]]) -> None:
+    """Append the text of the known fields in a layer and the layers inside it, in their order."""
     for key, value in layer.items():
-        name = _NAMES.get(key)
-        for one in value if isinstance(value, list) else (value,):
-            if isinstance(one, dict):
-                _gather(one, cells)
-            elif name and one is not None:
-                cells.setdefault(name, []).append(str(one))
+        name = _FIELD_BY_KEY.get(key)
+        for element in value if isinstance(value, list) else (value,):
+            if isinstance(element, dict):
+                _collect_values(element, values)
+            elif name and element is not None:
+                values.setdefault(name, []).append(str(element))
 
 
 FORMAT = TsharkEk()

@@ -1,4 +1,9 @@
-"""Which headers a packet has, by how many values its cells hold: worked out once for each shape of packet."""
+"""The IP headers of a packet, derived from how many values its cells have; computed once per shape of packet.
+
+With `-E occurrence=a`, tshark joins the values of all headers in one cell: a tunnel packet has two addresses in
+ip.src, and so has an ICMP error, which quotes the packet that caused it. The row of a packet describes the innermost
+header that is not quoted. The header around it fills the `outer.*` columns, the quoted one the `quoted.*` columns.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pipeline.formats.tshark.field_names import EXTENSIONS, ICMP, IN_HEADERS, PORTS, TCP
+from pipeline.formats.tshark.field_names import (
+    EXTENSION_HEADERS,
+    HEADER_FIELDS,
+    ICMP_PROTOCOLS,
+    PORT_PROTOCOLS,
+    TCP_FIELDS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,94 +26,99 @@ Counts = dict[str, int]
 
 
 @dataclass(slots=True)
-class Picks:
-    """The row of every packet of one shape: values that are fixed, and (column, field, which of its values).
+class RowPlan:
+    """How to fill the row of any packet of one shape: `fixed` values, and `copies`: (column, field, index of value).
 
-    Where all packets of the shape have one value of the field, which is None.
+    The index is None if all packets of the shape have one value in that field.
     """
 
     fixed: dict[str, str] = field(default_factory=dict)
-    cells: list[tuple[str, str, int | None]] = field(default_factory=list)
+    copies: list[tuple[str, str, int | None]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _Header:
-    """One IP header of a packet, by its place among those of its family; `ports` is the place of its ports.
+    """One IP header: its index among the packet's headers of its family, and the index of its ports among the ports.
 
-    `told` says that its protocol was exported.
+    `has_proto` is false if the export has no protocol of it.
     """
 
     family: str
-    place: int
+    index: int
     proto: int | None
-    told: bool
-    ports: int | None = None
+    has_proto: bool
+    port_index: int | None = None
 
 
 @lru_cache(maxsize=1 << 14)
-def picks(
+def row_plan(
     counts: tuple[int, ...],
     protos: tuple[str, ...],
     next_headers: tuple[str, ...],
     protocols: str,
-    is_hollow: bool,
-) -> Picks | str:
-    """What goes where for packets with `counts` values of each of the fields IN_HEADERS, or why that cannot be told.
+    lacks_tcp_field: bool,
+) -> RowPlan | str:
+    """Return the plan for packets with `counts` values in each of HEADER_FIELDS, or the reason why there is none.
 
-    `protos`, `next_headers` and `protocols` are the values of ip.proto, ipv6.nxt and frame.protocols, each "" where
-    there is none; `is_hollow` says that a field is empty which every TCP packet has.
+    `protos`, `next_headers` and `protocols` are the values of ip.proto, ipv6.nxt and frame.protocols, "" for an empty
+    cell; `lacks_tcp_field` means that a field is empty which every TCP packet has.
     """
-    found = {name: count for name, count in zip(IN_HEADERS, counts, strict=True) if count}
-    numbers = {family: told for family, told in (("ip", protos), ("ipv6", next_headers)) if told != ("",)}
+    filled = {name: count for name, count in zip(HEADER_FIELDS, counts, strict=True) if count}
+    proto_texts = {family: texts for family, texts in (("ip", protos), ("ipv6", next_headers)) if texts != ("",)}
     try:
-        headers = _headers(found, numbers, protocols)
+        headers = _headers(filled, proto_texts, protocols)
         if len(headers) == 1:
-            _check_single(headers[0], found, protocols, is_hollow)
-        row = _nested(headers, found) if headers else _unaddressed(found)
+            _check_single_header(headers[0], filled, protocols, lacks_tcp_field)
+        plan = _plan_headers(headers, filled) if headers else _plan_without_addresses(filled)
     except ValueError as e:
         return str(e)
-    return Picks(row.fixed, [(out, name, place if found[name] > 1 else None) for out, name, place in row.cells])
+    return RowPlan(plan.fixed, [(out, name, index if filled[name] > 1 else None) for out, name, index in plan.copies])
 
 
-def _check_single(header: _Header, counts: Counts, protocols: str, is_hollow: bool) -> None:
-    """Refuse what shows one header of several and may pair it with another's ports (occurrence=f, occurrence=l)."""
+def _check_single_header(header: _Header, counts: Counts, protocols: str, lacks_tcp_field: bool) -> None:
+    """Raise ValueError if the cells show one header of several, and perhaps another's ports (occurrence=f or =l)."""
     names = protocols.split(":")
     is_nested = sum(n in ("ip", "ipv6") for n in names) > 1
     has_tcp = "tcp.srcport" in counts
-    if (is_hollow and has_tcp) or (is_nested and {"icmp", "icmpv6"} & set(names) and header.proto not in ICMP):
+    is_icmp_error = is_nested and {"icmp", "icmpv6"} & set(names) and header.proto not in ICMP_PROTOCOLS
+    if (lacks_tcp_field and has_tcp) or is_icmp_error:
         raise ValueError("its ports are those of a packet that an ICMP error quotes; export with occurrence=a")
-    if is_nested and not header.told:
-        raise ValueError("one of several IP headers, and which is not told; export ip.proto, with occurrence=a")
+    if is_nested and not header.has_proto:
+        raise ValueError("one of several IP headers, unclear which; export ip.proto, with occurrence=a")
 
 
-def _headers(counts: Counts, numbers: Mapping[str, Sequence[str]], protocols: str) -> list[_Header]:
-    """The IP headers of a packet from the outside in, each with its ports."""
-    four, six = (_family(family, counts, numbers.get(family, ())) for family in ("ip", "ipv6"))
+def _headers(counts: Counts, proto_texts: Mapping[str, Sequence[str]], protocols: str) -> list[_Header]:
+    """Return the IP headers of a packet from the outside in, each with its ports."""
+    four, six = (_family_headers(family, counts, proto_texts.get(family, ())) for family in ("ip", "ipv6"))
     headers = _in_order(four, six, protocols) if four and six else four or six
     for header in headers:
-        if header.proto in EXTENSIONS or (header.proto is None and header is headers[-1]):
-            header.proto = next(
-                (p for p, n in PORTS.items() if any(f.startswith(f"{n}.") for f in counts)), header.proto
-            )
-    for proto, name in PORTS.items():
-        pairs = min(counts.get(f"{name}.srcport", 0), counts.get(f"{name}.dstport", 0))
-        for place, header in enumerate([h for h in headers if h.proto == proto][:pairs]):
-            header.ports = place
+        if header.proto in EXTENSION_HEADERS or (header.proto is None and header is headers[-1]):
+            header.proto = _proto_of_ports(counts, header.proto)
+    for proto, name in PORT_PROTOCOLS.items():
+        pair_count = min(counts.get(f"{name}.srcport", 0), counts.get(f"{name}.dstport", 0))
+        for index, header in enumerate([h for h in headers if h.proto == proto][:pair_count]):
+            header.port_index = index
     return headers
 
 
-def _family(family: str, counts: Counts, numbers: Sequence[str]) -> list[_Header]:
-    sources, targets = counts.get(f"{family}.src", 0), counts.get(f"{family}.dst", 0)
-    if sources and targets and sources != targets:
-        raise ValueError(f"{sources} source addresses, but {targets} destinations")
-    count = max(sources, targets)
-    if count > 1 and numbers and len(numbers) != count:
-        raise ValueError(f"{count} IP headers, but {len(numbers)} protocols; export with occurrence=a")
-    filled = [*numbers, *[""] * count][:count]
-    return [_Header(family, n, _number(text) if text else None, bool(text)) for n, text in enumerate(filled)]
+def _proto_of_ports(counts: Counts, default: int | None) -> int | None:
+    """Return the protocol whose fields are filled."""
+    filled = (proto for proto, name in PORT_PROTOCOLS.items() if any(f.startswith(f"{name}.") for f in counts))
+    return next(filled, default)
 
 
-def _number(text: str) -> int:
+def _family_headers(family: str, counts: Counts, proto_texts: Sequence[str]) -> list[_Header]:
+    source_count, target_count = counts.get(f"{family}.src", 0), counts.get(f"{family}.dst", 0)
+    if source_count and target_count and source_count != target_count:
+        raise ValueError(f"{source_count} source addresses, but {target_count} destinations")
+    count = max(source_count, target_count)
+    if count > 1 and proto_texts and len(proto_texts) != count:
+        raise ValueError(f"{count} IP headers, but {len(proto_texts)} protocols; export with occurrence=a")
+    texts = [*proto_texts, *[""] * count][:count]
+    return [_Header(family, n, _proto_number(text) if text else None, bool(text)) for n, text in enumerate(texts)]
+
+
+def _proto_number(text: str) -> int:
     try:
         number = int(text, 16 if text[:2].lower() == "0x" else 10)
     except ValueError:
@@ -113,7 +129,7 @@ def _number(text: str) -> int:
 
 
 def _in_order(four: list[_Header], six: list[_Header], protocols: str) -> list[_Header]:
-    """Headers of both families in their order, by frame.protocols or by who can carry whom."""
+    """Return headers of both families in their order, by frame.protocols or by which protocol can carry the other."""
     names = [n for n in protocols.split(":") if n in ("ip", "ipv6")]
     if names.count("ip") == len(four) and names.count("ipv6") == len(six):
         by_family = {"ip": iter(four), "ipv6": iter(six)}
@@ -125,58 +141,58 @@ def _in_order(four: list[_Header], six: list[_Header], protocols: str) -> list[_
     raise ValueError("IPv4 and IPv6 headers in one packet: which is the outer one? export frame.protocols")
 
 
-def _nested(headers: list[_Header], counts: Counts) -> Picks:
-    """The packet that these headers make: the innermost that is not quoted by an ICMP error."""
+def _plan_headers(headers: list[_Header], counts: Counts) -> RowPlan:
+    """Return the plan for the innermost header that no ICMP error quotes, with the headers around and inside it."""
     if len(headers) > 1 and any(h.proto is None for h in headers[:-1]):
         raise ValueError("several IP headers: an ICMP error or a tunnel? export ip.proto and ipv6.nxt")
-    errors = [n for n, h in enumerate(headers) if h.proto in ICMP]
-    place = errors[0] if errors else len(headers) - 1
-    row = _own(headers[place], headers, counts)
-    if place:
-        _put_addresses(row, "outer", headers[place - 1], counts)
-    for quoted in headers[place + 1 : place + 2]:
-        _put_addresses(row, "quoted", quoted, counts)
-        _put_ports(row, "quoted", quoted)
-    return row
+    errors = [n for n, h in enumerate(headers) if h.proto in ICMP_PROTOCOLS]
+    own = errors[0] if errors else len(headers) - 1
+    plan = _plan_own_header(headers[own], headers, counts)
+    if own:
+        _copy_addresses(plan, "outer", headers[own - 1], counts)
+    for quoted in headers[own + 1 : own + 2]:
+        _copy_addresses(plan, "quoted", quoted, counts)
+        _copy_ports(plan, "quoted", quoted)
+    return plan
 
 
-def _own(own: _Header, headers: list[_Header], counts: Counts) -> Picks:
-    """Addresses, ports and numbers of one header."""
-    number, family = ("ip.proto", "ip") if own.family == "ip" else ("ipv6.nxt", "ipv6")
-    row = Picks({} if own.proto is None else {number: str(own.proto)})
-    alike = sum(h.family == own.family for h in headers)
-    numbers = [n for n in ("ip.id", "ip.ttl") if counts.get(n) == alike] if family == "ip" else []
-    numbers += ["ipv6.hlim"] if family == "ipv6" and counts.get("ipv6.hlim") == alike else []
-    ends = [n for n in (f"{family}.src", f"{family}.dst") if n in counts]
-    row.cells += [(name, name, own.place) for name in (*ends, *numbers)]
-    if own.proto in PORTS:
-        _put_ports(row, PORTS[own.proto], own)
+def _plan_own_header(own: _Header, headers: list[_Header], counts: Counts) -> RowPlan:
+    """Return the plan for the addresses, ports and numbers of one header."""
+    proto_field, family = ("ip.proto", "ip") if own.family == "ip" else ("ipv6.nxt", "ipv6")
+    plan = RowPlan({} if own.proto is None else {proto_field: str(own.proto)})
+    family_count = sum(h.family == own.family for h in headers)
+    numbers = [n for n in ("ip.id", "ip.ttl") if counts.get(n) == family_count] if family == "ip" else []
+    numbers += ["ipv6.hlim"] if family == "ipv6" and counts.get("ipv6.hlim") == family_count else []
+    addresses = [n for n in (f"{family}.src", f"{family}.dst") if n in counts]
+    plan.copies += [(name, name, own.index) for name in (*addresses, *numbers)]
+    if own.proto in PORT_PROTOCOLS:
+        _copy_ports(plan, PORT_PROTOCOLS[own.proto], own)
     if own.proto == 6:
-        _put_tcp(row, [h for h in headers if h.proto == 6].index(own), counts)
-    return row
+        _copy_tcp(plan, [h for h in headers if h.proto == 6].index(own), counts)
+    return plan
 
 
-def _put_addresses(row: Picks, prefix: str, header: _Header, counts: Counts) -> None:
+def _copy_addresses(plan: RowPlan, prefix: str, header: _Header, counts: Counts) -> None:
     ends = [end for end in ("src", "dst") if f"{header.family}.{end}" in counts]
-    row.cells += [(f"{prefix}.{end}", f"{header.family}.{end}", header.place) for end in ends]
+    plan.copies += [(f"{prefix}.{end}", f"{header.family}.{end}", header.index) for end in ends]
     if header.proto is not None:
-        row.fixed[f"{prefix}.proto"] = str(header.proto)
+        plan.fixed[f"{prefix}.proto"] = str(header.proto)
 
 
-def _put_ports(row: Picks, prefix: str, header: _Header) -> None:
-    if header.ports is not None and header.proto is not None:
-        name = PORTS[header.proto]
-        row.cells += [(f"{prefix}.{end}", f"{name}.{end}", header.ports) for end in ("srcport", "dstport")]
+def _copy_ports(plan: RowPlan, prefix: str, header: _Header) -> None:
+    if header.port_index is not None and header.proto is not None:
+        name = PORT_PROTOCOLS[header.proto]
+        plan.copies += [(f"{prefix}.{end}", f"{name}.{end}", header.port_index) for end in ("srcport", "dstport")]
 
 
-def _put_tcp(row: Picks, place: int, counts: Counts) -> None:
-    """TCP fields of the header at `place` among the TCP headers; what has another count belongs to nobody."""
+def _copy_tcp(plan: RowPlan, index: int, counts: Counts) -> None:
+    """Copy the TCP fields of the header with this index among TCP headers; a field with another count is left out."""
     count = max(counts.get("tcp.srcport", 0), 1)
-    row.cells += [(name, name, place) for name in TCP if counts.get(name) == count and place < count]
+    plan.copies += [(name, name, index) for name in TCP_FIELDS if counts.get(name) == count and index < count]
 
 
-def _unaddressed(counts: Counts) -> Picks:
-    """Ports and numbers of an export that has no addresses."""
+def _plan_without_addresses(counts: Counts) -> RowPlan:
+    """Return the plan for ports and numbers of an export that has no addresses."""
     if any(count > 1 for count in counts.values()):
-        raise ValueError("several values in a cell, and no addresses to tell them apart")
-    return Picks({}, [(name, name, 0) for name in counts])
+        raise ValueError("several values in a cell, and no addresses to assign them by")
+    return RowPlan({}, [(name, name, 0) for name in counts])

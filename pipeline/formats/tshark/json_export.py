@@ -1,4 +1,7 @@
-"""`tshark -T json`: one array of packets, read object by object; a key may stand more than once in an object."""
+"""`tshark -T json`: one array of packets, read object by object; a key may occur several times in an object.
+
+Text before, between and after the objects is skipped.
+"""
 
 from __future__ import annotations
 
@@ -9,91 +12,93 @@ from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Reject
 from pipeline.formats.tshark.field_names import ALL_FIELDS
-from pipeline.formats.tshark.other_lines import is_noise
+from pipeline.formats.tshark.other_lines import is_other_line
 from pipeline.formats.tshark.packet_row import packet_row
-from pipeline.formats.tshark.timestamps import Clock
+from pipeline.formats.tshark.timestamps import TimeReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.formats.base import Kind
     from pipeline.formats.source import Source
-    from pipeline.formats.tshark.packet_row import Line
+    from pipeline.formats.tshark.packet_row import LineResult
 
-_BEGIN = re.compile(r"^\[?( {0,2})\{\r?$", re.MULTILINE)
+_OBJECT_START = re.compile(r"^\[?( {0,2})\{\r?$", re.MULTILINE)
 
 
 class TsharkJson:
-    """`tshark -T json`, of all fields or of some, pretty as tshark writes it."""
+    """`tshark -T json`, of all fields or of some, indented as tshark prints it."""
 
     name = "tshark-json"
     kind: Kind = "packets"
     sign = "packets with _source and layers"
 
     def recognise(self, head: str) -> int:
-        """Sure where the first object is a document of an index of packets."""
-        lines = [line for line in head.split("\n")[:60] if not is_noise(line)]
-        first = "".join(lines).replace(" ", "")[:200]
-        is_ours = '[{"_index":"packets-' in first or '[{"_source":{"layers":' in first
-        return 95 if is_ours and _BEGIN.search(head) else 0
+        """Return 95 if the first object is a document of an index of packets."""
+        lines = [line for line in head.split("\n")[:60] if not is_other_line(line)]
+        start = "".join(lines).replace(" ", "")[:200]
+        has_packets = '[{"_index":"packets-' in start or '[{"_source":{"layers":' in start
+        return 95 if has_packets and _OBJECT_START.search(head) else 0
 
-    def lines(self, source: Source) -> Iterator[Line]:
-        """What each object is; its line is the one it begins at."""
-        clock = Clock(zero=source.time_zero)
+    def lines(self, source: Source) -> Iterator[LineResult]:
+        """Yield a row or a reject for each object, with the number of its first line; then the findings."""
+        times = TimeReader(time_zero=source.time_zero)
         for number, text in _objects(source):
             try:
-                yield number, packet_row(_cells(text), clock)
-            except (ValueError, RecursionError) as e:
-                broken = isinstance(e, json.JSONDecodeError | RecursionError)
-                yield Reject(number, f"no whole object: {e}" if broken else str(e), text)
-        yield from clock.findings()
+                yield number, packet_row(_cells(text), times)
+            except (json.JSONDecodeError, RecursionError) as e:
+                yield Reject(number, f"no whole object: {e}", text)
+            except ValueError as e:
+                yield Reject(number, str(e), text)
+        yield from times.findings()
 
 
 def _objects(source: Source) -> Iterator[tuple[int, str]]:
-    """The text of each object of the array with the number of its first line; what is left at the end as well."""
-    number, rest, end = 1, "", ""
-    for block in source.text_chunks():
-        rest += block
-        end = end or _end(rest)
-        *whole, rest = rest.split(end) if end else [rest]
-        for text in whole:
-            yield from _begun(number, text + end)
+    """Yield (number of the first line, text) of each object of the array, also of a last one that is cut short."""
+    number, rest, object_end = 1, "", ""
+    for chunk in source.text_chunks():
+        rest += chunk
+        object_end = object_end or _object_end(rest)
+        *texts, rest = rest.split(object_end) if object_end else [rest]
+        for text in texts:
+            yield from _objects_in(number, text + object_end)
             number += text.count("\n") + 1
-    yield from _begun(number, rest)
+    yield from _objects_in(number, rest)
 
 
-def _end(text: str) -> str:
-    """The end of an object, by how far in the first one begins; nothing where none does."""
-    begin = _BEGIN.search(text)
-    return f"\n{begin[1]}}}" if begin else ""
+def _object_end(text: str) -> str:
+    """Return the line that ends an object, which is indented as the first one's start; "" if no object starts."""
+    start = _OBJECT_START.search(text)
+    return f"\n{start[1]}}}" if start else ""
 
 
-def _begun(number: int, text: str) -> Iterator[tuple[int, str]]:
-    """The objects that begin in a text which starts on line `number`; all but the last are cut short."""
-    begins = [m.start(1) for m in _BEGIN.finditer(text)]
-    for begin, end in pairwise([*begins, len(text)]):
-        yield number + text.count("\n", 0, begin), text[begin:end].rstrip()
+def _objects_in(number: int, text: str) -> Iterator[tuple[int, str]]:
+    """Yield the objects that start in a text whose first line is `number`; all but the last are cut short."""
+    starts = [m.start(1) for m in _OBJECT_START.finditer(text)]
+    for start, end in pairwise([*starts, len(text)]):
+        yield number + text.count("\n", 0, start), text[start:end].rstrip()
 
 
 def _cells(text: str) -> dict[str, str]:
+    """Return the text of the known fields of a packet, by field name."""
     pairs = json.loads(text.rstrip(","), object_pairs_hook=list)
     if not (isinstance(pairs, list) and any(key == "_source" for key, _ in pairs)):
-        raise ValueError("holds no layers of a packet")
-    cells: dict[str, list[str]] = {}
-    _gather("", pairs, cells)
-    if "ip.src" not in cells and '"ip.src_raw"' in text:
-        raise ValueError("holds bytes, not values (-T jsonraw); export with -T json")
-    return {name: ",".join(values) for name, values in cells.items()}
+        raise ValueError("contains no layers of a packet")
+    values: dict[str, list[str]] = {}
+    _collect_values("", pairs, values)
+    if "ip.src" not in values and '"ip.src_raw"' in text:
+        raise ValueError("contains bytes, not values (-T jsonraw); export with -T json")
+    return {name: ",".join(texts) for name, texts in values.items()}
 
 
-def _gather(key: str, values: list[object], cells: dict[str, list[str]]) -> None:
-    """Add the text of known fields, in the order they stand: an object is a list of pairs, an array one of values."""
-    for one in values:
-        inner, value = one if isinstance(one, tuple) else (key, one)
+def _collect_values(key: str, elements: list[object], values: dict[str, list[str]]) -> None:
+    """Append the text of known fields, in their order: an object is a list of pairs, an array a list of values."""
+    for element in elements:
+        inner, value = element if isinstance(element, tuple) else (key, element)
         if isinstance(value, list):
-            _gather(inner, value, cells)
+            _collect_values(inner, value, values)
         elif inner in ALL_FIELDS and isinstance(value, str):
-            cells.setdefault(inner, []).append(value)
+            values.setdefault(inner, []).append(value)
 
 
 FORMAT = TsharkJson()

@@ -1,4 +1,4 @@
-"""The columns of `packets` made of tshark's cells, for many packets at once."""
+"""The columns of `packets`, computed from columns of tshark's cells for many packets at once."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.formats.tshark.field_names import EXTENSIONS, NOT_QUOTED, PORTS
+from pipeline.formats.tshark.field_names import EXTENSION_HEADERS, NOT_QUOTED, PORT_PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-_PROTOCOLS = PORTS | {1: "icmp", 58: "icmpv6"}
-_TWO_HEADERS = r":ip(v6)?:(.*:)?ip(v6)?(:|$)"
+_PROTOCOLS = PORT_PROTOCOLS | {1: "icmp", 58: "icmpv6"}
+_TWO_IP_HEADERS = r":ip(v6)?:(.*:)?ip(v6)?(:|$)"
 _NUMBERS = {
     "line_number": ("line_number", pa.int64()),
     "ts_us": ("frame.time_epoch", pa.int64()),
@@ -38,53 +38,54 @@ _TEXTS = {
 }
 
 
-def packets(cells: pa.Table, capture_id: str) -> pa.Table:
-    """Rows of `packets`, all columns but the partitions, of cells named as tshark names its fields.
+def packet_table(cells: pa.Table, capture_id: str) -> pa.Table:
+    """Return rows of `packets` with all columns but the partitions, from cells named as tshark names its fields.
 
-    Texts are dictionary-encoded. A tunnel gives its inner packet, outer addresses beside it; an ICMP error gives no
-    ports but the flow it quotes.
+    Texts are dictionary-encoded. A packet in a tunnel is the inner one, with the outer addresses beside it. An ICMP
+    error has no ports of its own; the five-tuple that it quotes is in the `quoted_*` columns.
     """
-    known = _Cells(cells)
-    made = {name: known.number(field, kind) for name, (field, kind) in _NUMBERS.items()}
-    made |= {name: known.text(field) for name, field in _TEXTS.items()}
-    made["capture_id"] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(cells), np.int32)), [capture_id])
-    made["protocol"] = _words(known.protocols(), lambda n: _PROTOCOLS.get(n, str(n)))
-    made["outer_protocol"] = _words(known.integers("outer.proto"), lambda n: "udp" if n == 17 else str(n))
-    made["quoted_protocol"] = _words(known.integers("quoted.proto"), lambda n: PORTS.get(n, str(n)))
-    made["ip_ttl"] = known.first(("ip.ttl", "ipv6.hlim"), pa.int32())
+    fields = _Cells(cells)
+    columns = {name: fields.number(field, kind) for name, (field, kind) in _NUMBERS.items()}
+    columns |= {name: fields.text(field) for name, field in _TEXTS.items()}
+    columns["capture_id"] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(cells), np.int32)), [capture_id])
+    columns["protocol"] = _number_names(fields.protocols(), lambda n: _PROTOCOLS.get(n, str(n)))
+    columns["outer_protocol"] = _number_names(fields.integers("outer.proto"), lambda n: "udp" if n == 17 else str(n))
+    quoted = fields.integers("quoted.proto")
+    columns["quoted_protocol"] = _number_names(quoted, lambda n: PORT_PROTOCOLS.get(n, str(n)))
+    columns["ip_ttl"] = fields.first(("ip.ttl", "ipv6.hlim"), pa.int32())
     for part in ("type", "code"):
-        made[f"icmp_{part}"] = known.first((f"icmp.{part}", f"icmpv6.{part}"), pa.int32())
+        columns[f"icmp_{part}"] = fields.first((f"icmp.{part}", f"icmpv6.{part}"), pa.int32())
     for end in ("src", "dst"):
-        made[f"{end}_ip"] = known.either(f"ip.{end}", f"ipv6.{end}")
-        made[f"{end}_port"] = known.first([f"{name}.{end}port" for name in PORTS.values()], pa.int32())
-    made["request_count"] = known.requests()
-    return pa.table(made)
+        columns[f"{end}_ip"] = fields.first_text(f"ip.{end}", f"ipv6.{end}")
+        columns[f"{end}_port"] = fields.first([f"{name}.{end}port" for name in PORT_PROTOCOLS.values()], pa.int32())
+    columns["request_count"] = fields.requests()
+    return pa.table(columns)
 
 
-def doubtful(cells: pa.Table, fields: Collection[str]) -> pa.Array:
-    """Which rows need a second look: more than one header may have filled their cells."""
-    known = _Cells(cells)
-    proto = known.protocol_numbers()
-    ports = {number: known.filled(f"{name}.srcport") for number, name in PORTS.items()}
-    any_port = np.logical_or.reduce(list(ports.values()))
-    foreign = (proto >= 0) & any_port & ~np.isin(proto, (*PORTS, *EXTENSIONS))
-    for number in PORTS:
-        others = np.logical_or.reduce([has for other, has in ports.items() if other != number])
-        foreign |= (proto == number) & others
-    doubt = foreign | (known.filled("ip.src") & known.filled("ipv6.src"))
+def needs_line_reader(cells: pa.Table, fields: Collection[str]) -> pa.Array:
+    """Return which rows the line-by-line reader must read: several headers may have filled their cells."""
+    columns = _Cells(cells)
+    proto = columns.protocol_numbers()
+    has_port = {number: columns.filled(f"{name}.srcport") for number, name in PORT_PROTOCOLS.items()}
+    has_any_port = np.logical_or.reduce(list(has_port.values()))
+    ports_of_another = (proto >= 0) & has_any_port & ~np.isin(proto, (*PORT_PROTOCOLS, *EXTENSION_HEADERS))
+    for number in PORT_PROTOCOLS:
+        others = np.logical_or.reduce([has for other, has in has_port.items() if other != number])
+        ports_of_another |= (proto == number) & others
+    doubtful = ports_of_another | (columns.filled("ip.src") & columns.filled("ipv6.src"))
     for name in NOT_QUOTED:
         if name in fields:
-            doubt |= ports[6] & ~known.filled(name)
-    doubt |= known.matches("frame.protocols", _TWO_HEADERS)
+            doubtful |= has_port[6] & ~columns.filled(name)
+    doubtful |= columns.matches("frame.protocols", _TWO_IP_HEADERS)
     if not {"ip.proto", "ip.id", "ip.ttl"} & set(fields):
-        doubt |= known.matches("ip.src", ",")
+        doubtful |= columns.matches("ip.src", ",")
     if not {"ipv6.nxt", "ipv6.hlim"} & set(fields):
-        doubt |= known.matches("ipv6.src", ",")
-    return pa.array(doubt)
+        doubtful |= columns.matches("ipv6.src", ",")
+    return pa.array(doubtful)
 
 
 class _Cells:
-    """The columns of a table; those that it lacks are empty."""
+    """The columns of a table by field name; a column that the table lacks is empty."""
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table.combine_chunks()
@@ -105,19 +106,19 @@ class _Cells:
         return self.column(name).cast(kind) if name in self.names else pa.nulls(self.length, kind)
 
     def first(self, names: Collection[str], kind: pa.DataType) -> pa.Array:
-        """The first of some columns that a row has."""
-        there = [self.number(name, kind) for name in names if name in self.names]
-        return there[0] if len(there) == 1 else pc.coalesce(*there) if there else pa.nulls(self.length, kind)
+        """Return the first filled cell of each row among some columns."""
+        columns = [self.number(name, kind) for name in names if name in self.names]
+        return columns[0] if len(columns) == 1 else pc.coalesce(*columns) if columns else pa.nulls(self.length, kind)
 
     def integers(self, *names: str) -> np.ndarray:
-        """The first of some columns that a row has; -1 where it has none."""
+        """Return the first filled cell of each row among some columns, -1 if all are empty."""
         return np.asarray(self.first(names, pa.int32()).fill_null(-1))
 
     def protocol_numbers(self) -> np.ndarray:
         return self.integers("ip.proto", "ipv6.nxt")
 
     def protocols(self) -> np.ndarray:
-        """Protocol numbers, told by the ports where no header says them."""
+        """Return protocol numbers; the ports decide if no header contains the number."""
         numbers = self.protocol_numbers().copy()
         numbers[self.filled("sctp.srcport") & ~np.isin(numbers, (6, 17))] = 132
         numbers[self.filled("udp.srcport") & (numbers != 6)] = 17
@@ -130,16 +131,16 @@ class _Cells:
         column = self.column(name)
         return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
 
-    def either(self, name: str, other: str) -> pa.Array:
-        """The one column where it is filled, else the other."""
-        if name not in self.names or other not in self.names:
-            return self.text(name if name in self.names else other)
-        one, two = self.text(name), self.text(other)
-        codes = pc.coalesce(one.indices, pc.add(two.indices, pa.scalar(len(one.dictionary), pa.int32())))
-        return pa.DictionaryArray.from_arrays(codes, pa.concat_arrays([one.dictionary, two.dictionary]))
+    def first_text(self, name: str, fallback: str) -> pa.Array:
+        """Return the cells of one text column, and of the other where they are empty."""
+        if name not in self.names or fallback not in self.names:
+            return self.text(name if name in self.names else fallback)
+        first, second = self.text(name), self.text(fallback)
+        codes = pc.coalesce(first.indices, pc.add(second.indices, pa.scalar(len(first.dictionary), pa.int32())))
+        return pa.DictionaryArray.from_arrays(codes, pa.concat_arrays([first.dictionary, second.dictionary]))
 
     def matches(self, name: str, pattern: str) -> np.ndarray:
-        """Which texts of a column hold a pattern."""
+        """Return which texts of a column contain a pattern."""
         if name not in self.names:
             return np.zeros(self.length, bool)
         column = self.text(name)
@@ -147,7 +148,7 @@ class _Cells:
         return _booleans(hits.take(column.indices).fill_null(False))
 
     def requests(self) -> pa.Array:
-        """How many HTTP requests a packet holds: methods with a comma, or what the export has for one, between them."""
+        """Return the number of HTTP requests in each packet: its methods, joined by an aggregator."""
         if "http.request.method" not in self.names:
             return pa.nulls(self.length, pa.int32())
         column = self.text("http.request.method")
@@ -159,10 +160,10 @@ def _booleans(column: pa.Array) -> np.ndarray:
     return np.asarray(column.to_numpy(zero_copy_only=False), bool)
 
 
-def _words(numbers: np.ndarray, word: Callable[[int], str]) -> pa.Array:
-    """A text for each number, none where it is negative."""
-    places = np.bincount(numbers + 1, minlength=1) > 0
-    places[0] = False
-    codes = (np.cumsum(places) - 1).astype(np.int32)[numbers + 1]
-    texts = pa.array([word(int(n)) for n in np.flatnonzero(places) - 1], pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=numbers < 0), texts)
+def _number_names(numbers: np.ndarray, name: Callable[[int], str]) -> pa.Array:
+    """Return the name of each number, null for a negative one."""
+    occurs = np.bincount(numbers + 1, minlength=1) > 0
+    occurs[0] = False
+    codes = (np.cumsum(occurs) - 1).astype(np.int32)[numbers + 1]
+    names = pa.array([name(int(n)) for n in np.flatnonzero(occurs) - 1], pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=numbers < 0), names)

@@ -1,26 +1,28 @@
-"""What tshark prints when it is told nothing, one line of columns a packet; and the same columns as fields.
+"""`tshark` without output options, one line of columns per packet; and the same columns in a field export.
 
-Ports stand in the last column, and only for plain TCP and UDP; lines of higher protocols give no ports.
+Ports are in the last column, and only in the lines of plain TCP and UDP; lines of higher protocols give no ports.
+Blank lines, stderr messages and shell prompts are skipped.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from pipeline.formats.addresses import is_address
 from pipeline.formats.base import Reject
-from pipeline.formats.source import Source, UnterminatedLine
-from pipeline.formats.tshark.other_lines import is_noise, plain
+from pipeline.formats.source import UnterminatedLine
+from pipeline.formats.tshark.other_lines import is_other_line, strip_escapes
 from pipeline.formats.tshark.packet_row import packet_row
-from pipeline.formats.tshark.timestamps import Clock
+from pipeline.formats.tshark.timestamps import TimeReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.formats.base import Kind
-    from pipeline.formats.tshark.packet_row import Line
+    from pipeline.formats.source import Source
+    from pipeline.formats.tshark.packet_row import LineResult
 
 _LINE = re.compile(
     r"\s*(?:\d+\s+)?(?P<time>-?\d+\.\d+s?|(?:(?:\d{4}-\d\d-\d\d|\d{4}/\d{3})[ T])?\d\d:\d\d:\d\d\.\d+(?:Z| UTC)?)\s+"
@@ -29,11 +31,11 @@ _LINE = re.compile(
 )
 _RELATIVE = re.compile(r"-?\d{1,8}\.\d+s?")
 _PORTS = re.compile(r"(?:\[[^]]*\] ?)*(\d+)(?:\(\w+\))? (?:→|->|>) (\d+)\b")
-_LENGTH = re.compile(r"\bLen=(\d+)\b")
-_METHOD = re.compile(r"(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH) \S")
-_NUMBERS = {"TCP": "6", "UDP": "17", "ICMP": "1", "ICMPv6": "58"}
-_LETTERS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ECE": 64, "CWR": 128}
-_FLAGS = re.compile(r"\[((?:{0})(?:, (?:{0}))*)\]".format("|".join(_LETTERS)))
+_TCP_LENGTH = re.compile(r"\bLen=(\d+)\b")
+_HTTP_METHOD = re.compile(r"(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH) \S")
+_PROTOCOL_NUMBERS = {"TCP": "6", "UDP": "17", "ICMP": "1", "ICMPv6": "58"}
+_FLAG_BITS = {"FIN": 1, "SYN": 2, "RST": 4, "PSH": 8, "ACK": 16, "URG": 32, "ECE": 64, "CWR": 128}
+_FLAGS = re.compile(r"\[((?:{0})(?:, (?:{0}))*)\]".format("|".join(_FLAG_BITS)))
 _COLUMNS = {
     "time": ("_ws.col.Time", "_ws.col.time", "_ws.col.cls_time"),
     "source": ("_ws.col.Source", "_ws.col.def_src"),
@@ -45,77 +47,79 @@ _COLUMNS = {
 
 
 class TsharkSummary:
-    """tshark's own columns as text, blank-aligned or by tabs (`-T tabs`)."""
+    """tshark's own columns as text, aligned with blanks or separated by tabs (`-T tabs`)."""
 
     name = "tshark-summary"
     kind: Kind = "packets"
     sign = "lines with source → destination"
 
     def recognise(self, head: str) -> int:
-        """Sure where most lines are number, time, source, an arrow, destination, protocol, length."""
-        lines = [line for raw in head.split("\n")[:200] if not is_noise(line := plain(raw.rstrip("\r")))]
+        """Return 85 if most lines are number, time, source, an arrow, destination, protocol and length."""
+        lines = [line for raw in head.split("\n")[:200] if not is_other_line(line := strip_escapes(raw.rstrip("\r")))]
         return 85 if lines and 2 * sum(bool(_LINE.match(line)) for line in lines) >= len(lines) else 0
 
-    def lines(self, source: Source) -> Iterator[Line]:
-        """What each line is."""
-        clock = Clock("UTC", source.time_zero)
+    def lines(self, source: Source) -> Iterator[LineResult]:
+        """Yield a row or a reject for each line with a packet, then the findings."""
+        times = TimeReader("UTC", source.time_zero)
         for number, raw in source.lines():
-            line = plain(raw)
-            if is_noise(line):
+            line = strip_escapes(raw)
+            if is_other_line(line):
                 continue
             try:
                 if isinstance(raw, UnterminatedLine):
                     line = line.rpartition(" ")[0]  # its last word may be cut
                 if not (m := _LINE.fullmatch(line)):
                     raise ValueError("is no line of number, time, source, destination, protocol and length")
-                yield number, packet_row(_cells({k: v or "" for k, v in m.groupdict().items()}), clock)
+                yield number, packet_row(_cells({k: v or "" for k, v in m.groupdict().items()}), times)
             except ValueError as e:
                 yield Reject(number, str(e), line)
-        yield from clock.findings()
+        yield from times.findings()
 
 
 def column_cells(cells: Mapping[str, str]) -> dict[str, str]:
-    """What tshark's columns among the cells of a field export say, by field name."""
-    found = {name: next((cells[f] for f in fields if f in cells), "") for name, fields in _COLUMNS.items()}
-    return {k: v for k, v in _cells(found).items() if v and not cells.get(k)}
+    """Return the information in tshark's own columns of a field export, by field name, where no cell has it.
+
+    Raises:
+        ValueError: an address column contains a name.
+    """
+    columns = {name: next((cells[f] for f in fields if f in cells), "") for name, fields in _COLUMNS.items()}
+    return {k: v for k, v in _cells(columns).items() if v and not cells.get(k)}
 
 
-def _cells(found: Mapping[str, str]) -> dict[str, str]:
-    number, info = _NUMBERS.get(found["protocol"], ""), found["info"]
-    source, target = _address(found["source"]), _address(found["destination"])
+def _cells(columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts of one packet's columns by the names of tshark's fields."""
+    number, info = _PROTOCOL_NUMBERS.get(columns["protocol"], ""), columns["info"]
+    source, target = _address(columns["source"]), _address(columns["destination"])
     family, proto = ("ipv6", "ipv6.nxt") if ":" in source else ("ip", "ip.proto")
-    cells = {f"{family}.src": source, f"{family}.dst": target, proto: number, "frame.len": found["length"]}
-    if time := found["time"]:
+    cells = {f"{family}.src": source, f"{family}.dst": target, proto: number, "frame.len": columns["length"]}
+    if time := columns["time"]:
         cells["frame.time_relative" if _RELATIVE.fullmatch(time) else "frame.time"] = time.removesuffix("s")
-    if m := _METHOD.match(info):
+    if m := _HTTP_METHOD.match(info):
         cells["http.request.method"] = m[1]
     if number in ("6", "17") and (m := _PORTS.match(info)):
         name = "tcp" if number == "6" else "udp"
         cells |= {f"{name}.srcport": m[1], f"{name}.dstport": m[2]}
-    return cells | _tcp(info) if number == "6" else cells
+    return cells | _tcp_cells(info) if number == "6" else cells
 
 
-def _tcp(info: str) -> dict[str, str]:
-    flags, length = _FLAGS.search(info), _LENGTH.search(info)
+def _tcp_cells(info: str) -> dict[str, str]:
+    flags, length = _FLAGS.search(info), _TCP_LENGTH.search(info)
     cells = {"tcp.len": length[1]} if length else {}
-    return cells | {"tcp.flags": _number(flags[1])} if flags else cells
+    return cells | {"tcp.flags": _flags_number(flags[1])} if flags else cells
 
 
 @lru_cache(maxsize=256)
-def _number(flags: str) -> str:
-    return str(sum(_LETTERS[f] for f in flags.split(", ")))
+def _flags_number(flags: str) -> str:
+    return str(sum(_FLAG_BITS[f] for f in flags.split(", ")))
 
 
-@lru_cache(maxsize=1 << 16)
 def _address(text: str) -> str:
-    """An IP address; nothing for an Ethernet address."""
-    try:
-        ip_address(text)
-    except ValueError:
-        if ":" in text or text in ("Broadcast", ""):
-            return ""
-        raise ValueError(f"{text!r} is a name, not an address; run tshark with -n") from None
-    return text
+    """Return an IP address, or "" for an Ethernet address."""
+    if is_address(text):
+        return text
+    if ":" in text or text in ("Broadcast", ""):
+        return ""
+    raise ValueError(f"{text!r} is a name, not an address; run tshark with -n")
 
 
 FORMAT = TsharkSummary()
