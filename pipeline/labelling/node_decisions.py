@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import TYPE_CHECKING
 
-from pipeline.rules.dumps.chain_names import is_service_chain, service_in_comment
-from pipeline.rules.model.ip_ranges import family_of, number, range_of, written
-from pipeline.rules.tracing.result import NO_FILTER, NO_NAT, Trace, Tracer
-from pipeline.rules.tracing.source_classes import atoms, class_words
-from pipeline.rules.tracing.state import Scene
+from pipeline.rules import TraceContext, Tracer
+from pipeline.rules.grammar.chain_names import is_service_chain, service_in_comment
+from pipeline.rules.model.ip_ranges import family_of, number, written
+from pipeline.rules.tracing.source_classes import class_description, source_groups
+from pipeline.rules.tracing.tracer import NO_FILTER, NO_NAT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from pipeline.labelling.service_names import ServiceNames, ServicePort
-    from pipeline.rules import NodeFacts, RuleSet
+    from pipeline.rules import NodeFacts, RuleSet, Trace
     from pipeline.rules.dumps.frontends import Frontend
-    from pipeline.rules.tracing.source_classes import Atom
+    from pipeline.rules.tracing.source_classes import SourceGroup
     from pipeline.schema import Row
 
 FEW_FRONTENDS = 2000  # up to so many, all frontends of the rules are traced, and not only those that packets went to
@@ -65,14 +65,16 @@ class NodeDecisions:
     def _frontends(self, destinations: Collection[Frontend]) -> list[Frontend]:
         """The destinations that the rules mention, and all frontends, or with many those of the endpoints sent to."""
         mentioned = {f for f in destinations if f[2] is not None and self._mentions(f)}
-        frontends = self._rules.front.frontends
+        frontends = self._rules.frontend_index.frontends
         if len(frontends) <= FEW_FRONTENDS:
             return sorted(mentioned | frontends)
         return sorted(mentioned | self._rules.frontends_of({(f[1], f[2]) for f in destinations}))
 
     def _mentions(self, frontend: Frontend) -> bool:
         family, address = family_of(frontend[1]), number(frontend[1])
-        return self._rules.front.knows(family, address, frontend[2], may_be_local=self._may_be_local(frontend))
+        return self._rules.frontend_index.may_match(
+            family, address, frontend[2], may_be_local=self._may_be_local(frontend)
+        )
 
     def _may_be_local(self, frontend: Frontend) -> bool:
         own = self._own[family_of(frontend[1])]
@@ -81,55 +83,54 @@ class NodeDecisions:
     def _write_family(self, family: str, frontends: list[Frontend], sources: Collection[str], first_class: int) -> int:
         """Write the decisions of one address family; the number of its classes.
 
-        Two atoms are one class if every frontend has one trace for both.
+        Two groups of sources are one class if every frontend has one trace for both.
         """
-        family_atoms = atoms(self._rules, self._facts, sources, family)
-        traced = [(frontend, self._traces(family, frontend, family_atoms)) for frontend in frontends]
+        groups = source_groups(self._rules, self._facts, sources, family)
+        traced = [(frontend, self._traces(family, frontend, groups)) for frontend in frontends]
         traced = [(frontend, traces) for frontend, traces in traced if any(map(_decides, traces.values()))]
         classes: dict[tuple[int, ...], list[int]] = defaultdict(list)
-        for i in range(len(family_atoms)):
+        for i in range(len(groups)):
             classes[tuple(id(traces[i]) for _, traces in traced)].append(i)
         steps: dict[str, tuple[int, ...]] = {}
         for source_class, indexes in enumerate(classes.values(), start=first_class):
-            members = [family_atoms[i] for i in indexes]
-            addresses = (ip for atom in members for ip in atom.members)
+            members = [groups[i] for i in indexes]
+            addresses = (ip for group in members for ip in group.members)
             self._rows.source_classes += [
                 {"node": self._node, "src_ip": ip, "source_class": source_class} for ip in addresses
             ]
-            words = class_words(members)
+            words = class_description(members)
             for frontend, traces in traced:
                 self._write_trace(frontend, traces[indexes[0]], source_class, words, steps)
         self._rows.trace_steps.append(_step_rows(self._rules, steps))
         return len(classes)
 
-    def _traces(self, family: str, frontend: Frontend, family_atoms: list[Atom]) -> dict[int, Trace]:
-        """The trace of each atom, by its index; atoms with equal traces share one object."""
+    def _traces(self, family: str, frontend: Frontend, groups: list[SourceGroup]) -> dict[int, Trace]:
+        """The trace of each group, by its index; groups with equal traces share one object."""
         protocol, address, port = frontend
-        by_atom: dict[int, Trace] = {}
+        by_group: dict[int, Trace] = {}
         distinct: dict[tuple[object, ...], Trace] = {}
-        for tracer, indexes in self._tracers_of(family, protocol, family_atoms):
+        for tracer, indexes in self._tracers_of(family, protocol, groups):
             for trace in tracer.trace(number(address), port):
                 content = trace.verdict, trace.endpoints, trace.uncertain_because, trace.rows
                 shared = distinct.setdefault(content, trace)
-                by_atom |= {i: shared for bit, i in enumerate(indexes) if trace.sources >> bit & 1}
-        return by_atom
+                by_group |= {i: shared for bit, i in enumerate(indexes) if trace.sources >> bit & 1}
+        return by_group
 
-    def _tracers_of(self, family: str, protocol: str, family_atoms: list[Atom]) -> list[tuple[Tracer, list[int]]]:
-        """A tracer for each origin of packets, with the indexes of the atoms of that origin."""
+    def _tracers_of(self, family: str, protocol: str, groups: list[SourceGroup]) -> list[tuple[Tracer, list[int]]]:
+        """A tracer for each origin of packets, with the indexes of the groups of that origin."""
         if (family, protocol) not in self._tracers:
             self._tracers[family, protocol] = [
                 (
-                    Tracer(self._rules, self._scene(family, protocol, [a for a, _ in members], origin)),
+                    Tracer(self._rules, self._context(family, protocol, [a for a, _ in members], origin)),
                     [i for _, i in members],
                 )
                 for origin in ("external", "pod", "node")
-                if (members := sorted((a.address, i) for i, a in enumerate(family_atoms) if a.origin == origin))
+                if (members := sorted((a.address, i) for i, a in enumerate(groups) if a.origin == origin))
             ]
         return self._tracers[family, protocol]
 
-    def _scene(self, family: str, protocol: str, addresses: list[int], origin: str) -> Scene:
-        pods = tuple(range_of(p) for p in self._facts.pod_ranges if family_of(p) == family)
-        return Scene(family, protocol, addresses, origin, self._own[family], pods)
+    def _context(self, family: str, protocol: str, addresses: list[int], origin: str) -> TraceContext:
+        return TraceContext(family, protocol, addresses, origin, self._own[family])
 
     def _write_trace(
         self, frontend: Frontend, trace: Trace, source_class: int, words: str, steps: dict[str, tuple[int, ...]]
@@ -137,7 +138,7 @@ class NodeDecisions:
         """Write one row per endpoint that the trace may choose, or one row without endpoint."""
         if not _decides(trace):
             return
-        rules = self._rules.said(trace.rows)
+        rules = self._rules.texts(trace.rows)
         trace_id = self._trace_id(frontend, trace, [text for _, _, text in rules])
         steps[trace_id] = trace.rows
         chain = next((chain for chain, _, _ in rules if is_service_chain(chain)), None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pipeline.rules.dumps.nodes import by_node
+from pipeline.rules import rule_sets_by_node
 from pipeline.rules.dumps.ruleset import COLUMNS
 from pipeline.rules.dumps.service_ports import Services
 from pipeline.schema.findings import Finding
@@ -55,7 +55,7 @@ def compile_rules(work: Workspace) -> NodeRules:
     work.build("rules_in_use")
     nodes = work.con.sql("SELECT DISTINCT node FROM rules_in_use WHERE node IS NOT NULL ORDER BY 1").fetchall()
     queries = {str(node): _RULES_OF_NODE.format(columns=", ".join(COLUMNS), node=literal(node)) for (node,) in nodes}
-    rules = by_node((node, services.with_ports(work.con.sql(query).pl())) for node, query in queries.items())
+    rules = rule_sets_by_node((node, services.with_ports(work.con.sql(query).pl())) for node, query in queries.items())
     write_rule_servers(work, rules)
     return NodeRules(rules, services)
 

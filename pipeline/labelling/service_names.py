@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.rules.dumps.chain_names import chain_hashes, hash_of, service_in_chain, service_in_comment
+from pipeline.rules.grammar.chain_names import chain_hashes, hash_of, service_in_chain, service_in_comment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

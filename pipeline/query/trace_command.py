@@ -9,12 +9,11 @@ from pipeline.diagnostics import warn
 from pipeline.errors import InputError, UsageError
 from pipeline.formats import recognise
 from pipeline.formats.source import Source
-from pipeline.rules import RuleSet
+from pipeline.rules import RuleSet, TraceContext, Tracer
 from pipeline.rules.dumps.chain_index import KEY
 from pipeline.rules.grammar.values import PROTOCOLS
 from pipeline.rules.model.ip_ranges import family_of, number, written
-from pipeline.rules.tracing.result import NO_FILTER, Tracer
-from pipeline.rules.tracing.state import Scene
+from pipeline.rules.tracing.tracer import NO_FILTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from pipeline.rules.tracing.result import Trace
+    from pipeline.rules import Trace
 
 
 class Packet(NamedTuple):
@@ -166,8 +165,8 @@ def answer(rules: RuleSet, packet: Packet, node_ips: Sequence[str], origin: str 
     if origin is None and own is not None and source in own:
         origin = "node"
     protocol = PROTOCOLS.get(packet.protocol.lower(), packet.protocol.lower())
-    scene = Scene(family, protocol, [source], origin, own)
-    return packet._asdict() | _answer(rules, Tracer(rules, scene).trace(destination, packet.dst_port)[0], family)
+    context = TraceContext(family, protocol, [source], origin, own)
+    return packet._asdict() | _answer(rules, Tracer(rules, context).trace(destination, packet.dst_port)[0], family)
 
 
 def _answer(rules: RuleSet, found: Trace, family: str) -> dict[str, object]:

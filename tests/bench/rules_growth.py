@@ -28,7 +28,7 @@ CLASSES_PER_SERVICE = 10
 
 def dump(path: Path, services: int) -> None:
     """An iptables-save dump like kube-proxy's."""
-    from pipeline.rules.dumps.chain_names import chain_hash, endpoint_hashes
+    from pipeline.rules.grammar.chain_names import chain_hash, endpoint_hashes
 
     chains, rules, front = [], [], []
     for s in range(services):
@@ -86,11 +86,13 @@ def measure(path: Path, nodes: int) -> None:
 
     from pipeline.formats.rule_dumps.iptables_save import FORMAT
     from pipeline.formats.source import Source
-    from pipeline.rules.dumps.nodes import by_node
+    from pipeline.rules import rule_sets_by_node
 
     start = time.process_time()
     dump = FORMAT.parse(Source(path, path.name)).tables["rules"]  # once, as a run reads dumps that are equal
-    rules = by_node((f"node-{i}", dump.with_columns(file=pl.lit(f"node-{i}/{path.name}"))) for i in range(nodes))
+    rules = rule_sets_by_node(
+        (f"node-{i}", dump.with_columns(file=pl.lit(f"node-{i}/{path.name}"))) for i in range(nodes)
+    )
     frontends = {node: rule_set.frontends for node, rule_set in rules.items()}
     read, memory = time.process_time() - start, _peak_mib()
     start = time.process_time()
@@ -103,13 +105,12 @@ def measure(path: Path, nodes: int) -> None:
 
 def _traced(rules: RuleSet, frontends: Iterable[Frontend]) -> int:
     """Trace classes to every service; how many."""
+    from pipeline.rules import TraceContext, Tracer
     from pipeline.rules.model.ip_ranges import number
-    from pipeline.rules.tracing.result import Tracer
-    from pipeline.rules.tracing.state import Scene
 
     outside = [number(f"203.0.113.{i}") for i in range(CLASSES_PER_SERVICE - 3)]
     sources = sorted([*outside, *(number(f"10.100.0.{i}") for i in range(1, 4))])
-    tracer = Tracer(rules, Scene("ip", "tcp", sources, "external", frozenset([number("10.220.1.4")])))
+    tracer = Tracer(rules, TraceContext("ip", "tcp", sources, "external", frozenset([number("10.220.1.4")])))
     return sum(t.sources.bit_count() for _, ip, port in frontends for t in tracer.trace(number(ip), port))
 
 

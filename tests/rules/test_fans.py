@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.query.trace_command import Packet, answer, read_rules
 from pipeline.rules.dumps.ruleset import RuleSet
-from pipeline.rules.tracing.endpoint_chains import end_of
+from pipeline.rules.grammar.endpoint_chains import endpoint_chain
 
 DUMP = """*filter
 :INPUT ACCEPT [0:0]
@@ -109,9 +109,9 @@ def test_a_choice_in_one_step_is_the_choice_rule_by_rule(dump, monkeypatch):
         text = DUMP.format(service=service(choices), post="\n".join(posts), filter="\n".join(later))
         rules = dump(text)
         fanned, steps = told(rules)
-        met[rules.fan("ip", "nat", "KUBE-SVC-A") is not None] += 1
+        met[rules.endpoint_choice("ip", "nat", "KUBE-SVC-A") is not None] += 1
         with monkeypatch.context() as patch:
-            patch.setattr(RuleSet, "fan", lambda *_: None)
+            patch.setattr(RuleSet, "endpoint_choice", lambda *_: None)
             singly, rows = told(dump(text))
         assert fanned == singly
         assert all(some <= more for some, more in zip(rows, steps, strict=True))  # branches that are alike are joined
@@ -126,8 +126,8 @@ def test_what_is_read_by_the_column_is_what_the_rules_say(dump, choices):
     rules = dump(DUMP.format(service=service(choices), post="", filter=""))
     for i in range(len(choices)):
         rows = rules._index.rules("ip", "nat", f"KUBE-SEP-{i}")
-        if plain := rules._plain.end(rows):
-            whole = end_of(rules.chain("ip", "nat", f"KUBE-SEP-{i}").rules)
-            assert (plain.address, plain.port, plain.rows, list(plain.sources), plain.protocols) == (
-                *(whole.address, whole.port, whole.rows, list(whole.sources), whole.protocols),
+        if plain := rules._endpoint_rules.chain(rows):
+            whole = endpoint_chain(rules.chain("ip", "nat", f"KUBE-SEP-{i}").rules)
+            assert (plain.address, plain.port, plain.rows, list(plain.excluded_sources), plain.protocols) == (
+                *(whole.address, whole.port, whole.rows, list(whole.excluded_sources), whole.protocols),
             )

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.formats import recognise
 from pipeline.formats.source import Source
-from pipeline.rules.dumps.chain_names import chain_hashes
+from pipeline.rules.grammar.chain_names import chain_hashes
 
 WHOLE = """*nat
 :PREROUTING ACCEPT [0:0]

@@ -8,8 +8,8 @@ from pipeline.formats.kubernetes.kubectl_json import FORMAT
 from pipeline.formats.source import Source
 from pipeline.query.trace_command import Packet, answer, read_rules
 from pipeline.rules import RuleSet
-from pipeline.rules.dumps.chain_names import chain_hash
 from pipeline.rules.dumps.service_ports import Services
+from pipeline.rules.grammar.chain_names import chain_hash
 
 WEB, ADMIN = chain_hash("a/web", "http", "tcp"), chain_hash("a/web", "admin", "tcp")
 DUMP = f"""*filter

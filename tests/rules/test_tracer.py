@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.query.trace_command import Packet, answer, read_rules, render_text
-from pipeline.rules.dumps.chain_names import chain_hash
 from pipeline.rules.grammar import iptables, kube_proxy_rules
+from pipeline.rules.grammar.chain_names import chain_hash
 
 SERVICE = """*filter
 :INPUT ACCEPT [0:0]

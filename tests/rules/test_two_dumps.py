@@ -5,11 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.query.trace_command import Packet, answer, read_rules
-from pipeline.rules import RuleSet
-from pipeline.rules.dumps.nodes import by_node
+from pipeline.rules import RuleSet, TraceContext, Tracer, rule_sets_by_node
 from pipeline.rules.model.ip_ranges import number
-from pipeline.rules.tracing.result import Tracer
-from pipeline.rules.tracing.state import Scene
 from pipeline.schema.frames import frame
 
 HEAD = [("PREROUTING", "-j KUBE-SERVICES")]
@@ -35,8 +32,8 @@ def dump(file, rules):
 
 def traced(dumps, address):
     rules = RuleSet(frame("rules", [row for d in dumps for row in d]))
-    scene = Scene("ip", "tcp", [number("10.100.9.9")], "pod", frozenset({number("10.220.0.4")}))
-    (found,) = Tracer(rules, scene).trace(number(address), 80)
+    context = TraceContext("ip", "tcp", [number("10.100.9.9")], "pod", frozenset({number("10.220.0.4")}))
+    (found,) = Tracer(rules, context).trace(number(address), 80)
     return found
 
 
@@ -154,12 +151,12 @@ def test_one_dump_as_a_listing_and_as_iptables_save_is_one(tmp_path):
 
 def test_nodes_with_the_same_rules_share_them_and_cite_their_own_files():
     rows = [list(dump(file, [WEB, *OLD, ("KUBE-SVC-A", "-m odd -j DROP")])) for file in ("a.txt", "b.txt")]
-    rules = by_node((name, frame("rules", r)) for name, r in zip("ab", rows, strict=True))
-    assert rules["a"].front is rules["b"].front
-    scene = Scene("ip", "tcp", [number("10.100.9.9")], "pod", frozenset({number("10.220.0.4")}))
+    rules = rule_sets_by_node((name, frame("rules", r)) for name, r in zip("ab", rows, strict=True))
+    assert rules["a"].frontend_index is rules["b"].frontend_index
+    context = TraceContext("ip", "tcp", [number("10.100.9.9")], "pod", frozenset({number("10.220.0.4")}))
     for node in rules:
-        (shared,) = Tracer(rules[node], scene).trace(number("10.200.0.1"), 80)
-        (alone,) = Tracer(RuleSet(frame("rules", rows["ab".index(node)])), scene).trace(number("10.200.0.1"), 80)
+        (shared,) = Tracer(rules[node], context).trace(number("10.200.0.1"), 80)
+        (alone,) = Tracer(RuleSet(frame("rules", rows["ab".index(node)])), context).trace(number("10.200.0.1"), 80)
         assert shared == alone
         assert {rules[node].columns["file"][row] for row in shared.rows} == {f"{node}.txt"}
         assert all(".txt" not in why or f"{node}.txt" in why for why in shared.uncertain_because)
@@ -167,8 +164,8 @@ def test_nodes_with_the_same_rules_share_them_and_cite_their_own_files():
 
 def test_nodes_whose_rules_differ_in_one_share_nothing():
     frames = [frame("rules", list(dump("a.txt", [WEB, *rules]))) for rules in (OLD, NEW)]
-    rules = by_node(zip("ab", frames, strict=True))
-    assert rules["a"].front is not rules["b"].front
+    rules = rule_sets_by_node(zip("ab", frames, strict=True))
+    assert rules["a"].frontend_index is not rules["b"].frontend_index
 
 
 SAVED = """*nat

@@ -37,7 +37,7 @@ def _opens(keys: pl.DataFrame, at: int) -> pl.Series:
     return differs if at else pl.concat([pl.Series([True]), differs])
 
 
-class Index:
+class ChainIndex:
     """The chains of each table: for each the rows that declare it, and those of its rules, in order.
 
     Stretches of rows are found by their chain's hash among sorted ones: a dict of all names is four times as large.

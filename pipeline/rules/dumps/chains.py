@@ -1,20 +1,25 @@
-"""A chain's rules, and which of them a destination could match."""
+"""One compiled chain, with an index of the rules that a destination could match.
+
+Example: of the 10,000 rules of KUBE-SERVICES, only those that name 10.200.0.1, and those that name no destination, are
+candidates for a packet to 10.200.0.1.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from pipeline.rules.dumps.frontends import exact
+from pipeline.rules.model.rule import single_destination
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from pipeline.rules.dumps.dump_conflicts import Dispute
-    from pipeline.rules.model.targets import Rule
+    from pipeline.rules.dumps.dump_conflicts import DumpConflict
+    from pipeline.rules.dumps.hooks import BaseChain
+    from pipeline.rules.model.rule import Rule
 
-_SMALL = 8
+_FEW_RULES = 8
 
 
 @dataclass(slots=True)
@@ -23,37 +28,50 @@ class Chain:
 
     name: str
     rules: list[Rule]
-    disputes: tuple[Dispute, ...] = ()
-    by_name: _ByName | None = None
+    conflicts: tuple[DumpConflict, ...] = ()
+    _by_destination: _RulesByDestination | None = None
 
     def __post_init__(self) -> None:
-        """Most chains are short."""
-        if len(self.rules) > _SMALL:
-            self.by_name = _ByName(self.rules)
+        """Most chains are short and need no index."""
+        if len(self.rules) > _FEW_RULES:
+            self._by_destination = _RulesByDestination(self.rules)
 
     def candidates(self, dst: int, port: int) -> Sequence[Rule]:
         """The rules that could match this destination, in order."""
-        return self.by_name.candidates(dst, port) if self.by_name else self.rules
+        return self._by_destination.candidates(dst, port) if self._by_destination else self.rules
 
 
-class _ByName:
-    """Rules by the address, else the port, that they name."""
+class Chains(Protocol):
+    """The compiled chains of one node, and the base chains at which the kernel enters them. A RuleSet is one."""
+
+    @property
+    def hooks(self) -> Mapping[str, Mapping[str, Sequence[BaseChain]]]:
+        """The base chains by family and hook, sorted by priority."""
+        ...
+
+    def chain(self, family: str, table: str, name: str) -> Chain | None:
+        """A chain; None if the dump does not show it."""
+        ...
+
+
+class _RulesByDestination:
+    """Rules by the address that they require, otherwise by the port."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = rules
-        self.by_dst: dict[int, list[int]] = defaultdict(list)
+        self.by_address: dict[int, list[int]] = defaultdict(list)
         self.by_port: dict[int, list[int]] = defaultdict(list)
-        self.always: list[int] = []
+        self.any_destination: list[int] = []
         for i, rule in enumerate(rules):
-            address, port = exact(rule)
+            address, port = single_destination(rule)
             if address is not None:
-                self.by_dst[address].append(i)
+                self.by_address[address].append(i)
             elif port is not None:
                 self.by_port[port].append(i)
             else:
-                self.always.append(i)
+                self.any_destination.append(i)
 
     def candidates(self, dst: int, port: int) -> Sequence[Rule]:
-        """The rules that name this address or port, or none, in order."""
-        found = [*self.by_dst.get(dst, ()), *self.by_port.get(port, ()), *self.always]
-        return [self.rules[i] for i in sorted(found)]
+        """The rules that require this address or this port, or neither, in order."""
+        numbers = [*self.by_address.get(dst, ()), *self.by_port.get(port, ()), *self.any_destination]
+        return [self.rules[i] for i in sorted(numbers)]

@@ -1,62 +1,72 @@
-"""The front of a rule set: the addresses and ports that lead into services, found without tracing."""
+"""The frontends of a node's rules: the service addresses and node ports that they match, collected without a trace.
+
+Example: `-A KUBE-SERVICES -d 10.200.0.1/32 -p tcp --dport 80 -j KUBE-SVC-X` is the frontend ("tcp", "10.200.0.1", 80).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pipeline.rules.model.ip_ranges import written
-from pipeline.rules.model.matches import CopyMark, Destination, Listed, Port, ProtocolIs, SetMark, Untrack
-from pipeline.rules.model.targets import Lookup, Rule, targets
+from pipeline.rules.model.matches import Destination, DestinationPort, InSet
+from pipeline.rules.model.rule import Rule, single_destination, single_protocol
+from pipeline.rules.model.targets import VerdictMap, next_chains
 
 if TYPE_CHECKING:
-    from pipeline.rules.dumps.ruleset import RuleSet
+    from collections.abc import Collection
+
+    import polars as pl
+
+    from pipeline.rules.dumps.chains import Chains
+    from pipeline.rules.dumps.rule_compiler import RuleCompiler
     from pipeline.rules.model.ip_ranges import Range
 
-Frontend = tuple[str, str, int]
+Frontend = tuple[str, str, int]  # protocol, address, port
 _HOOKS = ("prerouting", "output", "input", "forward")
+_MOST_PORTS = 1024  # a wider range of ports is no list of node ports
 POLICY_CHAINS = ("cali", "CILIUM", "WEAVE-", "KUBE-ROUTER", "KUBE-POD-FW", "KUBE-NWPLCY", "AZURE-NPM", "DOCKER", "ufw")
 
 
-class Front:
-    """Walks from the kernel's entries until a rule or a map names a destination."""
+class FrontendIndex:
+    """Follows the chains from the kernel's hooks until a rule or a map requires a destination."""
 
-    def __init__(self, rules: RuleSet) -> None:
-        """Walk both families."""
+    def __init__(self, rules: Chains) -> None:
+        """Collect the frontends of both families."""
         self.rules = rules
         self.frontends: set[Frontend] = set()
         self.node_ports: set[tuple[str, int]] = set()
         self.addresses: dict[str, set[int]] = {"ip": set(), "ip6": set()}
         self.ports: set[int] = set()
         self.ranges: dict[str, list[Range]] = {"ip": [], "ip6": []}
-        self._seen: set[tuple[str, str, str]] = set()
+        self._visited: set[tuple[str, str, str]] = set()
         for family, hooks in rules.hooks.items():
             for hook in _HOOKS:
                 for base in hooks.get(hook, ()):
-                    self._walk(family, base.table, base.chain)
+                    self._visit(family, base.table, base.chain)
 
-    def knows(self, family: str, dst: int, port: int, *, may_be_local: bool) -> bool:
-        """Whether any rule at the front could be about this destination: a cheap test before a trace."""
+    def may_match(self, family: str, dst: int, port: int, *, may_be_local: bool) -> bool:
+        """Whether any rule could match this destination: a cheap test before a trace."""
         if dst in self.addresses[family] or (may_be_local and port in self.ports):
             return True
         return any(first <= dst <= last for first, last in self.ranges[family])
 
-    def _walk(self, family: str, table: str, name: str) -> None:
-        if (family, table, name) in self._seen:
+    def _visit(self, family: str, table: str, name: str) -> None:
+        if (family, table, name) in self._visited:
             return
-        self._seen.add((family, table, name))
+        self._visited.add((family, table, name))
         chain = self.rules.chain(family, table, name)
         for rule in chain.rules if chain else ():
-            if not self._note(family, rule):
-                for onward in targets(rule.outcome):
-                    if table != "filter" or not onward.startswith(POLICY_CHAINS):
-                        self._walk(family, table, onward)
+            if not self._add_rule(family, rule):
+                for next_chain in next_chains(rule.target):
+                    if table != "filter" or not next_chain.startswith(POLICY_CHAINS):
+                        self._visit(family, table, next_chain)
 
-    def _note(self, family: str, rule: Rule) -> bool:
-        """Note what a rule names; False where it names no destination and must be followed."""
-        if isinstance(rule.outcome, Lookup):
-            return self._note_map(family, rule.outcome)
-        address, port = exact(rule)
-        protocol = protocol_of(rule)
+    def _add_rule(self, family: str, rule: Rule) -> bool:
+        """Add the destination that a rule requires; False if it requires none, so that its target must be followed."""
+        if isinstance(rule.target, VerdictMap):
+            return self._add_map(family, rule.target)
+        address, port = single_destination(rule)
+        protocol = single_protocol(rule)
         if address is not None:
             self.addresses[family].add(address)
             if protocol and port:
@@ -67,22 +77,23 @@ class Front:
             if protocol:
                 self.node_ports.add((protocol, port))
             return True
-        self._note_wide(family, rule)
+        self._add_ranges(family, rule)
         return False
 
-    def _note_wide(self, family: str, rule: Rule) -> None:
+    def _add_ranges(self, family: str, rule: Rule) -> None:
         for step in rule.steps:
-            if isinstance(step, Listed) and step.fields == ("dst",):
+            if isinstance(step, InSet) and step.fields == ("dst",):
                 self.addresses[family] |= {dst for (dst,) in step.entries if isinstance(dst, int)}
             elif isinstance(step, Destination):
                 self.ranges[family] += step.ranges
-            elif isinstance(step, Port):
-                self.ports |= {p for first, last in step.ranges if last - first < 1024 for p in range(first, last + 1)}
+            elif isinstance(step, DestinationPort):
+                few = (span for span in step.ranges if span[1] - span[0] < _MOST_PORTS)
+                self.ports |= {port for first, last in few for port in range(first, last + 1)}
 
-    def _note_map(self, family: str, lookup: Lookup) -> bool:
-        for key in lookup.entries:
-            named = dict(zip(lookup.fields, key, strict=True))
-            dst, protocol, port = named.get("dst"), named.get("protocol"), named.get("port")
+    def _add_map(self, family: str, verdict_map: VerdictMap) -> bool:
+        for key in verdict_map.entries:
+            values = dict(zip(verdict_map.fields, key, strict=True))
+            dst, protocol, port = values.get("dst"), values.get("protocol"), values.get("port")
             if isinstance(dst, int):
                 self.addresses[family].add(dst)
                 if isinstance(protocol, str) and isinstance(port, int):
@@ -93,21 +104,29 @@ class Front:
         return True
 
 
-def exact(rule: Rule) -> tuple[int | None, int | None]:
-    """The single destination address and the single port a rule insists on."""
-    address = port = None
-    for step in rule.steps:
-        if isinstance(step, SetMark | CopyMark | Untrack):
-            break
-        if isinstance(step, Destination | Port) and len(step.ranges) == 1 and step.ranges[0][0] == step.ranges[0][1]:
-            if isinstance(step, Destination):
-                address = step.ranges[0][0]
-            else:
-                port = step.ranges[0][0]
-    return address, port
+def frontends_leading_to(
+    endpoints: Collection[tuple[str, int]], rows: pl.DataFrame, compiler: RuleCompiler
+) -> set[Frontend]:
+    """The destinations of the rules that lead to any of these (address, port): from DNAT back through the jumps."""
+    import polars as pl
+
+    rules = rows.select("chain", "target", "spec", "family", "table_name").with_row_index()
+    texts = [text for address, port in endpoints for text in (f"{address}:{port}", f"[{address}]:{port}")]
+    to = pl.col("spec").str.extract(r"--to-destination (\S+)")
+    todo = set(rules.filter(pl.col("target") == "DNAT", to.is_in(texts))["chain"])
+    frontends, visited = set[Frontend](), set(todo)
+    while todo:
+        callers = rules.filter(pl.col("target").is_in(todo)).select("index", "chain", "family", "table_name").rows()
+        by_row = {row: _frontend(compiler.rule(row, str(f), str(table)), f) for row, _, f, table in callers}
+        frontends |= {frontend for frontend in by_row.values() if frontend}
+        todo = {chain for row, chain, _, _ in callers if not by_row[row]} - visited
+        visited |= todo
+    return frontends
 
 
-def protocol_of(rule: Rule) -> str | None:
-    """The single protocol a rule insists on."""
-    names = next((step.names for step in rule.steps if isinstance(step, ProtocolIs)), frozenset[str]())
-    return next(iter(names)) if len(names) == 1 else None
+def _frontend(rule: Rule, family: object) -> Frontend | None:
+    """The service address that a rule requires; None if it does not require one."""
+    (address, port), protocol = single_destination(rule), single_protocol(rule)
+    if address is None or port is None or protocol is None:
+        return None
+    return protocol, written(address, "ip6" if family == "ip6" else "ip"), port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.rules.dumps.chain_names import chain_hashes, endpoint_hashes, is_hash_of, nft_hash
+from pipeline.rules.grammar.chain_names import chain_hashes, endpoint_hashes, is_hash_of, nft_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from pipeline.rules.dumps.chain_names import chain_hashes
+from pipeline.rules.grammar.chain_names import chain_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

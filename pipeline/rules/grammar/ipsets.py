@@ -6,9 +6,8 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from pipeline.rules.grammar.values import port_ranges
-from pipeline.rules.model import matches as s
-from pipeline.rules.model.ip_ranges import range_of
-from pipeline.rules.tracing.source_classes import Pieces
+from pipeline.rules.model import matches as m
+from pipeline.rules.model.ip_ranges import NestedRanges, range_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,48 +21,48 @@ _MASKING = ("netmask", "bitmask", "markmask")
 _UNTOLD = "tcp", "udp"  # a bitmap of ports names no protocol
 
 
-def membership(name: str, sets: Sets, sides: Sequence[str]) -> s.Step:
+def membership(name: str, sets: Sets, sides: Sequence[str]) -> m.Step:
     """Whether a packet is in the set; `sides` says for each part of an entry whose it is, src or dst."""
     found = sets(name)
     if found is None:
-        return s.Unclear(f"ipset {name} is not in the dump: does it hold {' and '.join(sides)}?")
+        return m.UnknownMatch(f"ipset {name} is not in the dump: does it hold {' and '.join(sides)}?")
     kind, *options = found.declaration.split()
     try:
         if kind == "list:set":
             return _any_of([membership(text.split()[0], sets, sides) for _, text in found.elements])
         parts = kind.partition(":")[2].split(",")
         if len(sides) < len(parts):
-            return s.Never()  # so the kernel
+            return m.Never()  # so the kernel
         _check(parts, sides, options)
         entries = [_Entry(parts, sides, text.split()) for _, text in found.elements]
         return _Members(parts, sides, _without_exceptions(entries)).step()
     except ValueError as why:
-        return s.Unclear(f"ipset {name} ({kind}): {why}")
+        return m.UnknownMatch(f"ipset {name} ({kind}): {why}")
 
 
-def _any_of(members: Sequence[s.Step]) -> s.Step:
+def _any_of(members: Sequence[m.Step]) -> m.Step:
     """Tests of sets in a list of sets, put together where they are of one kind.
 
     Raises:
         ValueError: they are not, or one is uncertain by itself.
     """
-    known = [_by_range(step) for step in members if not isinstance(step, s.Never)]
+    known = [_by_range(step) for step in members if not isinstance(step, m.Never)]
     if len(known) < 2:
-        return known[0] if known else s.Never()
-    for kind in (s.Source, s.Destination):
+        return known[0] if known else m.Never()
+    for kind in (m.Source, m.Destination):
         alike = [step for step in known if isinstance(step, kind)]
         if len(alike) == len(known):
             return kind(tuple(span for step in alike for span in step.ranges))
-    if unclear := next((step for step in known if isinstance(step, s.Unclear)), None):
+    if unclear := next((step for step in known if isinstance(step, m.UnknownMatch)), None):
         raise ValueError(unclear.reason)
     raise ValueError("a list of sets of several kinds is not understood")
 
 
-def _by_range(step: s.Step) -> s.Step:
+def _by_range(step: m.Step) -> m.Step:
     """A list of single destinations as ranges."""
-    if not isinstance(step, s.Listed) or step.fields != ("dst",):
+    if not isinstance(step, m.InSet) or step.fields != ("dst",):
         return step
-    return s.Destination(tuple((dst, dst) for (dst,) in step.entries if isinstance(dst, int)))
+    return m.Destination(tuple((dst, dst) for (dst,) in step.entries if isinstance(dst, int)))
 
 
 def _without_exceptions(entries: list[_Entry]) -> list[_Entry]:
@@ -78,7 +77,8 @@ def _without_exceptions(entries: list[_Entry]) -> list[_Entry]:
         raise ValueError("it has exceptions (nomatch) beside ports or a second address")
     side = "sources" if entries[0].destinations == _ANY else "destinations"
     owners = {getattr(entry, side): entry for entry in entries}
-    kept = [(span, copy(owners[owner])) for span, owner in Pieces(owners).cut if owner and not owners[owner].excepted]
+    pieces = NestedRanges(owners).pieces
+    kept = [(span, copy(owners[owner])) for span, owner in pieces if owner and not owners[owner].excepted]
     for span, entry in kept:
         setattr(entry, side, span)
     return [entry for _, entry in kept]
@@ -128,26 +128,26 @@ class _Members:
         self.by_port, self.entries = "port" in parts, entries
         self.addressed = [side for part, side in zip(parts, sides, strict=False) if part != "port"]
 
-    def step(self) -> s.Step:
+    def step(self) -> m.Step:
         if not self.entries:
-            return s.Never()
+            return m.Never()
         if not self.by_port and self.addressed == ["src"]:
-            return s.Source(tuple(e.sources for e in self.entries))
+            return m.Source(tuple(e.sources for e in self.entries))
         single = all(e.destinations[0] == e.destinations[1] for e in self.entries)
         if not self.by_port and self.addressed == ["dst"] and not single:
-            return s.Destination(tuple(e.destinations for e in self.entries))
+            return m.Destination(tuple(e.destinations for e in self.entries))
         if "dst" in self.addressed and not single:
             raise ValueError("ranges of destinations together with another part")
         return self._listed()
 
-    def _listed(self) -> s.Step:
+    def _listed(self) -> m.Step:
         fields = (*(("dst",) if "dst" in self.addressed else ()), *(("protocol", "port") if self.by_port else ()))
         found: dict[tuple[object, ...], list[Range]] = {}
         for entry in self.entries:
             for port in entry.ports if self.by_port else [()]:
                 key = (*((entry.destinations[0],) if "dst" in self.addressed else ()), *port)
                 found.setdefault(key, []).append(entry.sources)
-        return s.Listed(fields, {key: tuple(sources) for key, sources in found.items()})
+        return m.InSet(fields, {key: tuple(sources) for key, sources in found.items()})
 
 
 def _ports(text: str) -> Iterable[tuple[str, int]]:

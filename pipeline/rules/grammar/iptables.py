@@ -1,7 +1,8 @@
-"""iptables-save's grammar: the words of one rule to steps and an outcome.
+"""Compiles one rule in iptables-save's grammar to steps and a target.
 
-What is not understood becomes an `Unclear` step or an `Obscure` outcome, never an error. Listings (`iptables -L`) are
-put into this grammar by their input form; a text that has no option here arrives as `-m hidden --text "..."`.
+Example: `-s 10.0.0.0/8 -p tcp -m tcp --dport 80 -j KUBE-SVC-X` becomes Source, ProtocolIs, DestinationPort and Jump.
+A part that is not understood becomes `UnknownMatch` or `UnknownTarget`, never an error. The input forms of listings
+(`iptables -L`) rewrite them in this grammar; a text that has no option here becomes `-m hidden --text "..."`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.rules.grammar.ipsets import membership
-from pipeline.rules.grammar.iptables_targets import target
+from pipeline.rules.grammar.iptables_targets import parse_target
 from pipeline.rules.grammar.values import PROTOCOLS, address_ranges, port_ranges, value_and_mask
-from pipeline.rules.model import matches as s
-from pipeline.rules.model.targets import Continue, Jump, Outcome, Rule
+from pipeline.rules.model import matches as m
+from pipeline.rules.model.rule import Rule
+from pipeline.rules.model.targets import Continue, Jump, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +30,7 @@ def words(spec: str) -> list[str]:
     """The rule's words, quotes resolved."""
     if '"' not in spec:
         return spec.split()
-    found = (m.groups() for m in _WORD.finditer(spec))
+    found = (match.groups() for match in _WORD.finditer(spec))
     return [re.sub(r"\\(.)", r"\1", quoted) if plain is None else plain for quoted, plain in found]
 
 
@@ -47,8 +49,8 @@ class _Compiler:
         self.at = 0
         self.module = ""
         self.negated = False
-        self.steps: list[s.Step] = []
-        self.outcome: Outcome = Continue()
+        self.steps: list[m.Step] = []
+        self.target: Target = Continue()
         self.recent: dict[str, str] = {}
 
     def rule(self) -> Rule:
@@ -60,9 +62,9 @@ class _Compiler:
             try:
                 self.option(word)
             except ValueError:
-                self.add(s.Unclear(f"not understood: {word}"))
+                self.add(m.UnknownMatch(f"not understood: {word}"))
             self.negated = False
-        return Rule(self.row, tuple(self.steps), self.outcome)
+        return Rule(self.row, tuple(self.steps), self.target)
 
     def next(self) -> str:
         """The next word; empty at the end."""
@@ -81,7 +83,7 @@ class _Compiler:
             name = self.next()
             options = self.tokens[self.at :]
             self.at = len(self.tokens)
-            self.outcome = target(name, options, self.steps) if word[-1] in "jp" else Jump(name, goto=True)
+            self.target = parse_target(name, options, self.steps) if word[-1] in "jp" else Jump(name, goto=True)
         elif word in ("-m", "--match"):
             self.module = self.next()
             if self.module not in _MODULES:
@@ -89,17 +91,17 @@ class _Compiler:
         elif handler := _OPTIONS.get((self.module, word)) or _OPTIONS.get(("", word)):
             handler(self)
         else:
-            self.add(s.Unclear(" ".join([self.module, word, *self.rest_of_option()]).strip()))
+            self.add(m.UnknownMatch(" ".join([self.module, word, *self.rest_of_option()]).strip()))
 
     def foreign(self, module: str) -> None:
         """A module that is not known here: everything up to the next module or target is one unclear test."""
         start = self.at
         while self.at < len(self.tokens) and self.tokens[self.at] not in ("-m", "-j", "-g", "--match", "--jump"):
             self.at += 1
-        self.add(s.Unclear(" ".join([module, *self.tokens[start : self.at]])))
+        self.add(m.UnknownMatch(" ".join([module, *self.tokens[start : self.at]])))
 
-    def add(self, step: s.Step) -> None:
-        self.steps.append(s.Not(step) if self.negated else step)
+    def add(self, step: m.Step) -> None:
+        self.steps.append(m.Not(step) if self.negated else step)
 
     def value(self) -> str:
         """The option's value; old releases wrote the `!` after the option."""
@@ -115,61 +117,61 @@ def _starts_option(word: str) -> bool:
 
 
 def _source(c: _Compiler) -> None:
-    c.add(s.Source(address_ranges(c.value())))
+    c.add(m.Source(address_ranges(c.value())))
 
 
 def _destination(c: _Compiler) -> None:
-    c.add(s.Destination(address_ranges(c.value())))
+    c.add(m.Destination(address_ranges(c.value())))
 
 
 def _protocol(c: _Compiler) -> None:
     name = c.value().lower()
     if name not in ("all", "0"):
-        c.add(s.ProtocolIs(frozenset({PROTOCOLS.get(name, name)})))
+        c.add(m.ProtocolIs(frozenset({PROTOCOLS.get(name, name)})))
 
 
 def _in_interface(c: _Compiler) -> None:
-    c.add(s.Interface(c.value(), incoming=True))
+    c.add(m.Interface(c.value(), incoming=True))
 
 
 def _out_interface(c: _Compiler) -> None:
-    c.add(s.Interface(c.value(), incoming=False))
+    c.add(m.Interface(c.value(), incoming=False))
 
 
 def _dport(c: _Compiler) -> None:
-    c.add(s.Port(port_ranges(c.value())))
+    c.add(m.DestinationPort(port_ranges(c.value())))
 
 
 def _sport(c: _Compiler) -> None:
     ports = c.value()
     if port_ranges(ports) != ((0, 65535),):
-        c.add(s.Unclear(f"the source port is not known: is it {ports}?"))
+        c.add(m.UnknownMatch(f"the source port is not known: is it {ports}?"))
 
 
 def _ports(c: _Compiler) -> None:
-    c.add(s.Unclear(f"multiport --ports {c.value()}"))
+    c.add(m.UnknownMatch(f"multiport --ports {c.value()}"))
 
 
 def _mark(c: _Compiler) -> None:
     value, mask = value_and_mask(c.value())
-    c.add(s.Mark(value, mask, connection=c.module == "connmark"))
+    c.add(m.Mark(value, mask, connection=c.module == "connmark"))
 
 
 def _state(c: _Compiler) -> None:
-    c.add(s.Connection(frozenset(c.value().split(","))))
+    c.add(m.ConntrackState(frozenset(c.value().split(","))))
 
 
 def _status(c: _Compiler) -> None:
     wanted = frozenset(c.value().split(","))
-    c.add(s.Connection(frozenset({"NEW", "UNTRACKED"}) if "NONE" in wanted else wanted & {"DNAT", "SNAT"}))
+    c.add(m.ConntrackState(frozenset({"NEW", "UNTRACKED"}) if "NONE" in wanted else wanted & {"DNAT", "SNAT"}))
 
 
 def _type(c: _Compiler, *, of_source: bool) -> None:
     kind = c.value()
     if kind.startswith("!"):
         c.negated, kind = not c.negated, kind[1:]
-    step: s.Step = s.Local(of_source) if kind == "LOCAL" else s.Unclear(f"addrtype {kind}")
-    c.add(s.Never() if kind in ("MULTICAST", "BROADCAST", "ANYCAST") else step)
+    step: m.Step = m.IsLocal(of_source) if kind == "LOCAL" else m.UnknownMatch(f"addrtype {kind}")
+    c.add(m.Never() if kind in ("MULTICAST", "BROADCAST", "ANYCAST") else step)
 
 
 def _src_type(c: _Compiler) -> None:
@@ -181,21 +183,21 @@ def _dst_type(c: _Compiler) -> None:
 
 
 def _probability(c: _Compiler) -> None:
-    c.add(s.Chance(float(c.value())))
+    c.add(m.RandomShare(float(c.value())))
 
 
 def _every(c: _Compiler) -> None:
-    c.add(s.Chance(1 / int(c.value())))
+    c.add(m.RandomShare(1 / int(c.value())))
 
 
 def _tcp_flags(c: _Compiler) -> None:
     examined, wanted = set(c.value().split(",")), c.next()
     syn = {"SYN"} if examined & {"SYN", "ALL"} else set()
-    c.add(s.ProtocolIs(frozenset({"tcp"})) if syn == set(wanted.split(",")) - {"NONE"} else s.Never())
+    c.add(m.ProtocolIs(frozenset({"tcp"})) if syn == set(wanted.split(",")) - {"NONE"} else m.Never())
 
 
 def _syn(c: _Compiler) -> None:
-    c.add(s.ProtocolIs(frozenset({"tcp"})))
+    c.add(m.ProtocolIs(frozenset({"tcp"})))
 
 
 def _recent_check(c: _Compiler) -> None:
@@ -205,7 +207,7 @@ def _recent_check(c: _Compiler) -> None:
     given = words_[:end]
     seconds = int(given[given.index("--seconds") + 1]) if "--seconds" in given else None
     c.at += end
-    c.add(s.Remembered(seconds, c.row))
+    c.add(m.InRecentList(seconds, c.row))
 
 
 def _match_set(c: _Compiler) -> None:
@@ -214,7 +216,7 @@ def _match_set(c: _Compiler) -> None:
 
 
 def _hidden(c: _Compiler) -> None:
-    c.add(s.Unclear(c.value()))
+    c.add(m.UnknownMatch(c.value()))
 
 
 def _skip(words_: int) -> Callable[[_Compiler], None]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.rules.grammar.values import dnat, value_and_mask
-from pipeline.rules.model import matches as s
-from pipeline.rules.model.targets import Continue, Jump, Obscure, Outcome, Redirect, Return, Snat, Verdict
+from pipeline.rules.model import matches as m
+from pipeline.rules.model.targets import Continue, Jump, Redirect, Return, Snat, Target, UnknownTarget, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ RATEEST IDLETIMER LED TEE SYNPROXY
 HARMLESS = frozenset(_WORDS.split())
 
 
-def target(name: str, options: Sequence[str], steps: list[s.Step]) -> Outcome:
+def parse_target(name: str, options: Sequence[str], steps: list[m.Step]) -> Target:
     """What `-j NAME options` does; marks and the like are added to the steps."""
     value = _Values(options)
     if name in ("ACCEPT", "DROP", "REJECT"):
@@ -34,24 +34,26 @@ def target(name: str, options: Sequence[str], steps: list[s.Step]) -> Outcome:
     if name in ("MARK", "CONNMARK"):
         change = _mark_change(value, connection=name == "CONNMARK")
         if change is None:
-            return Obscure(f"not understood: {' '.join([name, *options])}")
+            return UnknownTarget(f"not understood: {' '.join([name, *options])}")
         steps.append(change)
         return Continue()
     if name == "NOTRACK" or (name == "CT" and "--notrack" in options):
-        steps.append(s.Untrack())
+        steps.append(m.NoTrack())
         return Continue()
     if name == "IPVS":
         return _ipvs(value("--scheduler") or "")
     if name in HARMLESS or name in ("", "CT"):
         return Continue()
-    return Jump(name) if not options else Obscure(f"not understood: {' '.join([name, *options])}")
+    return Jump(name) if not options else UnknownTarget(f"not understood: {' '.join([name, *options])}")
 
 
-def _ipvs(scheduler: str) -> Obscure:
+def _ipvs(scheduler: str) -> UnknownTarget:
     """What a list of virtual servers leaves open: always the source, and how a scheduler chooses that looks at load."""
     if scheduler in ("rr", "wrr"):
-        return Obscure("IPVS: whether the source is rewritten is not traced", shares=False)
-    return Obscure(f"IPVS: scheduler {scheduler} gives no fixed shares; whether the source is rewritten is not traced")
+        return UnknownTarget("IPVS: whether the source is rewritten is not traced", shares=False)
+    return UnknownTarget(
+        f"IPVS: scheduler {scheduler} gives no fixed shares; whether the source is rewritten is not traced"
+    )
 
 
 class _Values:
@@ -65,29 +67,29 @@ class _Values:
         return self.options[at + 1] if 0 <= at < len(self.options) - 1 else None
 
 
-def _mark_change(value: _Values, *, connection: bool) -> s.Step | None:
+def _mark_change(value: _Values, *, connection: bool) -> m.Step | None:
     try:
         return _mark_step(value, connection)
     except ValueError:
         return None
 
 
-def _mark_step(value: _Values, connection: bool) -> s.Step | None:
+def _mark_step(value: _Values, connection: bool) -> m.Step | None:
     if "--save-mark" in value.options or "--restore-mark" in value.options:
         mask = value("--mask") or value("--nfmask") or "0xffffffff"
-        return s.CopyMark("--save-mark" in value.options, int(mask, 0))
+        return m.CopyMark("--save-mark" in value.options, int(mask, 0))
     if text := value("--set-xmark"):
         flip, width = value_and_mask(text)
-        return s.SetMark(width, flip, connection)
+        return m.SetMark(width, flip, connection)
     if text := value("--set-mark"):
         bits, width = value_and_mask(text)
-        return s.SetMark(width | bits, bits, connection)
+        return m.SetMark(width | bits, bits, connection)
     if text := value("--or-mark"):
-        return s.SetMark(int(text, 0), int(text, 0), connection)
+        return m.SetMark(int(text, 0), int(text, 0), connection)
     if text := value("--xor-mark"):
-        return s.SetMark(0, int(text, 0), connection)
+        return m.SetMark(0, int(text, 0), connection)
     if text := value("--and-mark"):
-        return s.SetMark(~int(text, 0) & 0xFFFFFFFF, 0, connection)
+        return m.SetMark(~int(text, 0) & 0xFFFFFFFF, 0, connection)
     return None
 
 

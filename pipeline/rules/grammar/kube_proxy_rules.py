@@ -6,16 +6,17 @@ import re
 from functools import lru_cache
 
 from pipeline.rules.grammar.values import dnat
-from pipeline.rules.model import matches as s
+from pipeline.rules.model import matches as m
 from pipeline.rules.model.ip_ranges import range_of
-from pipeline.rules.model.targets import Jump, Rule
+from pipeline.rules.model.rule import Rule
+from pipeline.rules.model.targets import Jump
 
 _PLAIN = re.compile(
     r"(?:(! )?-s ([\d.]+(?:/\d+)?) )?(?:-d ([\d.]+(?:/\d+)?) )?(?:-p (tcp|udp|sctp) )?"
     r'(?:-m comment --comment (?:"[^"\\]*"|[^\s"]+) )?(?:-m statistic --mode random --probability ([\d.]+) )?'
     r"(?:-m (?:tcp|udp|sctp) )?(?:--dport (\d+) )?-j (?:(KUBE-[\w-]+)|DNAT --to-destination ([\d.]+:\d+))$"
 )
-_PROTOCOL_STEPS = {name: s.ProtocolIs(frozenset({name})) for name in ("tcp", "udp", "sctp")}
+_PROTOCOL_STEPS = {name: m.ProtocolIs(frozenset({name})) for name in ("tcp", "udp", "sctp")}
 
 
 def plain_rule(row: int, spec: str) -> Rule | None:
@@ -23,26 +24,26 @@ def plain_rule(row: int, spec: str) -> Rule | None:
     if not (plain := _PLAIN.match(spec)):
         return None
     negation, source, destination, protocol, share, port, chain, to = plain.groups()
-    found: list[s.Step] = []
+    found: list[m.Step] = []
     if source:
-        found.append(_outside(source) if negation else s.Source((range_of(source),)))
+        found.append(_outside(source) if negation else m.Source((range_of(source),)))
     if destination:
-        found.append(s.Destination((range_of(destination),)))
+        found.append(m.Destination((range_of(destination),)))
     if protocol:
         found.append(_PROTOCOL_STEPS[protocol])
     if share:
-        found.append(s.Chance(float(share)))
+        found.append(m.RandomShare(float(share)))
     if port:
         found.append(_port(port))
     return Rule(row, tuple(found), Jump(chain) if chain else dnat(to))
 
 
 @lru_cache(256)
-def _outside(source: str) -> s.Step:
+def _outside(source: str) -> m.Step:
     """One step for all rules with it: those that mark what comes from outside the cluster."""
-    return s.Not(s.Source((range_of(source),)))
+    return m.Not(m.Source((range_of(source),)))
 
 
 @lru_cache(256)
-def _port(port: str) -> s.Step:
-    return s.Port(((int(port), int(port)),))
+def _port(port: str) -> m.Step:
+    return m.DestinationPort(((int(port), int(port)),))

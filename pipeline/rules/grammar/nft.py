@@ -1,6 +1,6 @@
-"""nft's grammar: one rule to steps and an outcome, the same model as iptables.
+"""nft's grammar: one rule to steps and an target, the same model as iptables.
 
-What is not understood becomes an `Unclear` step or an `Obscure` outcome, never an error.
+What is not understood becomes an `UnknownMatch` step or an `UnknownTarget` target, never an error.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.rules.grammar.nft_sets import Elements, choice, dnat_to, key_of, listed, lookup, verdict
 from pipeline.rules.grammar.values import dnat
-from pipeline.rules.model import matches as s
-from pipeline.rules.model import targets as o
+from pipeline.rules.model import matches as m
+from pipeline.rules.model import targets as t
+from pipeline.rules.model.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ def tokens(spec: str) -> list[str]:
     return [quoted or brace or word for quoted, brace, word in _TOKEN.findall(spec)]
 
 
-def compile_rule(row: int, spec: str, sets: Sets) -> o.Rule:
+def compile_rule(row: int, spec: str, sets: Sets) -> Rule:
     """One rule, `ip daddr 10.0.0.1 tcp dport 80 goto service-...`."""
     return _Compiler(row, tokens(spec), sets).rule()
 
@@ -40,17 +41,17 @@ class _Compiler:
         self.words = words
         self.at = 0
         self.sets = sets
-        self.steps: list[s.Step] = []
-        self.outcome: o.Outcome = o.Continue()
+        self.steps: list[m.Step] = []
+        self.target: t.Target = t.Continue()
 
-    def rule(self) -> o.Rule:
+    def rule(self) -> Rule:
         while self.at < len(self.words):
             start = self.at
             try:
                 self.statement(self.next())
             except (ValueError, IndexError):
                 self.not_understood(start)
-        return o.Rule(self.row, tuple(self.steps), self.outcome)
+        return Rule(self.row, tuple(self.steps), self.target)
 
     def next(self) -> str:
         self.at += 1
@@ -73,9 +74,9 @@ class _Compiler:
             self.at += 1
         text = " ".join(self.words[start : self.at])
         if self.words[start] in _ENDS:
-            self.outcome = o.Obscure(f"not understood: {text}")
+            self.target = t.UnknownTarget(f"not understood: {text}")
         else:
-            self.steps.append(s.Unclear(text))
+            self.steps.append(m.UnknownMatch(text))
 
     def statement(self, word: str) -> None:
         if word in _STATEMENTS:
@@ -100,7 +101,7 @@ class _Compiler:
             return "protocol" if key == "l4proto" else key
         if word in ("th", "tcp", "udp", "sctp") and self.peek() in ("dport", "sport"):
             if word != "th":
-                self.steps.append(s.ProtocolIs(frozenset({word})))
+                self.steps.append(m.ProtocolIs(frozenset({word})))
             return {"dport": "port", "sport": "sport"}[self.next()]
         if word in ("iifname", "oifname", "iif", "oif", "mark"):
             return {"iif": "iifname", "oif": "oifname"}.get(word, word)
@@ -109,7 +110,7 @@ class _Compiler:
     def match(self, fields: list[str]) -> None:
         """A comparison or a lookup over fields."""
         if self.take("vmap"):
-            self.outcome = lookup(fields, self.elements())
+            self.target = lookup(fields, self.elements())
             return
         if fields == ["mark"]:
             self.mark()
@@ -120,15 +121,15 @@ class _Compiler:
         negated = self.take("!=")
         self.take("==")
         step = self.compared(fields)
-        self.steps.append(s.Not(step) if negated else step)
+        self.steps.append(m.Not(step) if negated else step)
 
-    def compared(self, fields: list[str]) -> s.Step:
+    def compared(self, fields: list[str]) -> m.Step:
         name = self.peek()
         values = self.elements()
         if values is None:
-            return s.Unclear(f"set {name} is not in the dump")
+            return m.UnknownMatch(f"set {name} is not in the dump")
         if values.dynamic and fields == ["src"]:
-            return s.Remembered(values.timeout_s, self.row)
+            return m.InRecentList(values.timeout_s, self.row)
         return listed(fields, [key_of(text) for _, text in values.elements])
 
     def elements(self) -> Elements | None:
@@ -164,19 +165,19 @@ class _Compiler:
             mask = int(self.next(), 0)
         negated = self.take("!=")
         self.take("==")
-        step = s.Mark(int(self.next(), 0), mask)
-        self.steps.append(s.Not(step) if negated else step)
+        step = m.Mark(int(self.next(), 0), mask)
+        self.steps.append(m.Not(step) if negated else step)
 
     def set_mark(self) -> None:
         if not (self.take("meta", "mark") or self.take("mark")):
-            self.steps.append(s.SetMark(0xFFFFFFFF, int(self.next(), 0)))
+            self.steps.append(m.SetMark(0xFFFFFFFF, int(self.next(), 0)))
             return
         while self.peek() in ("|", "or", "^", "xor", "&", "and"):
             operator, value = self.next(), int(self.next(), 0)
             flip = operator in ("^", "xor")
             keep = operator in ("&", "and")
             self.steps.append(
-                s.SetMark(0, value) if flip else s.SetMark(~value & 0xFFFFFFFF if keep else value, 0 if keep else value)
+                m.SetMark(0, value) if flip else m.SetMark(~value & 0xFFFFFFFF if keep else value, 0 if keep else value)
             )
 
     def random(self) -> None:
@@ -184,7 +185,7 @@ class _Compiler:
         whole = int(self.next(), 0) + 1 if self.take("&") else 1 << 32
         if not self.take("<"):
             raise ValueError("random")
-        self.steps.append(s.Chance(int(self.next(), 0) / whole))
+        self.steps.append(m.RandomShare(int(self.next(), 0) / whole))
 
     def numgen(self) -> None:
         self.at += 1  # random or inc
@@ -192,7 +193,7 @@ class _Compiler:
         whole = int(self.next())
         if not self.take("vmap"):
             raise ValueError("numgen")
-        self.outcome = choice(whole, self.elements(), verdict)
+        self.target = choice(whole, self.elements(), verdict)
 
     def dnat(self) -> None:
         for word in ("ip", "ip6", "addr", ".", "port", "to"):
@@ -202,12 +203,12 @@ class _Compiler:
             self.take("mod")
             whole = int(self.next())
             self.take("map")
-            self.outcome = choice(whole, self.elements(), dnat_to)
+            self.target = choice(whole, self.elements(), dnat_to)
             return
         text = self.next() if self.at < len(self.words) and self.peek() not in _ENDS else ""
         if self.take("."):
             text = f"[{text}]:{self.next()}"
-        self.outcome = dnat(text)
+        self.target = dnat(text)
 
     def skip(self, words: int) -> None:
         self.at += words
@@ -220,8 +221,8 @@ def _ct(c: _Compiler) -> None:
     values = c.elements()
     if what not in ("state", "status") or values is None:
         raise ValueError(what)
-    step = s.Connection(frozenset(v.upper() for _, v in values.elements))
-    c.steps.append(s.Not(step) if negated else step)
+    step = m.ConntrackState(frozenset(v.upper() for _, v in values.elements))
+    c.steps.append(m.Not(step) if negated else step)
 
 
 def _fib(c: _Compiler) -> None:
@@ -231,13 +232,13 @@ def _fib(c: _Compiler) -> None:
     c.take("type")
     negated = c.take("!=")
     kind = c.next()
-    step: s.Step = s.Local(side == "saddr") if kind == "local" else s.Unclear(f"fib {side} type {kind}")
-    c.steps.append(s.Not(step) if negated else step)
+    step: m.Step = m.IsLocal(side == "saddr") if kind == "local" else m.UnknownMatch(f"fib {side} type {kind}")
+    c.steps.append(m.Not(step) if negated else step)
 
 
-def _set_outcome(read: Callable[[_Compiler], o.Outcome]) -> Callable[[_Compiler], None]:
+def _set_outcome(read: Callable[[_Compiler], t.Target]) -> Callable[[_Compiler], None]:
     def statement(c: _Compiler) -> None:
-        c.outcome = read(c)
+        c.target = read(c)
         c.at = len(c.words)
 
     return statement
@@ -249,17 +250,17 @@ def _update(c: _Compiler) -> None:
     c.elements()
 
 
-def _redirect(c: _Compiler) -> o.Outcome:
+def _redirect(c: _Compiler) -> t.Target:
     c.take("to")
     port = c.next().removeprefix(":")
-    return o.Redirect(int(port) if port.isdigit() else None)
+    return t.Redirect(int(port) if port.isdigit() else None)
 
 
 def _xt(c: _Compiler) -> None:
     """What nft cannot print: a match may hide anything, a target does what nobody sees."""
     if c.next() != "target":
         raise ValueError("xt")
-    c.outcome = o.Obscure(f"not understood: {' '.join(c.words[c.at - 2 :])}")
+    c.target = t.UnknownTarget(f"not understood: {' '.join(c.words[c.at - 2 :])}")
     c.at = len(c.words)
 
 
@@ -279,14 +280,14 @@ _STATEMENTS: dict[str, Callable[[_Compiler], None]] = {
     "xt": _xt,
     "update": _update,
     "add": _update,
-    "masquerade": _set_outcome(lambda _: o.Snat()),
-    "snat": _set_outcome(lambda _: o.Snat()),
+    "masquerade": _set_outcome(lambda _: t.Snat()),
+    "snat": _set_outcome(lambda _: t.Snat()),
     "redirect": _set_outcome(_redirect),
-    "jump": _set_outcome(lambda c: o.Jump(c.next())),
-    "goto": _set_outcome(lambda c: o.Jump(c.next(), goto=True)),
-    "return": _set_outcome(lambda _: o.Return()),
-    "continue": _set_outcome(lambda _: o.Continue()),
-    "accept": _set_outcome(lambda _: o.Verdict("accept")),
-    "drop": _set_outcome(lambda _: o.Verdict("drop")),
-    "reject": _set_outcome(lambda _: o.Verdict("reject")),
+    "jump": _set_outcome(lambda c: t.Jump(c.next())),
+    "goto": _set_outcome(lambda c: t.Jump(c.next(), goto=True)),
+    "return": _set_outcome(lambda _: t.Return()),
+    "continue": _set_outcome(lambda _: t.Continue()),
+    "accept": _set_outcome(lambda _: t.Verdict("accept")),
+    "drop": _set_outcome(lambda _: t.Verdict("drop")),
+    "reject": _set_outcome(lambda _: t.Verdict("reject")),
 }

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.rules.grammar.values import PROTOCOLS, dnat, port_ranges
-from pipeline.rules.model import matches as s
-from pipeline.rules.model import targets as o
+from pipeline.rules.model import matches as m
+from pipeline.rules.model import targets as t
 from pipeline.rules.model.ip_ranges import number, range_of
 
 if TYPE_CHECKING:
@@ -54,34 +54,34 @@ def seconds(text: str) -> int:
     return sum(int(n) * _SECONDS[unit] for n, unit in re.findall(r"(\d+)([dhms])(?!s)", text))
 
 
-def verdict(text: str) -> o.Outcome:
+def verdict(text: str) -> t.Target:
     """`goto X`, `jump X`, `drop` ..."""
     word, _, chain = text.partition(" ")
     if word in ("goto", "jump"):
-        return o.Jump(chain, goto=word == "goto")
+        return t.Jump(chain, goto=word == "goto")
     if word in _VERDICTS:
-        return o.Verdict(word)
+        return t.Verdict(word)
     if word in ("return", "continue"):
-        return o.Return() if word == "return" else o.Continue()
-    return o.Obscure(f"not understood: {text}")
+        return t.Return() if word == "return" else t.Continue()
+    return t.UnknownTarget(f"not understood: {text}")
 
 
-def dnat_to(text: str) -> o.Outcome:
+def dnat_to(text: str) -> t.Target:
     """`10.0.0.1 . 80`."""
     address, dot, port = text.partition(" . ")
-    return o.Dnat(number(address), int(port)) if dot else dnat(text)
+    return t.Dnat(number(address), int(port)) if dot else dnat(text)
 
 
-def choice(whole: int, elements: Elements | None, read: Callable[[str], o.Outcome]) -> o.Outcome:
+def choice(whole: int, elements: Elements | None, read: Callable[[str], t.Target]) -> t.Target:
     """A random pick among `whole` numbers."""
     if elements is None:
-        return o.Obscure("a map is not in the dump")
+        return t.UnknownTarget("a map is not in the dump")
     options = []
     for _, text in elements.elements:
         key, _, value = text.partition(" : ")
         first, _, last = key.partition("-")
         options.append(((int(last or first) - int(first) + 1) / whole, read(value.strip())))
-    return o.Choose(tuple(options))
+    return t.RandomChoice(tuple(options))
 
 
 def key_of(text: str) -> str:
@@ -91,18 +91,18 @@ def key_of(text: str) -> str:
     )
 
 
-def lookup(fields: list[str], elements: Elements | None) -> o.Outcome:
+def lookup(fields: list[str], elements: Elements | None) -> t.Target:
     """A verdict map over fields of the destination."""
     if elements is None:
-        return o.Obscure("a map is not in the dump")
+        return t.UnknownTarget("a map is not in the dump")
     if not set(fields) <= {"dst", "protocol", "port"}:
-        return o.Obscure(f"not understood: a map by {' . '.join(fields)}")
-    entries: dict[o.Key, tuple[o.Outcome, int]] = {}
+        return t.UnknownTarget(f"not understood: a map by {' . '.join(fields)}")
+    entries: dict[t.Key, tuple[t.Target, int]] = {}
     for row, text in elements.elements:
         key = tuple(exact_value(f, v) for f, v in zip(fields, key_of(text).split(" . "), strict=True))
         value = re.sub(r" (?:comment|timeout|expires) .*$", "", text.rpartition(" : ")[2])
         entries.setdefault(key, (verdict(value.strip()), row))
-    return o.Lookup(tuple(fields), entries)
+    return t.VerdictMap(tuple(fields), entries)
 
 
 def exact_value(name: str, text: str) -> object:
@@ -112,28 +112,28 @@ def exact_value(name: str, text: str) -> object:
     return PROTOCOLS.get(text, text) if name == "protocol" else port_ranges(text)[0][0]
 
 
-def listed(fields: list[str], keys: Sequence[str]) -> s.Step:
+def listed(fields: list[str], keys: Sequence[str]) -> m.Step:
     """Membership of one or several fields in a list of keys.
 
     Raises:
         ValueError: a field is none that is known, or a key is no value of its field.
     """
     if fields == ["src"]:
-        return s.Source(tuple(map(range_of, keys)))
+        return m.Source(tuple(map(range_of, keys)))
     if fields == ["dst"] and any("/" in k or "-" in k for k in keys):
-        return s.Destination(tuple(map(range_of, keys)))
+        return m.Destination(tuple(map(range_of, keys)))
     if fields == ["dst"] and len(keys) == 1:
-        return s.Destination((range_of(keys[0]),))
+        return m.Destination((range_of(keys[0]),))
     if fields == ["port"]:
-        return s.Port(tuple(r for k in keys for r in port_ranges(k)))
+        return m.DestinationPort(tuple(r for k in keys for r in port_ranges(k)))
     if fields == ["protocol"]:
-        return s.ProtocolIs(frozenset(PROTOCOLS.get(k, k) for k in keys))
+        return m.ProtocolIs(frozenset(PROTOCOLS.get(k, k) for k in keys))
     if fields in (["iifname"], ["oifname"]):
-        return s.Interface(keys[0].replace("*", "+"), incoming=fields == ["iifname"])
+        return m.Interface(keys[0].replace("*", "+"), incoming=fields == ["iifname"])
     return _tuples(fields, keys)
 
 
-def _tuples(fields: list[str], keys: Sequence[str]) -> s.Step:
+def _tuples(fields: list[str], keys: Sequence[str]) -> m.Step:
     if not set(fields) <= {"src", "dst", "protocol", "port"}:
         raise ValueError("fields")
     by_key: dict[tuple[object, ...], list[Range]] = {}
@@ -142,4 +142,4 @@ def _tuples(fields: list[str], keys: Sequence[str]) -> s.Step:
         source = range_of(values.pop("src")) if "src" in values else (0, 1 << 128)
         by_key.setdefault(tuple(exact_value(f, v) for f, v in values.items()), []).append(source)
     known = tuple(f for f in fields if f != "src")
-    return s.Listed(known, {k: tuple(v) for k, v in by_key.items()})
+    return m.InSet(known, {k: tuple(v) for k, v in by_key.items()})

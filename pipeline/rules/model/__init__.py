@@ -1,1 +1,1 @@
-"""What a rule is: matches, targets, sets of addresses."""
+"""What a rule is (matches, target) and what it works on (a branch of packets in a trace context)."""

@@ -1,24 +1,26 @@
-"""What a rule tests and changes. Every step splits packets into those that go on and those that do not.
+"""What a rule tests and changes: its steps. Each step splits a branch into packets that match and packets that do not.
 
-A test that the dump cannot answer sends both ways, each branch remembering what it took for granted: that is all there
-is to three-valued logic here, and it is the same for iptables and nft.
+Example: `-s 10.100.0.0/16` becomes `Source`, `! -s 10.100.0.0/16` becomes `Not(Source)`.
+If the dump cannot answer a test, both results are followed, and each branch keeps the answer that it assumes.
+This is the whole of the three-valued logic, and it is the same for iptables and nft.
 """
 
-# ruff: noqa: ARG002 (every step takes the scene, few need it)
+# ruff: noqa: ARG002 (every step takes the context, but few need it)
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from pipeline.rules.model.branch import split_by_assumption
 from pipeline.rules.model.reasons import Reason
-from pipeline.rules.tracing.state import unclear
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pipeline.rules.model.branch import Branch, Split
+    from pipeline.rules.model.context import TraceContext
     from pipeline.rules.model.ip_ranges import Range
-    from pipeline.rules.tracing.state import Scene, Split, State
 
 
 OWNER_QUESTIONS = {
@@ -28,20 +30,20 @@ OWNER_QUESTIONS = {
 
 
 class Step(Protocol):
-    """A test or a change."""
+    """A test of a packet, or a change of its mark or tracking."""
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """(packets that go on with the rule, packets that leave it); owns `state` and may change it."""
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """(packets that match, packets that do not); may change `branch`, the caller does not use it again."""
         ...
 
 
-def _both(state: State, answer: bool) -> Split:
-    return (state, None) if answer else (None, state)
+def _all_or_none(branch: Branch, answer: bool) -> Split:
+    return (branch, None) if answer else (None, branch)
 
 
-def unknown_owner(state: State) -> Reason:
-    """What to ask where the node's addresses are not known; the address chosen is not the one dialled."""
-    return OWNER_QUESTIONS["endpoint" if state.translated else "destination"]
+def unknown_owner(branch: Branch) -> Reason:
+    """The question to ask if the node's addresses are not known; after DNAT it is about the endpoint."""
+    return OWNER_QUESTIONS["endpoint" if branch.translated else "destination"]
 
 
 def _within(value: int, ranges: tuple[Range, ...]) -> bool:
@@ -50,18 +52,18 @@ def _within(value: int, ranges: tuple[Range, ...]) -> bool:
 
 @dataclass(slots=True)
 class Not:
-    """`!`: the other way round."""
+    """`!`: the negation of a match."""
 
     step: Step
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """Swapped."""
-        yes, no = self.step.split(state, scene)
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """The two parts, swapped."""
+        yes, no = self.step.split(branch, context)
         return no, yes
 
 
-def bare(step: Step) -> Step:
-    """The test itself, whether negated or not."""
+def without_negation(step: Step) -> Step:
+    """The match itself, negated or not."""
     while isinstance(step, Not):
         step = step.step
     return step
@@ -69,172 +71,172 @@ def bare(step: Step) -> Step:
 
 @dataclass(slots=True)
 class Source:
-    """Source address within ranges."""
+    """Whether the source address is within ranges."""
 
     ranges: tuple[Range, ...]
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """By source."""
-        inside = scene.among(self.ranges) & state.sources
-        if inside == state.sources:
-            return state, None
-        return (state.only(inside), state.only(~inside)) if inside else (None, state)
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """By the source address."""
+        inside = context.sources_in(self.ranges) & branch.sources
+        if inside == branch.sources:
+            return branch, None
+        return (branch.only(inside), branch.only(~inside)) if inside else (None, branch)
 
 
 @dataclass(slots=True)
 class Destination:
-    """Destination address within ranges."""
+    """Whether the destination address is within ranges."""
 
     ranges: tuple[Range, ...]
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """By the destination as it is now."""
-        return _both(state, _within(state.dst, self.ranges))
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """By the current destination."""
+        return _all_or_none(branch, _within(branch.dst, self.ranges))
 
 
 @dataclass(frozen=True, slots=True)
 class ProtocolIs:
-    """Protocol, one of several."""
+    """Whether the protocol is one of several."""
 
     names: frozenset[str]
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """By protocol."""
-        return _both(state, scene.protocol in self.names)
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """By the protocol."""
+        return _all_or_none(branch, context.protocol in self.names)
 
 
 @dataclass(slots=True)
-class Port:
-    """Destination port within ranges."""
+class DestinationPort:
+    """Whether the destination port is within ranges."""
 
     ranges: tuple[Range, ...]
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """By the destination port as it is now."""
-        return _both(state, _within(state.port, self.ranges))
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """By the current destination port."""
+        return _all_or_none(branch, _within(branch.port, self.ranges))
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """Destination, protocol and port together in a list, each entry with the sources it is for."""
+class InSet:
+    """Whether destination, protocol and port are together in a set; each entry has the sources that it applies to."""
 
     fields: tuple[str, ...]
     entries: Mapping[tuple[object, ...], tuple[Range, ...]]
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """By the sources that are listed with this destination."""
-        here = self.entries.get(key(self.fields, state, scene))
-        return Source(here).split(state, scene) if here else (None, state)
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """By the sources in the entry of this destination."""
+        sources = self.entries.get(field_values(self.fields, branch, context))
+        return Source(sources).split(branch, context) if sources else (None, branch)
 
 
-def key(fields: Iterable[str], state: State, scene: Scene) -> tuple[object, ...]:
-    """What a packet has in these fields."""
-    now = {"dst": state.dst, "protocol": scene.protocol, "port": state.port}
-    return tuple(now[name] for name in fields)
+def field_values(fields: Iterable[str], branch: Branch, context: TraceContext) -> tuple[object, ...]:
+    """The current values of a packet's fields."""
+    values = {"dst": branch.dst, "protocol": context.protocol, "port": branch.port}
+    return tuple(values[name] for name in fields)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Packet mark (or connection mark) under a mask."""
+    """Whether the packet mark (or connection mark) has a value under a mask."""
 
     value: int
     mask: int
     connection: bool = False
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """By the mark as it is now."""
-        return _both(state, (state.ct_mark if self.connection else state.mark) & self.mask == self.value)
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """By the current mark."""
+        return _all_or_none(branch, (branch.ct_mark if self.connection else branch.mark) & self.mask == self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class SetMark:
-    """Clear the bits of `mask`, then flip those of `flip`."""
+    """Clear the bits of `mask`, then flip the bits of `flip`."""
 
     mask: int
     flip: int
     connection: bool = False
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """Always goes on."""
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """All packets match."""
         if self.connection:
-            state.ct_mark = state.ct_mark & ~self.mask ^ self.flip
+            branch.ct_mark = branch.ct_mark & ~self.mask ^ self.flip
         else:
-            state.mark = state.mark & ~self.mask ^ self.flip
-        return state, None
+            branch.mark = branch.mark & ~self.mask ^ self.flip
+        return branch, None
 
 
 @dataclass(frozen=True, slots=True)
 class CopyMark:
-    """Save the packet's mark to the connection, or restore it from there."""
+    """Save the packet's mark to the connection, or restore it from the connection."""
 
     save: bool
     mask: int = 0xFFFFFFFF
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """Always goes on."""
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """All packets match."""
         if self.save:
-            state.ct_mark = state.ct_mark & ~self.mask | state.mark & self.mask
+            branch.ct_mark = branch.ct_mark & ~self.mask | branch.mark & self.mask
         else:
-            state.mark = state.mark & ~self.mask | state.ct_mark & self.mask
-        return state, None
+            branch.mark = branch.mark & ~self.mask | branch.ct_mark & self.mask
+        return branch, None
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """Connection tracking state; a trace follows the first packet of a connection."""
+class ConntrackState:
+    """Whether conntrack has the connection in one of these states; a trace follows the first packet of a connection."""
 
     states: frozenset[str]
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """NEW (or UNTRACKED), and DNAT or SNAT once translated."""
-        now = {"UNTRACKED" if state.untracked else "NEW"}
-        now |= {"DNAT"} if state.translated else set()
-        now |= {"SNAT"} if state.source_nat else set()
-        return _both(state, bool(now & self.states))
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """By NEW (or UNTRACKED), and DNAT or SNAT after a translation."""
+        current = {"UNTRACKED" if branch.untracked else "NEW"}
+        current |= {"DNAT"} if branch.translated else set()
+        current |= {"SNAT"} if branch.source_nat else set()
+        return _all_or_none(branch, bool(current & self.states))
 
 
 @dataclass(frozen=True, slots=True)
-class Local:
+class IsLocal:
     """Whether an address is the node's own (`addrtype`, `fib`)."""
 
     of_source: bool
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """By the node's addresses, where they are known."""
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """By the node's addresses; both results if they are not known."""
         if self.of_source:
-            mine = scene.local_sources()
-            if mine is None:
-                return unclear(state, OWNER_QUESTIONS["source"])
-            return state.only(mine), state.only(~mine)
-        local = scene.is_local(state.dst)
-        return unclear(state, unknown_owner(state)) if local is None else _both(state, local)
+            own = context.local_sources()
+            if own is None:
+                return split_by_assumption(branch, OWNER_QUESTIONS["source"])
+            return branch.only(own), branch.only(~own)
+        local = context.is_local(branch.dst)
+        return split_by_assumption(branch, unknown_owner(branch)) if local is None else _all_or_none(branch, local)
 
 
 @dataclass(slots=True)
-class Chance:
-    """A random share of new connections."""
+class RandomShare:
+    """A random share of new connections (`statistic --probability`, `meta random`)."""
 
     share: float
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """Both ways, each with its share."""
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """Both results, each with its share."""
         if self.share >= 1:
-            return state, None
-        return (state.part(self.share), state.part(1 - self.share)) if self.share > 0 else (None, state)
+            return branch, None
+        return (branch.part(self.share), branch.part(1 - self.share)) if self.share > 0 else (None, branch)
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
-    """Whether the client was here before; a trace asks where a client goes that was not."""
+class InRecentList:
+    """Whether the client is in an xt_recent list or an affinity set; a trace follows a client that is not."""
 
     seconds: int | None
-    row: int = field(compare=False, repr=False)  # where it stands is no part of what it does
+    row: int = field(compare=False, repr=False)  # two rules with the same effect are equal, whatever their rows
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """Never goes on, but the service has affinity, and this rule says so."""
-        state.affinity_s = self.seconds if self.seconds is not None else state.affinity_s
-        state.trail = ((self.row,), state.trail)
-        return None, state
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """No packet matches, but the rule shows that the service has affinity: keep its timeout and its row."""
+        branch.affinity_s = self.seconds if self.seconds is not None else branch.affinity_s
+        branch.trail = ((self.row,), branch.trail)
+        return None, branch
 
 
 POD_INTERFACES = ("azv", "cali", "veth", "lxc", "cbr", "cni", "docker", "eni", "gke", "nodelocaldns", "kube-bridge")
@@ -242,51 +244,51 @@ POD_INTERFACES = ("azv", "cali", "veth", "lxc", "cbr", "cni", "docker", "eni", "
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """Interface it came in by or goes out by; a name or a prefix and `+`."""
+    """The interface that a packet arrives at or leaves by; a name, or a prefix and `+`."""
 
     name: str
     incoming: bool
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """Known for the node's own packets, and for pod interfaces where the origin is known; else both ways."""
-        if self.incoming and scene.origin == "node":
-            return _both(state, self.name in ("+", "lo"))
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """Known for the node's own packets, and for pod interfaces if the origin is known; otherwise both results."""
+        if self.incoming and context.origin == "node":
+            return _all_or_none(branch, self.name in ("+", "lo"))
         if self.name in ("+", "*"):
-            return state, None
-        if self.incoming and scene.origin and self.name.startswith(POD_INTERFACES) and self.name.endswith("+"):
-            return _both(state, scene.origin == "pod")
+            return branch, None
+        if self.incoming and context.origin and self.name.startswith(POD_INTERFACES) and self.name.endswith("+"):
+            return _all_or_none(branch, context.origin == "pod")
         if self.name == "lo":
-            return _both(state, False)
+            return _all_or_none(branch, False)
         side = "came in" if self.incoming else "goes out"
         question = f"the interface it {side} by is not known: is it {self.name}?"
-        return unclear(state, Reason("interface-unknown", question))
+        return split_by_assumption(branch, Reason("interface-unknown", question))
 
 
 @dataclass(frozen=True, slots=True)
-class Unclear:
-    """A test that cannot be answered from the dump, and why."""
+class UnknownMatch:
+    """A match that cannot be evaluated from the dump, and why."""
 
     reason: str
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """Both ways."""
-        return unclear(state, Reason("match-unread", self.reason))
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """Both results."""
+        return split_by_assumption(branch, Reason("match-unread", self.reason))
 
 
 @dataclass(frozen=True, slots=True)
 class Never:
-    """Not true of the first packet of a connection as traced here."""
+    """A match that is never true of the first packet of a traced connection."""
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """Leaves."""
-        return None, state
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """No packet matches."""
+        return None, branch
 
 
 @dataclass(frozen=True, slots=True)
-class Untrack:
-    """`CT --notrack`: not tracked, so not translated."""
+class NoTrack:
+    """`CT --notrack`: the packet is not tracked, so it is not translated."""
 
-    def split(self, state: State, scene: Scene) -> Split:
-        """Always goes on."""
-        state.untracked = True
-        return state, None
+    def split(self, branch: Branch, context: TraceContext) -> Split:
+        """All packets match."""
+        branch.untracked = True
+        return branch, None

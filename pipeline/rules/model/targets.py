@@ -1,6 +1,8 @@
-"""What a rule does with the packets that match it.
+"""What a rule does with the packets that match it: its target.
 
-What large dumps have by the hundred thousand is not frozen: that would make it three times as dear to build.
+Example: `-j KUBE-SVC-X` becomes `Jump("KUBE-SVC-X")`, `-j DNAT --to-destination 10.100.0.7:80` becomes
+`Dnat(address, 80)`. Targets that large dumps have by the hundred thousand are not frozen dataclasses: a frozen one
+takes three times as long to build.
 """
 
 from __future__ import annotations
@@ -8,15 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.rules.model.matches import Not, Step, Unclear
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pipeline.rules.model.reasons import Reason
 
-    # set by the tracer: the fields a lookup may use
-    Key = tuple[object, ...]
+    Key = tuple[object, ...]  # a packet's values of the fields of a verdict map
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class Continue:
 
 @dataclass(slots=True)
 class Jump:
-    """Go through another chain; `goto` does not come back here."""
+    """Enter another chain; with `goto`, the packet does not return to this one."""
 
     chain: str
     goto: bool = False
@@ -34,7 +33,7 @@ class Jump:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """Back to the rule after the jump."""
+    """Return to the rule after the jump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class Dnat:
-    """Rewrite the destination; None keeps address or port. `doubt` says what the dump hides of it."""
+    """Rewrite the destination; None keeps the address or the port. `doubt`: what the dump does not show of it."""
 
     address: int | None
     port: int | None
@@ -66,61 +65,38 @@ class Snat:
 
 
 @dataclass(frozen=True, slots=True)
-class Choose:
-    """One of several, at random, each with its share."""
+class RandomChoice:
+    """One of several targets at random, each with its share."""
 
-    options: tuple[tuple[float, Outcome], ...]
+    options: tuple[tuple[float, Target], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
-    """A verdict map: fields `dst`, `protocol`, `port` of the packet to an outcome and the row that says so."""
+class VerdictMap:
+    """An nft verdict map: from the packet's `fields` (dst, protocol, port) to a target and the row that defines it."""
 
     fields: tuple[str, ...]
-    entries: Mapping[Key, tuple[Outcome, int]]
+    entries: Mapping[Key, tuple[Target, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Obscure:
-    """A target of which not all is known; `shares` says whether it may choose the endpoint."""
+class UnknownTarget:
+    """A target whose effect is not fully known; `shares`: whether it may choose the endpoint."""
 
     reason: str
     shares: bool = True
 
 
-Outcome = Continue | Jump | Return | Verdict | Dnat | Redirect | Snat | Choose | Lookup | Obscure
+Target = Continue | Jump | Return | Verdict | Dnat | Redirect | Snat | RandomChoice | VerdictMap | UnknownTarget
 
 
-@dataclass(slots=True)
-class Rule:
-    """Steps in order, then an outcome. `row` is its place in the rules table."""
-
-    row: int
-    steps: tuple[Step, ...]
-    outcome: Outcome
-
-    def naming(self, where: str) -> Rule:
-        """The rule, what is not known of it saying where it stands."""
-        named = tuple(_naming(step, where) for step in self.steps)
-        outcome = self.outcome
-        if isinstance(outcome, Obscure):
-            outcome = Obscure(f"{where}: {outcome.reason}", outcome.shares)
-        return Rule(self.row, named, outcome)
-
-
-def _naming(step: Step, where: str) -> Step:
-    if isinstance(step, Not):
-        return Not(_naming(step.step, where))
-    return Unclear(f"{where}: {step.reason}") if isinstance(step, Unclear) else step
-
-
-def targets(outcome: Outcome) -> Iterable[str]:
-    """The chains an outcome may enter."""
-    if isinstance(outcome, Jump):
-        yield outcome.chain
-    elif isinstance(outcome, Choose):
-        for _, option in outcome.options:
-            yield from targets(option)
-    elif isinstance(outcome, Lookup):
-        for option, _ in outcome.entries.values():
-            yield from targets(option)
+def next_chains(target: Target) -> Iterable[str]:
+    """The chains that a target may enter."""
+    if isinstance(target, Jump):
+        yield target.chain
+    elif isinstance(target, RandomChoice):
+        for _, option in target.options:
+            yield from next_chains(option)
+    elif isinstance(target, VerdictMap):
+        for option, _ in target.entries.values():
+            yield from next_chains(option)

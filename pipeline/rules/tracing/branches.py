@@ -1,4 +1,4 @@
-"""Branches of a walk: their ends, their likeness, and how they are put together."""
+"""Operations of the walk on branches: end them, merge equal ones, and reuse the end of an equivalent one."""
 
 from __future__ import annotations
 
@@ -6,64 +6,71 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.rules.tracing.state import Doubt, State, Trail
+    from pipeline.rules.model.branch import Branch, Trail
 
 
 @dataclass(slots=True)
-class End:
-    """A branch at its end: `dnat`, `accept`, `drop`, `reject` or `none`."""
+class EndedBranch:
+    """A branch at its end; the verdict is `dnat`, `accept`, `drop`, `reject` or `none`."""
 
-    state: State
+    branch: Branch
     verdict: str
 
 
-def doubting(state: State, doubt: Doubt) -> State:
-    """The branch, with a doubt more."""
-    if doubt not in state.doubts:
-        state.doubts = (*state.doubts, doubt)
-    return state
+def merge_equal(branches: list[Branch]) -> list[Branch]:
+    """The branches, with two that differ only in the answer to one open question merged into one.
+
+    Example: an unknown match decides whether a rule logs the packet. Both answers continue in the same way, so the
+    question has no effect.
+    """
+    if len(branches) < 2 or not any(branch.assumptions for branch in branches):
+        return branches
+    by_key: dict[tuple[object, ...], list[Branch]] = {}
+    for branch in branches:
+        equal = by_key.setdefault(key_without_assumptions(branch), [])
+        if not any(_merge(kept, branch) for kept in equal):
+            equal.append(branch)
+    return [branch for equal in by_key.values() for branch in equal]
 
 
-def joined(states: list[State]) -> list[State]:
-    """Branches that differ only in the answer to one open question, made one again."""
-    if len(states) < 2 or not any(s.assumed for s in states):
-        return states
-    kept: dict[tuple[object, ...], list[State]] = {}
-    for state in states:
-        alike = kept.setdefault(apart_from_answers(state), [])
-        if not any(_merged(other, state) for other in alike):
-            alike.append(state)
-    return [state for alike in kept.values() for state in alike]
-
-
-def _merged(one: State, other: State) -> bool:
-    """Whether the two answers cancel out; `one` then stands for both."""
-    differing = set(one.assumed) ^ set(other.assumed)
-    if differing and (len(differing) != 2 or len({reason for reason, _ in differing}) != 1):
+def _merge(branch: Branch, other: Branch) -> bool:
+    """Whether the two answers cancel out; `branch` then represents both."""
+    differing = set(branch.assumptions) ^ set(other.assumptions)
+    if len(differing) != 2 or len({reason for reason, _ in differing}) != 1:
         return False
-    if not differing:
-        return False
-    one.assumed = tuple(a for a in one.assumed if a not in differing)
+    branch.assumptions = tuple(a for a in branch.assumptions if a not in differing)
     return True
 
 
-def apart_from_answers(s: State, *, whole: bool = True) -> tuple[object, ...]:
-    """All that tells branches apart but their open questions; not `whole`: but where they go, too."""
-    rest = (s.sources, s.mark, s.ct_mark, s.translated, s.source_nat, s.untracked, s.doubts)
-    return (*rest, s.share, s.dst, s.port, id(s.picks), s.affinity_s) if whole else rest
+def key_without_assumptions(branch: Branch) -> tuple[object, ...]:
+    """Everything that distinguishes branches, except their assumptions."""
+    return (
+        *key_without_destination(branch),
+        branch.share,
+        branch.dst,
+        branch.port,
+        id(branch.endpoints),
+        branch.affinity_s,
+    )
 
 
-def continued(state: State, end: State) -> State:
-    """`end` is how a branch like `state` went on; here for `state` itself."""
-    branch = end.copy()
-    branch.share, branch.dst, branch.port = state.share * end.share, state.dst, state.port
-    branch.affinity_s, branch.picks = state.affinity_s, state.picks
-    branch.trail = (end.trail[0], state.trail) if end.trail else state.trail
-    return branch
+def key_without_destination(branch: Branch) -> tuple[object, ...]:
+    """What distinguishes branches for later rules, except their assumptions and their destination."""
+    b = branch
+    return b.sources, b.mark, b.ct_mark, b.translated, b.source_nat, b.untracked, b.doubts
 
 
-def rows(trail: Trail) -> tuple[int, ...]:
-    """The rows of a trail, first one first."""
+def continue_as(branch: Branch, end: Branch) -> Branch:
+    """The end of `branch`, copied from `end`, at which an equivalent branch with share 1 arrived."""
+    continued = end.copy()
+    continued.share, continued.dst, continued.port = branch.share * end.share, branch.dst, branch.port
+    continued.affinity_s, continued.endpoints = branch.affinity_s, branch.endpoints
+    continued.trail = (end.trail[0], branch.trail) if end.trail else branch.trail
+    return continued
+
+
+def rows_of(trail: Trail) -> tuple[int, ...]:
+    """The rows of a trail, the first one first."""
     parts = []
     while trail:
         parts.append(trail[0])

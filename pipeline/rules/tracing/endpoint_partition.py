@@ -1,60 +1,65 @@
-"""Packets at a choice among endpoints: the endpoints that the rest of the rules cannot tell apart stay one branch."""
+"""Splits branches at a choice among endpoints: the endpoints that later rules treat equally stay in one branch.
+
+Example: a service has 1,000 endpoints, and the only later rule with a destination drops packets to one of them. The
+choice makes two branches: one for that endpoint (share 1/1000), and one for the other 999.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.rules.tracing.branches import End
+from pipeline.rules.tracing.branches import EndedBranch
 
 if TYPE_CHECKING:
     from pipeline.rules.dumps.ruleset import RuleSet
-    from pipeline.rules.tracing.endpoint_choices import Fan, Pick
-    from pipeline.rules.tracing.state import Scene, State
+    from pipeline.rules.grammar.endpoint_choices import EndpointChoice
+    from pipeline.rules.model.branch import Branch, WeightedEndpoint
+    from pipeline.rules.model.context import TraceContext
 
 
-class Spread:
-    """The choices that packets of one scene come to."""
+class EndpointPartition:
+    """The endpoint choices that packets of one trace context reach, each partitioned once."""
 
-    def __init__(self, rules: RuleSet, scene: Scene) -> None:
-        """What is found out of a choice serves all packets that come to it."""
-        self.sight = rules.sight(scene.family)
-        self.scene = scene
-        self._sources = frozenset(scene.sources)
-        self._known: dict[Fan, tuple[int, list[list[Pick]]]] = {}
+    def __init__(self, rules: RuleSet, context: TraceContext) -> None:
+        """Partition nothing yet."""
+        self._fields = rules.post_nat_fields(context.family)
+        self._context = context
+        self._sources = frozenset(context.sources)
+        self._cache: dict[EndpointChoice, tuple[int, list[list[WeightedEndpoint]]]] = {}
 
-    def seen(self, dst: int, port: int) -> object:
-        """What later rules can see of a destination."""
-        return self.sight.of(dst, port, self.scene.protocol), self.scene.is_local(dst)
+    def group_key(self, dst: int, port: int) -> object:
+        """Equal for destinations that later rules treat equally."""
+        return self._fields.group_key(dst, port, self._context.protocol), self._context.is_local(dst)
 
-    def through(self, fan: Fan, states: list[State], left: list[End]) -> list[State]:
-        """The branches that the chain's own rules must be followed for; the others are chosen for and leave."""
-        if not fan.chooses_for(self.scene.protocol):
-            return states
-        if fan not in self._known:
-            self._known[fan] = self._own(fan), self._alike(fan)
-        own, groups = self._known[fan]
-        for state in states:
-            if others := state.only(~own) if own else state:
-                left += [_chosen(others, picks) for picks in groups]
-        return [others for state in states if (others := state.only(own))] if own else []
+    def choose(self, choice: EndpointChoice, branches: list[Branch], ended: list[EndedBranch]) -> list[Branch]:
+        """Translate the branches and add them to `ended`; return those that must follow the chain rule by rule."""
+        if not choice.covers(self._context.protocol):
+            return branches
+        if choice not in self._cache:
+            self._cache[choice] = self._excluded(choice), self._groups(choice)
+        excluded, groups = self._cache[choice]
+        for branch in branches:
+            if covered := branch.only(~excluded) if excluded else branch:
+                ended += [_translate(covered, endpoints) for endpoints in groups]
+        return [part for branch in branches if (part := branch.only(excluded))] if excluded else []
 
-    def _own(self, fan: Fan) -> int:
-        """The bit set of sources that a fan is not for."""
-        singles = {first for first, last in fan.sources if first == last}
-        if len(singles) == len(fan.sources) and singles.isdisjoint(self._sources):
+    def _excluded(self, choice: EndpointChoice) -> int:
+        """The bit set of the sources that the choice does not cover."""
+        single = {first for first, last in choice.excluded_sources if first == last}
+        if len(single) == len(choice.excluded_sources) and single.isdisjoint(self._sources):
             return 0
-        return self.scene.among(fan.sources)
+        return self._context.sources_in(choice.excluded_sources)
 
-    def _alike(self, fan: Fan) -> list[list[Pick]]:
-        groups: dict[object, list[Pick]] = {}
-        for pick in fan.picks:
-            groups.setdefault(self.seen(pick.address, pick.port), []).append(pick)
+    def _groups(self, choice: EndpointChoice) -> list[list[WeightedEndpoint]]:
+        groups: dict[object, list[WeightedEndpoint]] = {}
+        for endpoint in choice.endpoints:
+            groups.setdefault(self.group_key(endpoint.address, endpoint.port), []).append(endpoint)
         return list(groups.values())
 
 
-def _chosen(state: State, picks: list[Pick]) -> End:
-    branch = state.copy()
-    branch.translated, branch.picks = True, picks
-    branch.dst, branch.port = picks[0].address, picks[0].port
-    branch.trail = (tuple([row for pick in picks for row in pick.rows]), state.trail)
-    return End(branch, "accept")
+def _translate(branch: Branch, endpoints: list[WeightedEndpoint]) -> EndedBranch:
+    translated = branch.copy()
+    translated.translated, translated.endpoints = True, endpoints
+    translated.dst, translated.port = endpoints[0].address, endpoints[0].port
+    translated.trail = (tuple([row for endpoint in endpoints for row in endpoint.rows]), branch.trail)
+    return EndedBranch(translated, "accept")
