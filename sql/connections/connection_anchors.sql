@@ -1,11 +1,12 @@
--- about: The leg of each connection that tells most of where it came from, with what ranks say.
+-- about: One row per connection: its anchor, the leg that shows most of where it came from (the first by `leg_rank`, then by
+-- about: time). The anchor represents the connection in every count; its flow number becomes the connection's name.
 -- grain: connection
 -- key: flow_number
 -- store: no
 WITH ordered AS (
   SELECT
     flow_number, connection_key, is_post_nat, has_fingerprint, flow_count,
-    ROW_NUMBER() OVER (PARTITION BY connection_key ORDER BY leg_rank, corrected_start_us NULLS LAST, flow_number) AS place
+    ROW_NUMBER() OVER (PARTITION BY connection_key ORDER BY leg_rank, corrected_start_us NULLS LAST, flow_number) AS position
   FROM connection_members
 )
 SELECT
@@ -14,4 +15,4 @@ SELECT
   o.connection_key, o.is_post_nat, o.has_fingerprint, o.flow_count
 FROM ordered AS o
 INNER JOIN legs AS l ON l.flow_number = o.flow_number
-WHERE o.place = 1
+WHERE o.position = 1

@@ -1,8 +1,10 @@
--- about: Legs put together into connections, each leg with its ranks: the first by part and time is the anchor; of the legs
--- about: after translation, one that was answered or carried data comes before a dead attempt, and one with another source
--- about: before one with the client's: a bridge shows packets half rewritten. A leg to a socket that neither rules nor
--- about: objects know is one after translation where it has the marks of an ingress leg.
--- grain: conversation at one vantage
+-- about: One row per leg with its connection and its two ranks there. `leg_rank` orders all legs: the first, by rank and time,
+-- about: is the anchor (`connection_anchors`). `post_nat_rank` orders the legs after NAT: one that was answered or carried data
+-- about: comes before a dead attempt (0 and 1 before 2 and 3), and one with a rewritten source before one with the client's
+-- about: address, because a bridge shows packets half rewritten.
+-- about: A leg to a socket that neither rules nor objects know is after NAT if it shares a fingerprint with an ingress leg that
+-- about: has another destination.
+-- grain: directed flow
 -- key: flow_number
 -- store: no
 WITH grouped AS (
@@ -12,7 +14,7 @@ WITH grouped AS (
   FROM leg_groups AS g
   INNER JOIN legs AS l ON l.flow_number = g.flow_number
 ),
-strangers AS (
+to_unknown_sockets AS (
   SELECT u.flow_number
   FROM grouped AS u
   INNER JOIN grouped AS i ON i.group_key = u.group_key AND i.leg = 'ingress'
@@ -26,17 +28,20 @@ keyed AS (
     COALESCE(k.ingress_key, g.group_key) AS connection_key,
     g.leg IN ('forward', 'delivery') OR (g.leg = 'unknown' AND (g.is_to_endpoint OR s.flow_number IS NOT NULL)) AS is_post_nat,
     CASE
+      -- the node that translates: it has the client's own view, and its rules are those that decide
       WHEN g.leg = 'ingress' AND g.is_on_ingress_node THEN 1
+      -- an ingress leg on another node: a packet on its way to a node port
       WHEN g.leg = 'ingress' THEN 2
+      -- the pod's own node comes before a node in between
       WHEN g.leg = 'delivery' THEN 3
       WHEN g.leg = 'forward' THEN 4
       ELSE 5
     END AS leg_rank
   FROM grouped AS g
   LEFT JOIN nat_pairs_by_time AS k ON k.post_nat_key = g.group_key
-  LEFT JOIN strangers AS s ON s.flow_number = g.flow_number
+  LEFT JOIN to_unknown_sockets AS s ON s.flow_number = g.flow_number
 ),
-wholes AS (
+per_connection AS (
   SELECT
     connection_key,
     MIN(CASE WHEN is_ingress THEN src_address_number END) AS client_address_number,
@@ -47,7 +52,8 @@ wholes AS (
 )
 SELECT
   k.flow_number, k.connection_key, k.is_post_nat, k.has_fingerprint, k.leg_rank, k.corrected_start_us,
-  CASE WHEN k.is_alive THEN 0 ELSE 2 END + CASE WHEN w.client_address_number = k.src_address_number THEN 1 ELSE 0 END AS post_nat_rank,
-  w.client_address_number IS NOT NULL AS has_ingress, w.has_post_nat, w.flow_count
+  CASE WHEN k.is_alive THEN 0 ELSE 2 END + CASE WHEN c.client_address_number = k.src_address_number THEN 1 ELSE 0 END
+    AS post_nat_rank,
+  c.client_address_number IS NOT NULL AS has_ingress, c.has_post_nat, c.flow_count
 FROM keyed AS k
-INNER JOIN wholes AS w ON w.connection_key = k.connection_key
+INNER JOIN per_connection AS c ON c.connection_key = k.connection_key

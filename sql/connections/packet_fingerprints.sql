@@ -1,64 +1,69 @@
--- about: What translation leaves as it is: sequence numbers of SYN, SYN-ACK, first and last data. A mark seen at two
--- about: vantages is one packet, so the flows are one connection. Direction does not matter: addresses are not in a mark.
--- about: Where only answers were seen (a bridge shows them half rewritten), no SYN tells when the port is used again: what
--- about: comes last may be of another connection.
--- about: A flow with a SYN that others show too is told by it; other marks count where they are those of a flow that is not.
--- grain: mark of a conversation at one vantage
--- key: flow_number, kind, seq, other
+-- about: One row per fingerprint of a directed flow: two numbers of one packet that NAT does not change. Two flows with the
+-- about: same fingerprint show the same packet, so they are one connection. Kind 1 is a SYN (sequence number and TCP timestamp,
+-- about: -1 without one; a retransmitted SYN has another timestamp). Kind 2 is a SYN-ACK, kind 3 the first and the last data
+-- about: of each direction (sequence and acknowledgement number). A fingerprint has no address and no port, so direction does
+-- about: not matter.
+-- about: Kind 1 is enough where another flow has the same SYN. The other kinds are kept only if they are those of a flow
+-- about: without such a SYN, so the table stays small.
+-- about: Limit: a flow with SYN-ACKs and no SYN may hold several connections, because reuse of its port shows in SYNs only. Its
+-- about: last data is left out.
+-- grain: fingerprint of a directed flow
+-- key: flow_number, kind, seq, tsval_or_ack
 -- store: no
-WITH noted AS (
+WITH tcp_flows AS (
   SELECT
     flow_number, isn AS tcp_isn, tsval AS tcp_tsval, syn_tsvals, synack_seq, synack_ack, lower_first_seq, lower_first_ack,
     lower_last_seq, lower_last_ack, upper_first_seq, upper_first_ack, upper_last_seq, upper_last_ack,
-    isn IS NOT NULL OR lower_synacks + upper_synacks = 0 AS is_whole
+    isn IS NOT NULL OR lower_synacks + upper_synacks = 0 AS is_one_connection
   FROM all_conversations
   WHERE lower_port IS NOT NULL AND upper_port IS NOT NULL
 ),
 syns AS (
-  SELECT flow_number, tcp_isn AS seq, COALESCE(tcp_tsval, -1) AS other
-  FROM noted
+  SELECT flow_number, tcp_isn AS seq, COALESCE(tcp_tsval, -1) AS tsval
+  FROM tcp_flows
   WHERE tcp_isn IS NOT NULL AND syn_tsvals NOT LIKE '% %'
   UNION ALL
   SELECT flow_number, tcp_isn, CAST(UNNEST(STRING_SPLIT(syn_tsvals, ' ')) AS BIGINT)
-  FROM noted
+  FROM tcp_flows
   WHERE tcp_isn IS NOT NULL AND syn_tsvals LIKE '% %'
 ),
-shared AS (
-  SELECT seq, other FROM syns GROUP BY seq, other HAVING COUNT(*) > 1
+repeated_syns AS (
+  SELECT seq, tsval FROM syns GROUP BY seq, tsval HAVING COUNT(*) > 1
 ),
-told AS (
-  SELECT s.flow_number FROM syns AS s INNER JOIN shared AS h ON h.seq = s.seq AND h.other = s.other
+matched_flows AS (
+  SELECT s.flow_number FROM syns AS s INNER JOIN repeated_syns AS r ON r.seq = s.seq AND r.tsval = s.tsval
 ),
-untold AS (
-  SELECT n.* FROM noted AS n LEFT JOIN told AS t ON t.flow_number = n.flow_number WHERE t.flow_number IS NULL
+unmatched_flows AS (
+  SELECT f.* FROM tcp_flows AS f LEFT JOIN matched_flows AS m ON m.flow_number = f.flow_number WHERE m.flow_number IS NULL
 ),
-others AS (
-  SELECT flow_number, 2 AS kind, synack_seq AS seq, synack_ack AS other FROM noted
+segments AS (
+  SELECT flow_number, 2 AS kind, synack_seq AS seq, synack_ack AS ack FROM tcp_flows
   UNION ALL
-  SELECT flow_number, 3, lower_first_seq, lower_first_ack FROM noted
+  SELECT flow_number, 3, lower_first_seq, lower_first_ack FROM tcp_flows
   UNION ALL
-  SELECT flow_number, 3, lower_last_seq, lower_last_ack FROM noted WHERE is_whole
+  SELECT flow_number, 3, lower_last_seq, lower_last_ack FROM tcp_flows WHERE is_one_connection
   UNION ALL
-  SELECT flow_number, 3, upper_first_seq, upper_first_ack FROM noted
+  SELECT flow_number, 3, upper_first_seq, upper_first_ack FROM tcp_flows
   UNION ALL
-  SELECT flow_number, 3, upper_last_seq, upper_last_ack FROM noted WHERE is_whole
+  SELECT flow_number, 3, upper_last_seq, upper_last_ack FROM tcp_flows WHERE is_one_connection
 ),
-untold_others AS (
-  SELECT 2 AS kind, synack_seq AS seq, synack_ack AS other FROM untold
+unmatched_segments AS (
+  -- the same list of the unmatched flows alone: an anti-join of all segments costs twice the time
+  SELECT 2 AS kind, synack_seq AS seq, synack_ack AS ack FROM unmatched_flows
   UNION ALL
-  SELECT 3, lower_first_seq, lower_first_ack FROM untold
+  SELECT 3, lower_first_seq, lower_first_ack FROM unmatched_flows
   UNION ALL
-  SELECT 3, lower_last_seq, lower_last_ack FROM untold WHERE is_whole
+  SELECT 3, lower_last_seq, lower_last_ack FROM unmatched_flows WHERE is_one_connection
   UNION ALL
-  SELECT 3, upper_first_seq, upper_first_ack FROM untold
+  SELECT 3, upper_first_seq, upper_first_ack FROM unmatched_flows
   UNION ALL
-  SELECT 3, upper_last_seq, upper_last_ack FROM untold WHERE is_whole
+  SELECT 3, upper_last_seq, upper_last_ack FROM unmatched_flows WHERE is_one_connection
 ),
-sought AS (
-  SELECT DISTINCT kind, seq, other FROM untold_others WHERE seq IS NOT NULL AND other IS NOT NULL
+needed_segments AS (
+  SELECT DISTINCT kind, seq, ack FROM unmatched_segments WHERE seq IS NOT NULL AND ack IS NOT NULL
 )
-SELECT flow_number, 1 AS kind, seq, other FROM syns
+SELECT flow_number, 1 AS kind, seq, tsval AS tsval_or_ack FROM syns
 UNION ALL
-SELECT DISTINCT o.flow_number, o.kind, o.seq, o.other
-FROM others AS o
-INNER JOIN sought AS s ON s.kind = o.kind AND s.seq = o.seq AND s.other = o.other
+SELECT DISTINCT s.flow_number, s.kind, s.seq, s.ack
+FROM segments AS s
+INNER JOIN needed_segments AS n ON n.kind = s.kind AND n.seq = s.seq AND n.ack = s.ack

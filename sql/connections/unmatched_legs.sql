@@ -1,30 +1,32 @@
--- about: Ingress legs without a leg after translation, beside which a leg was seen that joined to nothing and could be
--- about: theirs: from the same node, or with the same client socket, at the time, and not told apart by their SYNs.
--- about: A leg seen on another node counts within half a second by the common clock, and at any time where there is none.
--- about: Without marks, what a node sends at any time to an unknown socket elsewhere, of a port its rules translate to, may be
--- about: theirs too: rules can be older than the pods.
+-- about: One row per connection that has an ingress leg, no leg after NAT, and an unmatched leg that could be its own: a leg
+-- about: after NAT without an ingress leg, to an endpoint that the rules allow, from the same node or the same client socket, at
+-- about: the same time, whose SYN (if seen) has the same sequence number. Such a connection did not certainly stay on its node.
+-- about: "At the same time" is within 0.1 s on one node and within 0.5 s by the reference clock on two; without a reference
+-- about: clock every time counts.
+-- about: A connection without a fingerprint has one more: whatever its node sends to a socket that is unknown, on another node,
+-- about: on a port that its rules translate to. Rules can be older than the pods, so this may be an endpoint.
 -- grain: connection
 -- key: connection_key
 -- store: no
 WITH lone_post_nat_legs AS (
-  SELECT s.node, s.protocol, s.src_ip, s.src_port, s.src_node, s.dst_port, s.dst_ip, s.tcp_isn, s.corrected_start_us,
-    s.corrected_start_us + s.end_us - s.start_us AS until_us, s.is_clock_corrected
-  FROM connection_legs AS s
-  WHERE s.is_post_nat AND NOT s.has_ingress
+  SELECT l.node, l.protocol, l.src_ip, l.src_port, l.src_node, l.dst_port, l.dst_ip, l.tcp_isn, l.corrected_start_us,
+    l.corrected_start_us + l.end_us - l.start_us AS until_us, l.is_clock_corrected
+  FROM connection_legs AS l
+  WHERE l.is_post_nat AND NOT l.has_ingress
 ),
-strays AS (
+legs_to_unknown_sockets AS (
   SELECT DISTINCT src_node, protocol, dst_port
   FROM connection_legs
   WHERE leg = 'unknown' AND NOT has_fingerprint AND src_node IS NOT NULL AND dst_node IS DISTINCT FROM src_node
 ),
-lone_ingresses AS (
-  SELECT s.connection_key, s.has_fingerprint, s.node, s.rules_node, s.protocol, s.src_ip, s.src_port, s.dst_ip, s.dst_port, s.source_class,
-    s.tcp_isn, s.corrected_start_us, s.corrected_start_us + s.end_us - s.start_us AS until_us, s.is_clock_corrected
-  FROM connection_legs AS s
-  WHERE s.leg = 'ingress' AND NOT s.has_post_nat
+lone_ingress_legs AS (
+  SELECT l.connection_key, l.has_fingerprint, l.node, l.rules_node, l.protocol, l.src_ip, l.src_port, l.dst_ip, l.dst_port,
+    l.source_class, l.tcp_isn, l.corrected_start_us, l.corrected_start_us + l.end_us - l.start_us AS until_us, l.is_clock_corrected
+  FROM connection_legs AS l
+  WHERE l.leg = 'ingress' AND NOT l.has_post_nat
 )
 SELECT DISTINCT i.connection_key
-FROM lone_ingresses AS i
+FROM lone_ingress_legs AS i
 INNER JOIN decisions AS d
   ON d.node = i.rules_node AND d.protocol = i.protocol AND d.dst_ip = i.dst_ip AND d.dst_port = i.dst_port
   AND d.source_class = i.source_class
@@ -37,9 +39,10 @@ WHERE (a.src_node = i.rules_node OR (a.src_ip = i.src_ip AND a.src_port = i.src_
   END, TRUE)
 UNION
 SELECT i.connection_key
-FROM lone_ingresses AS i
+FROM lone_ingress_legs AS i
 INNER JOIN decisions AS d
   ON d.node = i.rules_node AND d.protocol = i.protocol AND d.dst_ip = i.dst_ip AND d.dst_port = i.dst_port
   AND d.source_class = i.source_class
-INNER JOIN strays AS t ON t.src_node = i.rules_node AND t.protocol = i.protocol AND t.dst_port = d.endpoint_port
+INNER JOIN legs_to_unknown_sockets AS u
+  ON u.src_node = i.rules_node AND u.protocol = i.protocol AND u.dst_port = d.endpoint_port
 WHERE NOT i.has_fingerprint

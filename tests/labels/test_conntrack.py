@@ -1,4 +1,4 @@
-"""Connection tracking as a witness: it tells where it has a time, and only confirms where it has none."""
+"""Conntrack dumps as a data source: an entry with a time decides, one without a time only confirms."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ SOCKETS = {"node": "a", "protocol": "tcp", "src_ip": "c", "src_port": 5, "dst_ip
 LEG = SOCKETS | {
     "flow_number": "f-1",
     "leg": "ingress",
+    "payload_bytes": 9,
+    "rst_count": 0,
     "is_on_ingress_node": True,
     "start_us": 10 * S,
     "end_us": 11 * S,
@@ -27,27 +29,49 @@ def entry(pod_ip: str, second: int | None = 10, event: str | None = "NEW") -> Ro
     return SOCKETS | reply | {"ts_us": second and second * S, "event": event}
 
 
-def told(*entries: Row) -> list[tuple[object, object]]:
-    rows = built("conntrack_nat", called([LEG]) | {"conntrack": entries, "connection_anchors": called([LEG])["legs"]})
-    return [(r["pod_ip"], r["is_timed"]) for r in rows]
+def results(*entries: Row, post_nat: Row | None = None) -> list[tuple[object, object]]:
+    """Endpoint and evidence of the ingress leg, with these entries and perhaps a leg after NAT."""
+    legs = [LEG | {"syn_count": 1, "synack_count": 1}]
+    legs += [] if post_nat is None else [legs[0] | {"flow_number": "f-2", "leg": "forward"} | post_nat]
+    given = called(legs)
+    given["client_socket_context"] = [
+        row | {"src_node": None, "rules_node": "a"} for row in given["client_socket_context"]
+    ]
+    members = [
+        {
+            "flow_number": leg["flow_number"], "connection_key": 1, "has_fingerprint": True, "is_post_nat": leg["leg"] == "forward",
+            "has_ingress": True, "post_nat_rank": 0, "leg_rank": 1, "corrected_start_us": 10 * S,
+        }
+        for leg in legs
+    ]  # fmt: skip
+    anchors = [row | {"connection_key": 1} for row in given["legs"][:1]]
+    given |= {"conntrack": entries, "connection_anchors": anchors, "connection_members": members}
+    return [(r["dst_ip"], r["join_evidence"]) for r in built("nat_results", given)]
 
 
-def test_an_event_in_the_leg_s_time_tells():
-    assert told(entry("p")) == [("p", True)]
-    assert told(entry("p"), entry("q", 20), entry("r", 1)) == [("p", True)]
+def after_nat(pod_ip: str) -> Row:
+    """The leg that the entry of this pod is about, after NAT."""
+    return {"src_ip": "n", "src_port": 9, "dst_ip": pod_ip, "dst_port": 8080}
 
 
-def test_a_listing_tells_without_a_time():
-    assert told(entry("p", None, None)) == [("p", False)]
+def test_an_entry_in_the_time_of_the_leg_decides():
+    assert results(entry("p")) == [("p", "conntrack")]
+    assert results(entry("p"), entry("q", 20), entry("r", 1)) == [("p", "conntrack")]
 
 
-def test_two_translations_in_one_time_tell_nothing():
-    assert told(entry("p"), entry("q")) == []
+def test_a_listing_without_a_time_confirms_and_decides_nothing():
+    assert results(entry("p", None, None)) == [(None, None)]
+    assert results(entry("p", None, None), post_nat=after_nat("p")) == [("p", "conntrack")]
+    assert results(entry("q", None, None), post_nat=after_nat("p")) == [("p", "stitched")]
 
 
-def test_what_ended_or_is_no_translation_tells_nothing():
-    assert told(entry("p", event="DESTROY")) == []
-    assert told(entry("s") | {"reply_src_port": 80}) == []
+def test_two_translations_at_one_time_decide_nothing():
+    assert results(entry("p"), entry("q")) == []
+
+
+def test_an_entry_that_ended_or_is_no_translation_decides_nothing():
+    assert results(entry("p", event="DESTROY")) == []
+    assert results(entry("s") | {"reply_src_port": 80}) == []
 
 
 def event(at: float, client: str, pod_ip: str, source: str, port: int) -> str:
@@ -57,7 +81,7 @@ def event(at: float, client: str, pod_ip: str, source: str, port: int) -> str:
     return f"[{BEGIN + at:.6f}]\t    [NEW] ipv4     2 tcp      6 120 SYN_SENT {sockets} [UNREPLIED] {reply}\n"
 
 
-def test_a_witness_that_contradicts_is_told_of_and_nothing_is_claimed(tmp_path):
+def test_a_contradicting_entry_is_reported_and_nothing_is_claimed(tmp_path):
     home, _, _ = nodes()
     ends = pod("web-a", 0), pod("web-b", 1), pod("web-c", 2)
     web = Service("web", "10.200.0.80", ends, load_balancer="20.185.96.80", node_port=30080)
@@ -80,4 +104,4 @@ def test_a_witness_that_contradicts_is_told_of_and_nothing_is_claimed(tmp_path):
     assert rows[1]["candidates"] == f"{ends[1].ip}:8080 (packets), {ends[2].ip}:8080 (conntrack)"
     found = con.sql("SELECT finding, node, message FROM findings WHERE finding = 'witnesses-disagree'").fetchall()
     assert [f[:2] for f in found] == [("witnesses-disagree", "node-0")]
-    assert found[0][2].startswith(f"{rows[1]['connection_id']}: conntrack says")
+    assert found[0][2].startswith(f"{rows[1]['connection_id']}: conntrack shows")

@@ -80,10 +80,9 @@ def leg(flow: str, isn: int | None) -> Row:
 @pytest.mark.parametrize(("isns", "exact"), [((5, 5), True), ((5, None), True), ((5, 6), False)])
 def test_what_joins_two_syns_joins_nothing(isns, exact):
     legs = [leg(str(i), isn) for i, isn in enumerate(isns)]
-    roots = [{"flow_number": one["flow_number"], "component": "r"} for one in legs]
-    assert {r["has_fingerprint"] for r in built("leg_groups", called(legs) | {"fingerprint_components": roots})} == {
-        exact
-    }
+    components = [{"flow_number": leg["flow_number"], "component": "r"} for leg in legs]
+    groups = built("leg_groups", called(legs) | {"fingerprint_components": components})
+    assert {group["has_fingerprint"] for group in groups} == {exact}
 
 
 def socket(spec: str, protocol: str | None = "tcp") -> set[tuple[object, ...]]:

@@ -76,8 +76,8 @@ def leg(flow: str, leg: str, port: int, second: float, node: str = "a") -> Row:
 
 
 def grouped(*legs: Row) -> list[bool]:
-    roots = [{"flow_number": one["flow_number"], "component": "r"} for one in legs]
-    return [r["has_fingerprint"] for r in built("leg_groups", called(legs) | {"fingerprint_components": roots})]
+    components = [{"flow_number": leg["flow_number"], "component": "r"} for leg in legs]
+    return [r["has_fingerprint"] for r in built("leg_groups", called(legs) | {"fingerprint_components": components})]
 
 
 def test_two_connections_whose_syns_have_one_number_are_not_joined_exactly():
