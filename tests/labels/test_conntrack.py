@@ -39,7 +39,8 @@ def results(*entries: Row, post_nat: Row | None = None) -> list[tuple[object, ob
     ]
     members = [
         {
-            "flow_number": leg["flow_number"], "connection_key": 1, "has_fingerprint": True, "is_post_nat": leg["leg"] == "forward",
+            "flow_number": leg["flow_number"], "connection_key": 1, "has_fingerprint": True,
+            "is_post_nat": leg["leg"] == "forward",
             "has_ingress": True, "post_nat_rank": 0, "leg_rank": 1, "corrected_start_us": 10 * S,
         }
         for leg in legs
