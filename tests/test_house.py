@@ -16,8 +16,10 @@ from sqlglot import exp
 
 from pipeline import __version__
 from pipeline.formats import all_formats
+from pipeline.resources import header
 from pipeline.schema import LABELS, TABLES
 from pipeline.schema.findings import FINDINGS
+from pipeline.schema.words import REASONS
 from pipeline.store.sql_models import all_models
 
 ROOT = Path(__file__).parent.parent
@@ -124,6 +126,33 @@ def test_a_stored_model_is_a_table_with_the_same_key(model):
 def test_every_label_that_is_given_is_declared():
     case = re.search(r"CASE((?:(?!CASE).)*?)END AS label", MODELS["connections"].sql, re.DOTALL)
     assert set(re.findall(r"(?:THEN|ELSE) '([\w-]+)'", case[1])) == LABELS.keys()
+
+
+def assigned(model: str, column: str) -> set[str]:
+    """The words that the CASE of a model's column gives, in branches within branches too."""
+    [case] = [
+        a.this
+        for a in sqlglot.parse_one(MODELS[model].sql, dialect="duckdb").find_all(exp.Alias)
+        if a.alias == column and isinstance(a.this, exp.Case)
+    ]
+    values = [branch.args["true"] for branch in case.find_all(exp.If)] + [
+        c.args.get("default") for c in case.find_all(exp.Case)
+    ]
+    return {value.this for value in values if isinstance(value, exp.Literal)}
+
+
+def test_every_situation_that_is_given_is_declared():
+    declared = [line.split()[0] for line in header(MODELS["connection_outcomes"].sql)["situation"]]
+    assert len(set(declared)) == len(declared)
+    assert assigned("connection_outcomes", "situation") == set(declared)
+
+
+def test_an_undecided_situation_is_a_reason():
+    text = MODELS["connections"].sql + MODELS["connection_outcomes"].sql
+    tested = set(re.findall(r"'([a-z-]+)'", " ".join(re.findall(r"situation (?:=|IN) (\([^)]*\)|'[a-z-]+')", text))))
+    situations = assigned("connection_outcomes", "situation")
+    assert tested <= situations
+    assert situations - REASONS.keys() <= tested
 
 
 def test_a_model_that_is_not_stored_takes_no_tables_name():

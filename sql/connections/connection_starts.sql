@@ -1,4 +1,4 @@
--- about: When each connection began, by the clock that all nodes are held against: buckets of several nodes then add up.
+-- about: One row per connection that has a time, with its begin by the reference clock, so that buckets of several nodes add up.
 -- grain: connection
 -- key: connection_id
 -- store: no
