@@ -122,7 +122,7 @@ situations AS (
       -- Neither a service address nor an endpoint, as far as is known. Without Services nothing is known.
       WHEN NOT j.has_rules AND NOT k.are_known THEN 'no-rules'
       -- A pod's address that is no Service's endpoint.
-      WHEN COALESCE(t.in_pod_range, FALSE) OR d.pod IS NOT NULL OR d.owners IS NOT NULL THEN 'to-pod-address'
+      WHEN COALESCE(t.in_pod_range, FALSE) OR d.pod IS NOT NULL OR d.claiming_pods IS NOT NULL THEN 'to-pod-address'
       ELSE 'no-service'
     END AS situation
   FROM connection_evidence AS j
@@ -160,7 +160,7 @@ with_endpoints AS (
 SELECT
   a.*,
   COALESCE(p.pod, h.pod) AS pod,
-  p.owners AS pod_owners,
+  p.claiming_pods AS pod_owners,
   COALESCE(
     p.node,
     CASE WHEN situation = 'stayed-local' OR (situation IN ('decided-by-rules', 'all-endpoints-local') AND rules_hop = 'local')
