@@ -1,4 +1,4 @@
-"""Settings that every verb shares."""
+"""Settings that all verbs share: limits, the window of connections, and the values of options."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 DEFAULT_LAKE = Path("lake")
 _SIZE = re.compile(r"\s*([\d.]+)\s*([KMGT])(I?)B\s*", re.IGNORECASE)
-_BESIDE_BYTES = 500_000_000  # Python with its libraries, lines on their way into columns, what DuckDB does not count
+_OUTSIDE_DATABASE_BYTES = 500_000_000  # Python and its libraries, text that is being parsed, what DuckDB does not count
 _LEAST_DATABASE_BYTES = 192_000_000  # with less, DuckDB cannot sum up the conversations of a large export
 LEAST_PIECE, _BEST_PIECE = 4 * 1024 * 1024, 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the machine may spend: memory as DuckDB writes sizes ("2GB"), threads, where to spill."""
+    """Limits of resources: memory in DuckDB's notation ("2GB"), threads, and the folder for temporary files."""
 
     memory_limit: str | None = None
     threads: int | None = None
@@ -24,26 +24,26 @@ class Limits:
 
     @property
     def database_memory(self) -> str | None:
-        """What DuckDB may use of the memory."""
+        """The part of the memory that DuckDB may use."""
         if (limit := self._bytes) is None:
             return self.memory_limit
-        return f"{max(limit - _BESIDE_BYTES, _LEAST_DATABASE_BYTES) // 1000}KB"
+        return f"{max(limit - _OUTSIDE_DATABASE_BYTES, _LEAST_DATABASE_BYTES) // 1000}KB"
 
     @property
     def piece_bytes(self) -> int:
-        """How much of an export is read at once; it takes about ten times as much memory on its way."""
+        """How many bytes of an export are read at once; parsing needs about ten times as much memory."""
         return _BEST_PIECE if self._bytes is None else max(LEAST_PIECE, min(_BEST_PIECE, self._bytes // 64))
 
     @property
     def _bytes(self) -> int | None:
-        if not (found := _SIZE.fullmatch(self.memory_limit or "")):
+        if not (size := _SIZE.fullmatch(self.memory_limit or "")):
             return None
-        return int(float(found[1]) * (1024 if found[3] else 1000) ** ("KMGT".index(found[2].upper()) + 1))
+        return int(float(size[1]) * (1024 if size[3] else 1000) ** ("KMGT".index(size[2].upper()) + 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which connections to keep: by service (`namespace/name`) and by time of start, in microseconds."""
+    """Which connections to keep: by service (`namespace/name`) and by start time, in microseconds since 1970."""
 
     services: tuple[str, ...] = ()
     since_us: int | None = None
@@ -51,7 +51,7 @@ class Window:
 
 
 class Form(StrEnum):
-    """How the result of a query is written."""
+    """The output format of a query."""
 
     TABLE = "table"
     CSV = "csv"
@@ -67,7 +67,7 @@ SUFFIXES = {".txt": Form.TABLE, ".md": Form.MARKDOWN, ".ndjson": Form.JSONL} | {
 
 
 class Keep(StrEnum):
-    """How much of its packets a run keeps: all, what questions about packets need, or none."""
+    """How much of the packets a run keeps: all columns, the columns that queries about packets need, or none."""
 
     ALL = "all"
     SLIM = "slim"
@@ -75,14 +75,14 @@ class Keep(StrEnum):
 
 
 class StoryForm(StrEnum):
-    """How a story about one thing is written."""
+    """The output format of `trace` and `explain`."""
 
     TEXT = "text"
     JSON = "json"
 
 
 class Origin(StrEnum):
-    """Where a packet comes from, seen from the node that translates it."""
+    """Where a packet comes from, as the node that translates it sees it."""
 
     POD = "pod"
     NODE = "node"
@@ -90,14 +90,14 @@ class Origin(StrEnum):
 
 
 class ListForm(StrEnum):
-    """How a list of inputs is written."""
+    """The output format of `inputs`."""
 
     TABLE = "table"
     JSON = "json"
 
 
 class CheckForm(StrEnum):
-    """How the outcomes of thresholds are written."""
+    """The output format of `check`."""
 
     TEXT = "text"
     JSON = "json"

@@ -1,4 +1,4 @@
-"""Errors a user can act on: what, where, why, and what to do."""
+"""Errors that a user can act on: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Self
 
 
 class ExitCode(IntEnum):
-    """Exit codes of every verb, and when they are given."""
+    """Exit codes of every verb, and their meanings."""
 
     about: str
 
     def __new__(cls, code: int, about: str) -> Self:
-        """A number that can say what it means."""
+        """Make a member with its meaning in `about`."""
         member = int.__new__(cls, code)
         member._value_, member.about = code, about
         return member
@@ -31,7 +31,7 @@ class HopscopeError(Exception):
     exit_code = ExitCode.FAILED
 
     def __init__(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
-        """`where` is a file, or file:line; `hint` says what to do."""
+        """`where` is a file, or file:line; `hint` is what to do."""
         super().__init__(message)
         self.where = where
         self.hint = hint

@@ -123,6 +123,28 @@ def test_a_stored_model_is_a_table_with_the_same_key(model):
     assert set(TABLES[model.name].key) == {"run", *of_one_export, *model.key}
 
 
+def tables_read(sql: str) -> tuple[set[str], set[str]]:
+    """Tables that a SELECT reads, and the names of its CTEs, by a parser."""
+    tree = sqlglot.parse_one(sql, dialect="duckdb")
+    ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
+    return {table.name for table in tree.find_all(exp.Table)} - ctes, ctes
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda m: m.name)
+def test_a_model_needs_the_tables_that_it_reads(model):
+    assert model.needs == tables_read(model.sql)[0]
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda m: m.name)
+def test_no_cte_has_the_name_of_a_model_or_a_table(model):
+    assert not tables_read(model.sql)[1] & (MODELS.keys() | TABLES.keys())
+
+
+def test_the_rule_about_ctes_can_fail():
+    tables, ctes = tables_read("WITH flows AS (SELECT * FROM legs) SELECT * FROM flows JOIN hosts USING (node)")
+    assert (tables, ctes) == ({"legs", "hosts"}, {"flows"})
+
+
 def test_every_label_that_is_given_is_declared():
     case = re.search(r"CASE((?:(?!CASE).)*?)END AS label", MODELS["connections"].sql, re.DOTALL)
     assert set(re.findall(r"(?:THEN|ELSE) '([\w-]+)'", case[1])) == LABELS.keys()

@@ -102,7 +102,7 @@ def test_an_export_of_less_beside_the_whole_one_changes_nothing(one, other, keep
         ("nodes/node-a/other", len(PACKETS) * (one[1] is not NAMES)),
     ]
     (told,) = (f for f in found.findings if f["finding"] == "same-packets")
-    assert "no other is in it" in told["message"]
+    assert "it has no others" in told["message"]
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,4 +1,4 @@
-"""What is wrong with a capture as a whole: seen across its files, once all are read."""
+"""Findings about a capture as a whole: nodes without rules or packets, and tunnels that tshark did not decode."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TUNNEL_PORTS = {8472: "vxlan", 4789: "vxlan", 6081: "geneve"}
 
 
 def gaps(captures: Iterable[Row], cluster_nodes: Collection[str]) -> Iterator[Row]:
-    """Nodes of which something is missing: rules, or packets."""
+    """Yield a finding for each node that has packets but no rules, or no packets."""
     nodes: dict[str, set[str]] = defaultdict(set)
     for c in captures:
         if c["node"] and c["kept_count"]:
@@ -32,12 +32,12 @@ def gaps(captures: Iterable[Row], cluster_nodes: Collection[str]) -> Iterator[Ro
             yield Finding.declared("no-rules", f"node {node} has packets but no rules", remedy).row(node)
     for node in sorted({*cluster_nodes, *(n for n, kinds in nodes.items() if "rules" in kinds)}):
         if "packets" not in nodes.get(node, ()):
-            message = f"node {node} has no capture; connections that end there are seen on their way only"
+            message = f"node {node} has no capture; connections to its pods are seen only on other nodes"
             yield Finding.declared("no-capture", message, "capture on all nodes at the same time").row(node)
 
 
 def tunnels(con: Connection, conversations: Path) -> Iterator[Finding]:
-    """Packets of a tunnel that tshark did not look into."""
+    """Yield a finding for each kind of tunnel in an export whose inner packets tshark did not decode."""
     if not conversations.exists():
         return
     ports = ", ".join(map(str, _TUNNEL_PORTS))
@@ -52,6 +52,6 @@ def tunnels(con: Connection, conversations: Path) -> Iterator[Finding]:
         SELECT port, CAST(SUM(packets) AS BIGINT) FROM sent GROUP BY port HAVING SUM(packets) > 0 ORDER BY port"""
     ).fetchall()
     for port, count in counted:
-        message = f"{count} packets to UDP port {port} are a tunnel that was not decoded; what is inside is not seen"
+        message = f"{count} packets to UDP port {port} are a tunnel that was not decoded; its inner packets are hidden"
         remedy = f"export with -d udp.port=={port},{_TUNNEL_PORTS[port]} -E occurrence=a"
         yield Finding.declared("tunnel-not-decoded", message, remedy)

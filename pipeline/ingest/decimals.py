@@ -1,4 +1,4 @@
-"""Decimal seconds to whole microseconds, many at once: texts of the commonest shape by numpy, others by DuckDB."""
+"""Converts a column of decimal seconds to microseconds: the most frequent shape of text by numpy, others by DuckDB."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ if TYPE_CHECKING:
 
 _WHOLE, _FRACTION = 10, 9  # digits of a DECIMAL(19,9)
 _LONGEST = _WHOLE + 1 + _FRACTION
-_NUMBER = r"^[\s\v\d._eE+-]+$"  # all that DuckDB may take for one
+_NUMBER = r"^[\s\v\d._eE+-]+$"  # all texts that DuckDB may accept as a number
 
 
 def microseconds(con: Connection, texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """Microseconds (int64) of texts (string) that are seconds, finer ones cut off; and which are no DECIMAL(19,9).
+    """Return the microseconds (int64) of texts (string) that are seconds, and which texts are no DECIMAL(19,9).
 
-    Both have a place for each text; what is null stays so, and is not bad.
+    Both results have one value for each text. Digits below a microsecond are cut off. A null stays null and is not bad.
     """
     values = np.zeros(len(texts), np.int64)
     is_null = np.asarray(texts.is_null())
     is_left = ~is_null
-    rows, found = _alike(texts)
-    values[rows] = found
+    rows, converted = _convert_most_frequent_shape(texts)
+    values[rows] = converted
     is_left[rows] = False
-    rest = np.flatnonzero(is_left)
+    left = np.flatnonzero(is_left)
     bad = np.zeros(len(texts), bool)
-    bad[rest] = True
-    rest = rest[np.asarray(pc.match_substring_regex(texts.take(pa.array(rest)), _NUMBER))]
-    if len(rest):
-        found = _cast(con, texts.take(pa.array(rest)))
-        values[rest] = found.fill_null(0)
-        bad[rest] = found.is_null()
+    bad[left] = True
+    left = left[np.asarray(pc.match_substring_regex(texts.take(pa.array(left)), _NUMBER))]
+    if len(left):
+        cast = _cast(con, texts.take(pa.array(left)))
+        values[left] = cast.fill_null(0)
+        bad[left] = cast.is_null()
     return pa.array(values, mask=is_null | bad), bad
 
 
-def _alike(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Places and microseconds of texts that are digits, a point and digits, all as long as most texts are."""
+def _convert_most_frequent_shape(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers and microseconds of texts that are digits, a point and digits, in the most frequent length."""
     _, offsets, data = texts.buffers()
     ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
     lengths = np.diff(ends)
@@ -55,16 +55,16 @@ def _alike(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     digits = np.delete(chars, point, axis=0) - np.uint8(ord("0"))
     is_good = (digits.max(axis=0) <= 9) & (chars[point[0]] == ord("."))
     values = np.zeros(len(rows), np.int64)
-    for place in range(point[0] + 6):
+    for position in range(point[0] + 6):
         values *= 10
-        if place < len(digits):
-            values += digits[place]
+        if position < len(digits):
+            values += digits[position]
     return rows[is_good], values[is_good]
 
 
 def _cast(con: Connection, texts: pa.Array) -> pa.Array:
-    """The same by DuckDB; null where it cannot."""
+    """Convert by DuckDB; null for a text that is no number."""
     con.register("texts", pa.table({"text": texts}))
-    found = con.sql("SELECT TRY_CAST(text AS DECIMAL(19,9)) AS s FROM texts").to_arrow_table()["s"].combine_chunks()
+    seconds = con.sql("SELECT TRY_CAST(text AS DECIMAL(19,9)) AS s FROM texts").to_arrow_table()["s"].combine_chunks()
     con.unregister("texts")
-    return pc.multiply(found.cast(pa.decimal128(16, 6), safe=False), pa.scalar(1_000_000)).cast(pa.int64())
+    return pc.multiply(seconds.cast(pa.decimal128(16, 6), safe=False), pa.scalar(1_000_000)).cast(pa.int64())

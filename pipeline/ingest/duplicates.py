@@ -1,4 +1,8 @@
-"""Two exports of the same packets: of each conversation, what the export says that tells more of it is used."""
+"""Removes duplicates: if two exports of a node hold the same packets, each conversation is kept in one of them.
+
+The export with more information about a conversation keeps it. Exports are compared by time, and by order if one has no
+times.
+"""
 
 from __future__ import annotations
 
@@ -17,42 +21,44 @@ if TYPE_CHECKING:
     from pipeline.schema import Row
     from pipeline.store.duckdb_engine import Connection
 
-_SAMPLE = 500
-_ORDERED = 0.9
+_SAMPLE = 500  # packets that are compared
+_SAME_ORDER = 0.9  # least rank correlation of conversations
 
 
 def leave_out(con: Connection, folder: Path, captures: Sequence[Row]) -> Iterator[Row]:
-    """Take out of each export what another of its node tells better, and correct its counts; a finding for each."""
+    """Remove the duplicates from each export, and correct its counts in `captures`; yield a finding for each export."""
     by_node: dict[object, list[Row]] = defaultdict(list)
     for c in captures:
         if c["kind"] == "packets" and c["kept_count"] and files(folder, "conversations", c["capture_id"]):
             by_node[c["node"]].append(c)
-    for together in by_node.values():
-        pairs = [*_alike_in_time(con, folder, together), *_alike_in_order(con, folder, together)]
-        for one, two in pairs:
-            if one["kept_count"] and two["kept_count"]:
-                yield from _settle(con, folder, one, two)
+    for exports in by_node.values():
+        pairs = [*_pairs_by_time(con, folder, exports), *_pairs_by_order(con, folder, exports)]
+        for first, second in pairs:
+            if first["kept_count"] and second["kept_count"]:
+                yield from _remove_duplicates(con, folder, first, second)
     con.execute("DROP VIEW IF EXISTS temp.conversations")
 
 
 def files(folder: Path, table: str, capture_id: object) -> list[Path]:
-    """The Parquet files that one export gave to a table."""
+    """Return the Parquet files of a table with the rows of one export."""
     return sorted((folder / table).glob(f"*/{capture_id}*.parquet"))
 
 
-def _alike_in_time(con: Connection, folder: Path, captures: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
-    """Exports, one of which has most of what the other should have too, at the same microsecond."""
-    timed = [c for c in captures if c.get("first_us") is not None]
-    for one, two in combinations(timed, 2):
-        begin = max(int(str(c["first_us"])) for c in (one, two))
-        end = min(int(str(c["last_us"])) for c in (one, two))
-        if begin <= end and any(_has_most(con, folder, *p, begin, end) for p in ((one, two), (two, one))):
-            yield one, two
+def _pairs_by_time(con: Connection, folder: Path, exports: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
+    """Pairs of exports in which one has most packets of the other, at the same microsecond."""
+    timed = [e for e in exports if e.get("first_us") is not None]
+    for first, second in combinations(timed, 2):
+        begin = max(int(str(e["first_us"])) for e in (first, second))
+        end = min(int(str(e["last_us"])) for e in (first, second))
+        if begin <= end and any(
+            _contains_most(con, folder, *pair, begin, end) for pair in ((first, second), (second, first))
+        ):
+            yield first, second
 
 
-def _has_most(con: Connection, folder: Path, whole: Row, part: Row, begin: int, end: int) -> bool:
-    """Whether one export has most of the first that another saw from `begin` to `end`."""
-    ((found, sample),) = con.sql(
+def _contains_most(con: Connection, folder: Path, whole: Row, part: Row, begin: int, end: int) -> bool:
+    """Whether `whole` has most of the first packets that `part` has from `begin` to `end`, in microseconds."""
+    ((matching_count, sample_count),) = con.sql(
         f"""WITH firsts AS (
           SELECT * FROM ({_moments(folder, part)}) WHERE at_us BETWEEN {begin} AND {end} ORDER BY ALL LIMIT {_SAMPLE}
         )
@@ -62,46 +68,48 @@ def _has_most(con: Connection, folder: Path, whole: Row, part: Row, begin: int, 
             AND COALESCE(w.interface = f.interface, TRUE)
         )), COUNT(*) FROM firsts AS f"""
     ).fetchall()
-    return bool(sample) and found * 2 > sample
+    return bool(sample_count) and matching_count * 2 > sample_count
 
 
 def _moments(folder: Path, capture: Row) -> str:
-    """When what was seen between two addresses: packets where they are kept, else begins and ends of conversations."""
+    """A SELECT of times with two addresses: of packets if they are kept, else of starts and ends of conversations."""
     if paths := files(folder, "packets", capture["capture_id"]):
         ips = "LEAST(src_ip, dst_ip) AS one_ip, GREATEST(src_ip, dst_ip) AS other_ip"
         return f"SELECT ts_us AS at_us, {ips}, interface FROM {_parquet(paths)} WHERE src_ip IS NOT NULL"
-    rest = "lower_ip AS one_ip, upper_ip AS other_ip, interface"
-    known = _parquet(files(folder, "conversations", capture["capture_id"]))
-    return f"SELECT start_us AS at_us, {rest} FROM {known} UNION ALL SELECT end_us, {rest} FROM {known}"
+    columns = "lower_ip AS one_ip, upper_ip AS other_ip, interface"
+    conversations = _parquet(files(folder, "conversations", capture["capture_id"]))
+    starts = f"SELECT start_us AS at_us, {columns} FROM {conversations}"
+    return f"{starts} UNION ALL SELECT end_us, {columns} FROM {conversations}"
 
 
-def _alike_in_order(con: Connection, folder: Path, captures: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
-    """Exports, one of which has no times, that have most of the first conversations in the same order."""
-    if all(c.get("first_us") is not None for c in captures) or len(captures) < 2:
+def _pairs_by_order(con: Connection, folder: Path, exports: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
+    """Pairs of exports, one of them without times, that have most of the first conversations in the same order."""
+    if all(e.get("first_us") is not None for e in exports) or len(exports) < 2:
         return
-    by_id = {c["capture_id"]: c for c in captures}
-    _show(con, folder, captures)
-    told = set()
-    for one, two, found, sample, order in con.sql(
+    by_id = {e["capture_id"]: e for e in exports}
+    _create_conversations_view(con, folder, exports)
+    pairs = set()
+    for first, second, matching_count, sample_count, order in con.sql(
         "SELECT capture_id, other_id, matching_count, sample_count, order_correlation "
         f"FROM ({sql_models.all_models()['export_similarity'].sql}) ORDER BY ALL"
     ).fetchall():
-        if found * 2 > sample and (order is None or order > _ORDERED) and frozenset((one, two)) not in told:
-            told.add(frozenset((one, two)))
-            yield by_id[one], by_id[two]
+        is_same = matching_count * 2 > sample_count and (order is None or order > _SAME_ORDER)
+        if is_same and frozenset((first, second)) not in pairs:
+            pairs.add(frozenset((first, second)))
+            yield by_id[first], by_id[second]
 
 
-def _settle(con: Connection, folder: Path, one: Row, two: Row) -> Iterator[Row]:
-    _show(con, folder, (one, two))
+def _remove_duplicates(con: Connection, folder: Path, first: Row, second: Row) -> Iterator[Row]:
+    _create_conversations_view(con, folder, (first, second))
     duplicates = sql_models.all_models()["duplicate_conversations"].sql
     con.execute(f"CREATE OR REPLACE TEMP TABLE duplicate_conversations AS {duplicates}")
     counted = (
         "SELECT capture_id, CAST(SUM(packet_count) AS BIGINT) FROM duplicate_conversations GROUP BY ALL ORDER BY ALL"
     )
-    gone = dict(con.sql(counted).fetchall())
-    for capture, other in ((one, two), (two, one)):
-        if count := gone.get(capture["capture_id"]):
-            _take_out(con, folder, capture)
+    removed = dict(con.sql(counted).fetchall())
+    for capture, other in ((first, second), (second, first)):
+        if count := removed.get(capture["capture_id"]):
+            _rewrite_files(con, folder, capture)
             capture["kept_count"] = int(str(capture["kept_count"])) - count
             capture["row_count"] = int(str(capture["row_count"])) - count
             if not files(folder, "conversations", capture["capture_id"]):
@@ -109,8 +117,8 @@ def _settle(con: Connection, folder: Path, one: Row, two: Row) -> Iterator[Row]:
             yield _finding(capture, other, count)
 
 
-def _take_out(con: Connection, folder: Path, capture: Row) -> None:
-    """Write the files of an export without its duplicates; delete them if no conversation is left."""
+def _rewrite_files(con: Connection, folder: Path, capture: Row) -> None:
+    """Write the files of an export again without its duplicates; delete them if no conversation is left."""
     name = capture["capture_id"]
     (conversations,) = files(folder, "conversations", name)
     left = (
@@ -129,15 +137,15 @@ def _take_out(con: Connection, folder: Path, capture: Row) -> None:
 
 
 def _rewrite(con: Connection, path: Path, select: str) -> int:
-    rest = path.with_suffix(".rest")
-    count = write_parquet(con, select, rest)
-    rest.replace(path)
+    new = path.with_suffix(".new")
+    count = write_parquet(con, select, new)
+    new.replace(path)
     return count
 
 
-def _show(con: Connection, folder: Path, captures: Iterable[Row]) -> None:
-    """Make the view `conversations` stand for those of some exports."""
-    paths = [p for c in captures for p in files(folder, "conversations", c["capture_id"])]
+def _create_conversations_view(con: Connection, folder: Path, exports: Iterable[Row]) -> None:
+    """Create the view `conversations` over those of some exports."""
+    paths = [p for e in exports for p in files(folder, "conversations", e["capture_id"])]
     con.execute(f"CREATE OR REPLACE TEMP VIEW conversations AS SELECT * FROM {_parquet(paths)}")
 
 
@@ -148,7 +156,7 @@ def _parquet(paths: Sequence[Path]) -> str:
 
 def _finding(capture: Row, other: Row, count: int) -> Row:
     left = int(str(capture["kept_count"]))
-    rest = f"its other {left} are used" if left else "no other is in it"
-    message = f"{count} of its packets are in {other['file']} too, which tells more of them; {rest}"
+    others = f"its other {left} are used" if left else "it has no others"
+    message = f"{count} of its packets are in {other['file']} too, with more information; {others}"
     remedy = "nothing to do: each packet is counted once" if left else "keep one of the two files"
     return Finding.declared("same-packets", message, remedy).row(capture["node"], capture["file"])

@@ -167,7 +167,7 @@ class FlowBuilder:
         self._packet_files.append(path)
 
     def _sum_up(self, segments: str) -> None:
-        """Add `all_packets` to `unidirectional_flows`; the model `segments` tells the uses of a reused port apart."""
+        """Add `all_packets` to `unidirectional_flows`; the model `segments` separates the uses of a reused port."""
         has_duplicates = self.con.execute(_HAS_DUPLICATES).fetchone()
         unique = all_models()["packets_deduplicated"].sql if has_duplicates else "SELECT * FROM all_packets"
         self.con.execute(f"CREATE TEMP VIEW packets AS {unique}")

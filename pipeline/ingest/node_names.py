@@ -56,7 +56,7 @@ def name_nodes(input_files: Sequence[InputFile]) -> None:
 
 
 def _longest_in_name(name: str, nodes: set[str]) -> str | None:
-    """The longest node name that stands as a word in the name of the file or its bundle."""
+    """The longest node name that is a whole word in the name of the file or its bundle."""
     name = _bundle_of(name) or name.rpartition("/")[2]
     named = (n for n in nodes if re.search(rf"(?<![a-zA-Z0-9]){re.escape(n)}(?![a-zA-Z0-9])", name))
     return max(named, key=len, default=None)

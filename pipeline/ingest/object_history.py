@@ -1,7 +1,6 @@
-"""The cluster's objects from several listings as one account: each object once, each address with the time it was held.
+"""Merges several kubectl listings into one history: each object once, with the time during which it had its address.
 
-A listing is later than another where it holds a newer version of anything. Of one object the latest listing's word
-stands.
+A listing is later than another if it contains a newer version of any object. The latest listing of an object counts.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-# What tells objects of a table apart, last what a text table does not say.
+# The columns that identify an object; the last ones are missing from kubectl's text tables.
 _IDENTITY = {
     "services": ("service", "valid_from_us"),
     "service_ports": ("service", "protocol", "ip", "port", "kind", "valid_from_us"),
@@ -22,36 +21,36 @@ _IDENTITY = {
     "nodes": ("node", "valid_from_us"),
 }
 _MAY_LACK = {"endpoints": {"protocol", "pod"}}
-# Of one of these names there is one object at a time.
+# At any time there is one object of a name.
 _NAMES = {"services": "service", "pods": "pod", "nodes": "node"}
 
 
 def merge_listings(table: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows of all listings, in the order of their files, as one account; of other tables equal rows once."""
+    """Return the rows of all listings in the order of their files: each object once; other tables: equal rows once."""
     if table not in _IDENTITY:
         return rows.unique(maintain_order=True)
     identity = _IDENTITY[table]
     rows = rows.sort("listing_version", nulls_last=False, maintain_order=True)
-    for place, column in enumerate(identity):
+    for index, column in enumerate(identity):
         if column in _MAY_LACK.get(table, {"valid_from_us"}):
-            rows = _without_vaguer(rows, column, identity[:place])
+            rows = _without_less_specific(rows, column, identity[:index])
     rows = rows.unique(identity, keep="last", maintain_order=True)
     if table in _NAMES:
-        rows = _succeeded(rows, _NAMES[table])
-    return _taken_over(rows) if table == "pods" else rows
+        rows = _end_at_successor(rows, _NAMES[table])
+    return _end_at_reuse_of_address(rows) if table == "pods" else rows
 
 
-def _without_vaguer(rows: pl.DataFrame, column: str, before: Sequence[str]) -> pl.DataFrame:
-    """Leave out rows that do not say `column` where one that is the same in the columns `before` does."""
+def _without_less_specific(rows: pl.DataFrame, column: str, same: Sequence[str]) -> pl.DataFrame:
+    """Leave out rows without `column` if a row with it is equal in the columns `same`."""
     import polars as pl
 
-    says = rows.filter(pl.col(column).is_not_null()).select(*before, says=pl.lit(value=True)).unique()
-    marked = rows.join(says, on=list(before), how="left", nulls_equal=True, maintain_order="left")
-    return marked.filter(pl.col(column).is_not_null() | pl.col("says").is_null()).drop("says")
+    specific = rows.filter(pl.col(column).is_not_null()).select(*same, has_specific=pl.lit(value=True)).unique()
+    joined = rows.join(specific, on=list(same), how="left", nulls_equal=True, maintain_order="left")
+    return joined.filter(pl.col(column).is_not_null() | pl.col("has_specific").is_null()).drop("has_specific")
 
 
-def _succeeded(rows: pl.DataFrame, name: str) -> pl.DataFrame:
-    """An object ends at the latest when the next one of its name begins."""
+def _end_at_successor(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """An object ends at the latest when the next object of its name begins."""
     import polars as pl
 
     begins = rows.select(name, "valid_from_us").drop_nulls().unique().sort(name, "valid_from_us")
@@ -60,8 +59,8 @@ def _succeeded(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     return ended.with_columns(valid_to_us=pl.min_horizontal("valid_to_us", "next_us")).drop("next_us")
 
 
-def _taken_over(rows: pl.DataFrame) -> pl.DataFrame:
-    """A pod that a later listing lacks ended at the latest when a pod of that listing took its address."""
+def _end_at_reuse_of_address(rows: pl.DataFrame) -> pl.DataFrame:
+    """A pod ends at the latest when a pod of a later listing gets its address."""
     import polars as pl
 
     own = rows.with_row_index("row").filter(~pl.col("host_network").fill_null(value=False))

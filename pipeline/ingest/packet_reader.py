@@ -1,4 +1,4 @@
-"""Reads one export of packets: the vectorised reader takes blocks of lines, the line-by-line reader takes the rest.
+"""Reads one export of packets: the vectorised reader takes blocks of lines, the line-by-line reader takes the others.
 
 The vectorised reader needs a clean layout. Lines that it cannot read go to the line-by-line reader. Both readers give
 columns of `packets`.
@@ -66,7 +66,7 @@ class Tally:
 
 @dataclass(slots=True)
 class ReaderCache:
-    """What one export has shown and all can use: valid addresses, and columns with values of another type."""
+    """Results that all exports share: texts that are valid addresses, and columns with values of another type."""
 
     addresses: set[str] = field(default_factory=set)
     loose_columns: set[str] = field(default_factory=set)

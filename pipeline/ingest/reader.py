@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pipeline.schema import Row
     from pipeline.store.duckdb_engine import Connection
 
-_MOST_PIECES_AHEAD = 4  # pieces of an export that wait with their text in memory
+_MOST_BLOCKS_AHEAD = 4  # blocks of an export that wait with their text in memory
 
 
 def read_capture(con: Connection, tables: InputTables, input_files: Sequence[InputFile], capture: Capture) -> None:
@@ -82,7 +82,7 @@ class CaptureReader:
         if exports_at_once > 1:
             self.con.execute("SET threads = 1")
         lock = nullcontext() if limits.memory_limit is None else RLock()
-        ahead = min(2 * (thread_count - 1), _MOST_PIECES_AHEAD)
+        ahead = min(2 * (thread_count - 1), _MOST_BLOCKS_AHEAD)
         yield WorkerPool(ThreadPoolExecutor(thread_count), ahead, limits.piece_bytes // exports_at_once, lock)
         self.con.execute(f"SET threads = {threads}")
 

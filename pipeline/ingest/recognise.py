@@ -35,7 +35,7 @@ _TSHARK_BUFFER = "tshark loses what it buffered when it is killed; capture again
 
 
 def recognise_files(sources: Sequence[Source], capture: Capture) -> list[InputFile]:
-    """Return the input file of each source, in their order; the files of an archive stand in its place.
+    """Return the input file of each source, in their order; an archive is replaced by its files.
 
     A text of no known form whose lines have as many cells as `capture.fields` is an export with these columns.
     """

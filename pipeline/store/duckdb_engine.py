@@ -1,4 +1,4 @@
-"""DuckDB, the engine of one machine."""
+"""DuckDB: connections with the limits of the command line, Parquet files in and out, and quoting of SQL."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 Connection = duckdb.DuckDBPyConnection
 OutOfMemory = duckdb.OutOfMemoryException
-# Version 2 writes numbers by their differences: smaller, and read in two thirds of the time. A harder zstd costs more
-# than it saves, and so does a dictionary of most of a column; a row group is in memory before it is written.
+# Parquet version 2 stores differences of numbers: smaller files, read in two thirds of the time. A higher zstd level
+# costs more than it saves, and so does a dictionary with most values of a column. A row group is in memory before it is
+# written.
 _PARQUET = (
     "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960, "
     "DICTIONARY_SIZE_LIMIT 4096"
@@ -28,7 +29,7 @@ _PARQUET = (
 
 
 def connect(limits: Limits) -> Connection:
-    """An in-memory database that obeys `limits`."""
+    """Return an in-memory database within `limits`."""
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
     con.execute("SET enable_progress_bar = false")  # a Python prompt gets one, in the middle of the data on stdout
@@ -44,7 +45,7 @@ def connect(limits: Limits) -> Connection:
 
 @contextmanager
 def workshop(limits: Limits, folder: Path) -> Iterator[Connection]:
-    """A database to build models in; what memory is not to hold lies in a folder of its own until it is closed."""
+    """Give a database to build models in; with a memory limit its tables are in a temporary folder, not in memory."""
     con = connect(limits)
     con.execute("SET preserve_insertion_order = false")  # no model depends on it, and keeping it takes memory
     con.execute("SET disabled_optimizers = 'join_order'")  # models join many rows to few, as they are written
@@ -55,7 +56,7 @@ def workshop(limits: Limits, folder: Path) -> Iterator[Connection]:
             con.execute(f"ATTACH {literal(spare + '/tables')} AS tables (ROW_GROUP_SIZE 20480)")
             con.execute("USE tables")
         else:
-            con.execute("SET block_allocator_memory = '1GB'")  # kept for the next statement, not taken anew each time
+            con.execute("SET block_allocator_memory = '1GB'")  # kept for the next statement
         try:
             yield con
         finally:
@@ -63,28 +64,28 @@ def workshop(limits: Limits, folder: Path) -> Iterator[Connection]:
 
 
 def literal(text: str) -> str:
-    """`text` as an SQL string."""
+    """Return `text` as an SQL string."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def identifier(name: str) -> str:
-    """`name` as a quoted SQL name."""
+    """Return `name` as a quoted SQL name."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def column_list(table: Table, *, skip: tuple[str, ...] = ()) -> str:
-    """The columns of `table`, cast to their declared types, as they stand in a SELECT."""
+    """Return the columns of `table`, cast to their declared types, for a SELECT."""
     return ", ".join(f"CAST({c.name} AS {c.type}) AS {c.name}" for c in table.columns if c.name not in skip)
 
 
 def empty_select(table: Table, *, skip: tuple[str, ...] = ()) -> str:
-    """A SELECT with the columns of `table` and no rows."""
+    """Return a SELECT with the columns of `table` and no rows."""
     cells = ", ".join(f"CAST(NULL AS {c.type}) AS {c.name}" for c in table.columns if c.name not in skip)
     return f"SELECT {cells} WHERE FALSE"
 
 
 def parquet_select(table: Table, files: Iterable[Path], *, skip: tuple[str, ...] = ()) -> str:
-    """A SELECT over Parquet files of `table`, partitions taken from their paths; no files give no rows."""
+    """Return a SELECT over Parquet files of `table`, partitions taken from their paths; no files give no rows."""
     paths = sorted(str(f) for f in files)
     if not paths:
         return empty_select(table, skip=skip)
@@ -96,13 +97,13 @@ def parquet_select(table: Table, files: Iterable[Path], *, skip: tuple[str, ...]
 
 
 def write_parquet(con: Connection, select: str, path: Path) -> int:
-    """Write what `select` gives to one Parquet file; the number of rows."""
-    ((count,),) = _patiently(con, _copy(select, path))
+    """Write the rows of `select` to one Parquet file; return the number of rows."""
+    ((count,),) = _execute_or_spill(con, _copy(select, path))
     return int(count)
 
 
 def write_sorted(con: Connection, select: str, order: str, path: Path) -> None:
-    """Write what `select` gives in that order; where memory is too small for both, it is kept first and sorted then."""
+    """Write the rows of `select` in that order; if memory is too small for both at once, sort in a second step."""
     try:
         con.execute(_copy(f"{select} ORDER BY {order}", path))
     except OutOfMemory:
@@ -112,13 +113,13 @@ def write_sorted(con: Connection, select: str, order: str, path: Path) -> None:
 
 
 def create_table(con: Connection, name: str, select: str) -> None:
-    """Keep what `select` gives."""
-    _patiently(con, f"CREATE TABLE {identifier(name)} AS {select}")
+    """Create a table with the rows of `select`."""
+    _execute_or_spill(con, f"CREATE TABLE {identifier(name)} AS {select}")
 
 
 def create_temporary(con: Connection, name: str, select: str) -> None:
-    """Keep what `select` gives for this connection only."""
-    _patiently(con, f"CREATE TEMP TABLE {identifier(name)} AS {select}")
+    """Create a table with the rows of `select` for this connection only."""
+    _execute_or_spill(con, f"CREATE TEMP TABLE {identifier(name)} AS {select}")
 
 
 def _copy(select: str, path: Path) -> str:
@@ -126,8 +127,8 @@ def _copy(select: str, path: Path) -> str:
     return f"COPY ({select}) TO {literal(str(path))} ({_PARQUET})"
 
 
-def _patiently(con: Connection, statement: str) -> list[tuple[int]]:
-    """What `statement` gives; one that fails for lack of memory is done again by one thread that spills at once."""
+def _execute_or_spill(con: Connection, statement: str) -> list[tuple[int]]:
+    """Execute `statement`; if memory runs out, again with one thread that spills to disk at once."""
     try:
         return con.execute(statement).fetchall()
     except OutOfMemory:
@@ -142,12 +143,12 @@ def _patiently(con: Connection, statement: str) -> list[tuple[int]]:
 
 
 def create_view(con: Connection, name: str, select: str) -> None:
-    """Make `name` stand for what `select` gives."""
+    """Create or replace the view `name`."""
     con.execute(f"CREATE OR REPLACE VIEW {identifier(name)} AS {select}")
 
 
 def lake_views(con: Connection, files: dict[str, list[Path]], *, only: Collection[str] = TABLES) -> None:
-    """A view for every table of the schema, or for `only` some, over its files."""
+    """Create a view for every table of the schema, or for `only` some, over its files."""
     for name, table in TABLES.items():
         if name in only:
             create_view(con, name, parquet_select(table, files.get(name, [])))

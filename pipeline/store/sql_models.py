@@ -1,4 +1,4 @@
-"""The SELECTs of sql/: what each says of itself, the order they stand in, and building them."""
+"""The SQL models, one SELECT per file of sql/: reads their headers, orders them by dependency, and builds them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
     from pipeline.store.duckdb_engine import Connection
 
-# Found by their words: a parser takes a quarter of a second for all models.
+# A regex finds the tables that a model reads: a parser takes a quarter of a second for all models. Tests compare both.
 _READ, _NAMED = re.compile(r"(?<!DISTINCT )\b(?:FROM|JOIN)\s+(\w+)"), re.compile(r"(\w+) AS \(")
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One SELECT: its name is the table, or else view, it makes; `needs` are the tables it reads.
+    """One SELECT: `name` is the table or view that it makes; `needs` are the tables that it reads.
 
-    `stored` ones go to the lake.
+    `stored` models are written to the lake.
     """
 
     name: str
@@ -50,23 +50,23 @@ class Model:
 
 @cache
 def all_models() -> dict[str, Model]:
-    """Every model of sql/, by name."""
+    """Return every model of sql/, by name."""
     texts = {p.stem: p.read_text(encoding="utf-8") for p in resources.models()}
     return {name: _model(name, text) for name, text in texts.items()}
 
 
 def build(con: Connection, wanted: Iterable[str], folder: Path) -> None:
-    """Build the wanted models, and the models they need; those already there are taken as they are.
+    """Build the wanted models and the models that they need; a table or view that exists is not built again.
 
-    What goes to the lake is written to `folder`, and read from there.
+    Stored models are written to `folder`, and read from there.
 
     Raises:
-        HopscopeError: rows of a model that goes to the lake are not told apart by its key.
+        HopscopeError: two rows of a stored model have the same key.
     """
     names = "SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal"
-    there = {str(name) for (name,) in con.sql(names).fetchall()}
+    existing = {str(name) for (name,) in con.sql(names).fetchall()}
     for model in in_order(wanted):
-        if model.name in there:
+        if model.name in existing:
             continue
         if model.is_view:
             create_view(con, model.name, model.sql)
@@ -78,7 +78,7 @@ def build(con: Connection, wanted: Iterable[str], folder: Path) -> None:
 
 
 def store(con: Connection, name: str, select: str, folder: Path) -> str:
-    """Write the rows of a result table in the order of its time and key; the SELECT that reads them again."""
+    """Write the rows of a result table in the order of its time and key; return a SELECT that reads them."""
     table, path = TABLES[name], folder / name / "part.parquet"
     time = ["start_us NULLS LAST"] * ("start_us" in table.names)
     order = ", ".join([*time, *(k for k in table.key if k not in table.partitions)])
@@ -88,23 +88,23 @@ def store(con: Connection, name: str, select: str, folder: Path) -> str:
 
 
 def in_order(wanted: Iterable[str]) -> list[Model]:
-    """The wanted models and all they need, each after what it needs."""
+    """Return the wanted models and all that they need, each after the models that it needs."""
     models = {name: m for name, m in all_models().items() if m.stage != "ingest"}
     graph: dict[str, frozenset[str]] = {}
-    waiting = list(wanted)
-    while waiting:
-        name = waiting.pop()
+    todo = list(wanted)
+    while todo:
+        name = todo.pop()
         if name in models and name not in graph:
             graph[name] = models[name].needs & models.keys()
-            waiting += graph[name]
+            todo += graph[name]
     return [models[name] for name in TopologicalSorter({k: sorted(graph[k]) for k in sorted(graph)}).static_order()]
 
 
 def _check_key(con: Connection, model: Model) -> None:
     key = ", ".join(model.key)
     rows = con.sql(f"SELECT {key}, COUNT(*) FROM {identifier(model.name)} GROUP BY ALL HAVING COUNT(*) > 1 LIMIT 1")
-    if twice := rows.fetchall():
-        message = f"sql/{model.name}.sql made two rows with one key ({key}): {twice[0][:-1]}"
+    if repeated := rows.fetchall():
+        message = f"the model {model.name} made two rows with one key ({key}): {repeated[0][:-1]}"
         raise HopscopeError(message, hint="this is a defect of hopscope; please report it")
 
 
