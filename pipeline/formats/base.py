@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from pipeline.schema.findings import Finding
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import polars as pl
 
     from pipeline.formats.source import Source
-    from pipeline.schema.findings import Finding
 
 Kind = Literal["packets", "rules", "objects", "addresses", "translations", "requests"]
 LONGEST_RULE = 1_000_000
@@ -55,6 +58,18 @@ class Format(Protocol):
 
         `head` is the first 64 KiB of the decompressed text.
         """
+        ...
+
+
+# What a form of packets yields: a row (line number, cells by tshark's field name), a reject, or a finding.
+PacketResult = tuple[int, dict[str, str]] | Reject | Finding
+
+
+class PacketForm(Format, Protocol):
+    """A form of packets for the line-by-line reader only: every one but `tshark-fields` and `pcap`."""
+
+    def lines(self, source: Source) -> Iterator[PacketResult]:
+        """Yield a row or a reject for each packet, then findings; lines without a packet are skipped."""
         ...
 
 

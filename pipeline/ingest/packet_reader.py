@@ -10,14 +10,14 @@ import csv
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.formats.addresses import is_address
-from pipeline.formats.base import Format, Reject, clip
+from pipeline.formats.base import Format, PacketForm, PacketResult, Reject, clip
 from pipeline.formats.source import Source
 from pipeline.formats.tshark.field_names import TYPES
 from pipeline.formats.tshark.fields_export import FORMAT as FIELDS
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from pipeline.formats.source import LineBlock
     from pipeline.formats.tshark.layout import Layout
-    from pipeline.formats.tshark.packet_row import LineResult
     from pipeline.ingest.flow_builder import FlowBuilder
 
 _BLOCK_BYTES = 8 * 1024 * 1024  # larger buffers are taken from the system and given back each time
@@ -44,14 +43,6 @@ _PLAIN = str.maketrans({"\n": " ", "\r": " ", "\x00": "\ufffd", _SEPARATOR: "\uf
 _ADDRESSES = ("ip.src", "ip.dst", "ipv6.src", "ipv6.dst")
 _ROW_TYPES = {"line_number": "BIGINT"} | TYPES
 _REJECT_TYPES = {"line_number": "BIGINT", "reason": "VARCHAR", "text": "VARCHAR"}
-
-
-class PacketForm(Format, Protocol):
-    """A form of packets that only the line-by-line reader reads."""
-
-    def lines(self, source: Source) -> Iterator[LineResult]:
-        """Yield a row, a reject or a finding for each line; lines without a packet, such as messages, yield nothing."""
-        ...
 
 
 @dataclass(slots=True)
@@ -180,7 +171,7 @@ class PacketReader:
                     invalid.append(text)
         return invalid
 
-    def _read_lines(self, lines: Iterable[LineResult]) -> Tally:
+    def _read_lines(self, lines: Iterable[PacketResult]) -> Tally:
         """The line-by-line reader: take the rows of `lines`, and write their rejects."""
         tally = Tally()
         rows, rejects = self.flows.spare / "rows", self.flows.spare / "rejects"

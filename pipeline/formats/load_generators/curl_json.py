@@ -1,11 +1,14 @@
-r"""`curl -w '%{json}\n'`, or any JSON that `-w` is told to write: one object a request, with the client's own port."""
+r"""`curl -w '%{json}\n'`, or `-w` with any other JSON: one object per request, with the client's own port.
+
+Blank lines are skipped; any other line without an object that has `local_port` is a reject.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from pipeline.formats.load_generators.requests import from_json, microseconds, read_requests, whole_number
+from pipeline.formats.load_generators.requests import as_integer, as_microseconds, json_value, read_requests
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,22 +19,21 @@ if TYPE_CHECKING:
 _REQUEST = re.compile(
     r'^\s*\{(?=.*"local_port":\s*\d)(?=.*"(?:http_code|response_code|time_total)":).*\}\s*$', re.MULTILINE
 )
-_WHY = "no object with local_port"
 
 
 class CurlJson:
-    """Requests as curl counts them."""
+    """Requests as curl reports them."""
 
     name = "curl-json"
     kind: Kind = "requests"
     sign = "lines with local_port and http_code"
 
     def recognise(self, head: str) -> int:
-        """Sure where a line is an object with curl's names."""
+        """Return 90 if a line is an object with curl's keys."""
         return 90 if _REQUEST.search(head) else 0
 
     def parse(self, source: Source) -> Parsed:
-        """A row counts as a line that is not blank."""
+        """Return one row per request."""
         import polars as pl
 
         columns = {
@@ -39,23 +41,21 @@ class CurlJson:
             "client_port": _port("$.local_port"),
             "server_ip": _address("$.remote_ip"),
             "server_port": _port("$.remote_port"),
-            "status": whole_number(pl.coalesce(from_json("$.http_code"), from_json("$.response_code"))),
-            "duration_us": microseconds(from_json("$.time_total"), 1_000_000),
+            "status": as_integer(pl.coalesce(json_value("$.http_code"), json_value("$.response_code"))),
+            "duration_us": as_microseconds(json_value("$.time_total"), 1_000_000),
         }
-        is_row = pl.col("text").str.strip_chars() != ""
-        return read_requests(
-            source, columns, is_row=is_row, is_whole=from_json("$.local_port").is_not_null(), reason=_WHY
-        )
+        has_port, reason = json_value("$.local_port").is_not_null(), "no object with local_port"
+        return read_requests(source, columns, is_row=pl.lit(value=True), is_valid=has_port, reason=reason)
 
 
 def _address(path: str) -> pl.Expr:
-    return from_json(path).replace("", None)
+    return json_value(path).replace("", None)
 
 
 def _port(path: str) -> pl.Expr:
     import polars as pl
 
-    port = whole_number(from_json(path))
+    port = as_integer(json_value(path))
     return pl.when(port > 0).then(port)
 
 

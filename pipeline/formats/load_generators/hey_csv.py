@@ -1,10 +1,13 @@
-"""`hey -o csv`: one line a request that was answered; no addresses, and times from the tool's start only."""
+"""`hey -o csv`: one line per answered request, without addresses; its times count from the start of hey.
+
+The header and blank lines are skipped; any other line without a request's cells is a reject.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.formats.load_generators.requests import microseconds, read_requests, whole_number
+from pipeline.formats.load_generators.requests import as_integer, as_microseconds, read_requests
 
 if TYPE_CHECKING:
     from pipeline.formats.base import Kind, Parsed
@@ -23,23 +26,21 @@ class HeyCsv:
     sign = "the header of hey's CSV"
 
     def recognise(self, head: str) -> int:
-        """Sure where the header stands."""
+        """Return 95 if a line is the header."""
         return 95 if _HEADER in head.splitlines() else 0
 
     def parse(self, source: Source) -> Parsed:
-        """A row counts as a line with a request; what stands before the header is hey's, or curl's, talk."""
+        """Return one row per request."""
         import polars as pl
 
         text = pl.col("text")
         columns = {
-            "duration_us": microseconds(text.str.extract(_ROW, 1), 1_000_000),
-            "status": whole_number(text.str.extract(_ROW, 2)),
-            "offset_us": microseconds(text.str.extract(_ROW, 3), 1_000_000),
+            "duration_us": as_microseconds(text.str.extract(_ROW, 1), 1_000_000),
+            "status": as_integer(text.str.extract(_ROW, 2)),
+            "offset_us": as_microseconds(text.str.extract(_ROW, 3), 1_000_000),
         }
-        is_row = (text.str.strip_chars() != "") & (text != _HEADER)
-        return read_requests(
-            source, columns, is_row=is_row, is_whole=text.str.contains(_ROW), reason="no request of hey's"
-        )
+        is_request = text.str.contains(_ROW)
+        return read_requests(source, columns, is_row=text != _HEADER, is_valid=is_request, reason="no request of hey's")
 
 
 FORMAT = HeyCsv()

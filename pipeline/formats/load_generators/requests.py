@@ -1,4 +1,4 @@
-"""What load generators have in common: a request a line, whose columns are expressions over the text of the line."""
+"""The common part of load generators: one request per line; its columns are polars expressions over the line's text."""
 
 from __future__ import annotations
 
@@ -16,37 +16,38 @@ if TYPE_CHECKING:
 
 
 def read_requests(
-    source: Source, columns: Mapping[str, pl.Expr], *, is_row: pl.Expr, is_whole: pl.Expr, reason: str
+    source: Source, columns: Mapping[str, pl.Expr], *, is_row: pl.Expr, is_valid: pl.Expr, reason: str
 ) -> Parsed:
-    """A row counts as a line that `is_row`; one that is not whole is a reject for this `reason`."""
+    """Return one row per line that is not blank and `is_row`; if it is not valid, it is a reject with this `reason`."""
     import polars as pl
 
-    numbered = pl.DataFrame(source.lines(), schema={"line_number": pl.Int64, "text": pl.String}, orient="row")
-    rows = numbered.filter(is_row)
-    has_end = (pl.col("line_number") != (source.unterminated_line or 0)) | pl.col("text").str.ends_with("}")
-    is_whole = is_whole.fill_null(value=False) & has_end
-    bad = rows.filter(~is_whole).rows()
-    rejects = [Reject(n, UNTERMINATED if n == source.unterminated_line else reason, clip(text)) for n, text in bad]
-    good = rows.filter(is_whole).select("line_number", **columns)
-    return Parsed({"client_requests": good} if good.height else {}, rejects, [], rows.height)
+    lines = pl.DataFrame(source.lines(), schema={"line_number": pl.Int64, "text": pl.String}, orient="row")
+    rows = lines.filter(is_row & (pl.col("text").str.strip_chars() != ""))
+    # A last line without a newline may lack its last digits; a JSON object that ends is whole.
+    is_terminated = (pl.col("line_number") != (source.unterminated_line or 0)) | pl.col("text").str.ends_with("}")
+    is_valid = is_valid.fill_null(value=False) & is_terminated
+    invalid = rows.filter(~is_valid).rows()
+    rejects = [Reject(n, UNTERMINATED if n == source.unterminated_line else reason, clip(t)) for n, t in invalid]
+    requests = rows.filter(is_valid).select("line_number", **columns)
+    return Parsed({"client_requests": requests} if requests.height else {}, rejects, [], rows.height)
 
 
-def from_json(path: str) -> pl.Expr:
-    """The value at a path of a line that is JSON; nothing where there is none, or the line is broken."""
+def json_value(path: str) -> pl.Expr:
+    """The value at a path of a line that is JSON; null if there is none, or the line is no JSON."""
     import polars as pl
 
     return pl.col("text").str.json_path_match(path)
 
 
-def whole_number(text: pl.Expr) -> pl.Expr:
-    """A text as a small number; nothing where it is none."""
+def as_integer(text: pl.Expr) -> pl.Expr:
+    """The text as a 32-bit integer; null if it is none."""
     import polars as pl
 
     return text.cast(pl.Int32, strict=False)
 
 
-def microseconds(text: pl.Expr, unit_us: int) -> pl.Expr:
-    """A decimal number of a unit of so many microseconds, rounded to whole ones."""
+def as_microseconds(text: pl.Expr, unit_us: int) -> pl.Expr:
+    """A decimal number in a unit of `unit_us` microseconds, as whole microseconds; null if it is no number."""
     import polars as pl
 
     return (text.cast(pl.Float64, strict=False) * unit_us).round().cast(pl.Int64, strict=False)

@@ -17,9 +17,8 @@ from pipeline.formats.tshark.timestamps import TimeReader
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.formats.base import Kind
+    from pipeline.formats.base import Kind, PacketResult
     from pipeline.formats.source import Source
-    from pipeline.formats.tshark.packet_row import LineResult
 
 # With -e a field is `ip_src`; without, `ip_ip_src`: its layer's name comes first.
 _FIELD_BY_KEY = {name.replace(".", "_"): name for name in ALL_FIELDS}
@@ -40,7 +39,7 @@ class TsharkEk:
         first = next(lines, "")
         return 95 if first.startswith(('{"index":{"_index":"packets-', '{"timestamp":"')) else 0
 
-    def lines(self, source: Source) -> Iterator[LineResult]:
+    def lines(self, source: Source) -> Iterator[PacketResult]:
         """Yield a row or a reject for each line with a packet, then the findings."""
         times = TimeReader(time_zero=source.time_zero)
         for number, raw in source.lines():

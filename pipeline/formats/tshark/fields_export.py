@@ -26,8 +26,7 @@ from pipeline.schema.findings import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pipeline.formats.base import Kind
-    from pipeline.formats.tshark.packet_row import LineResult
+    from pipeline.formats.base import Kind, PacketResult
 
 _SOURCE_PORTS = ("tcp.srcport", "udp.srcport", "sctp.srcport")
 _PORT_COLUMNS = {"quoted.srcport", *_SOURCE_PORTS}
@@ -64,7 +63,7 @@ class TsharkFields:
 
     def lines(
         self, numbered: Iterable[tuple[int, str]], layout: Layout, time_zero: str | None = None
-    ) -> Iterator[LineResult]:
+    ) -> Iterator[PacketResult]:
         """Yield a row or a reject for each line with a packet, then the findings.
 
         A header in between applies to the lines after it. It begins another export: `time_zero`, the start of relative

@@ -19,9 +19,8 @@ from pipeline.formats.tshark.timestamps import TimeReader
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.formats.base import Kind
+    from pipeline.formats.base import Kind, PacketResult
     from pipeline.formats.source import Source
-    from pipeline.formats.tshark.packet_row import LineResult
 
 _OBJECT_START = re.compile(r"^\[?( {0,2})\{\r?$", re.MULTILINE)
 
@@ -40,7 +39,7 @@ class TsharkJson:
         has_packets = '[{"_index":"packets-' in start or '[{"_source":{"layers":' in start
         return 95 if has_packets and _OBJECT_START.search(head) else 0
 
-    def lines(self, source: Source) -> Iterator[LineResult]:
+    def lines(self, source: Source) -> Iterator[PacketResult]:
         """Yield a row or a reject for each object, with the number of its first line; then the findings."""
         times = TimeReader(time_zero=source.time_zero)
         for number, text in _objects(source):

@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pipeline.formats.addresses import is_address
-from pipeline.formats.base import Reject
 from pipeline.formats.tshark.field_names import (
     HEADER_FIELDS,
     ICMP_FIELDS,
@@ -20,7 +19,6 @@ from pipeline.formats.tshark.field_names import (
     TYPES,
 )
 from pipeline.formats.tshark.header_nesting import row_plan
-from pipeline.schema.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,11 +30,8 @@ _FRAME_FIELDS = ("frame.len", "frame.interface_name", "http.request.method")
 # A number with fewer decimal digits than this is in range.
 _SAFE_DIGITS = {name: len(str(LIMITS[kind])) if kind in LIMITS else 0 for name, kind in TYPES.items()}
 
-Row = dict[str, str]
-LineResult = tuple[int, Row] | Reject | Finding  # what a form yields: a row with its line number, or one of the others
 
-
-def packet_row(cells: Mapping[str, str], times: TimeReader, aggregator: str = ",") -> Row:
+def packet_row(cells: Mapping[str, str], times: TimeReader, aggregator: str = ",") -> dict[str, str]:
     """Return the row of one packet; `aggregator` separates several values in a cell.
 
     Raises:

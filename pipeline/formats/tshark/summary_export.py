@@ -20,9 +20,8 @@ from pipeline.formats.tshark.timestamps import TimeReader
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pipeline.formats.base import Kind
+    from pipeline.formats.base import Kind, PacketResult
     from pipeline.formats.source import Source
-    from pipeline.formats.tshark.packet_row import LineResult
 
 _LINE = re.compile(
     r"\s*(?:\d+\s+)?(?P<time>-?\d+\.\d+s?|(?:(?:\d{4}-\d\d-\d\d|\d{4}/\d{3})[ T])?\d\d:\d\d:\d\d\.\d+(?:Z| UTC)?)\s+"
@@ -58,7 +57,7 @@ class TsharkSummary:
         lines = [line for raw in head.split("\n")[:200] if not is_other_line(line := strip_escapes(raw.rstrip("\r")))]
         return 85 if lines and 2 * sum(bool(_LINE.match(line)) for line in lines) >= len(lines) else 0
 
-    def lines(self, source: Source) -> Iterator[LineResult]:
+    def lines(self, source: Source) -> Iterator[PacketResult]:
         """Yield a row or a reject for each line with a packet, then the findings."""
         times = TimeReader("UTC", source.time_zero)
         for number, raw in source.lines():

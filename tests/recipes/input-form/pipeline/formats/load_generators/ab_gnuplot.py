@@ -1,10 +1,13 @@
-"""`ab -g FILE`: one line a request as ApacheBench counts it, slowest last; times to the second only."""
+"""`ab -g FILE`: one line per request as ApacheBench counts it, slowest last; its times are whole seconds.
+
+The header and blank lines are skipped; any other line without a request's cells is a reject.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.formats.load_generators.requests import microseconds, read_requests
+from pipeline.formats.load_generators.requests import as_microseconds, read_requests
 
 if TYPE_CHECKING:
     from pipeline.formats.base import Kind, Parsed
@@ -22,22 +25,20 @@ class AbGnuplot:
     sign = "the header of ab's gnuplot data"
 
     def recognise(self, head: str) -> int:
-        """Sure where the header stands first."""
+        """Return 95 if the first line is the header."""
         return 95 if head.startswith(_HEADER) else 0
 
     def parse(self, source: Source) -> Parsed:
-        """A row counts as a line with a request."""
+        """Return one row per request."""
         import polars as pl
 
         text = pl.col("text")
         columns = {
-            "ts_us": microseconds(text.str.extract(_ROW, 1), 1_000_000),
-            "duration_us": microseconds(text.str.extract(_ROW, 2), 1_000),
+            "ts_us": as_microseconds(text.str.extract(_ROW, 1), 1_000_000),
+            "duration_us": as_microseconds(text.str.extract(_ROW, 2), 1_000),
         }
-        is_row = (text.str.strip_chars() != "") & (text != _HEADER)
-        return read_requests(
-            source, columns, is_row=is_row, is_whole=text.str.contains(_ROW), reason="no request of ab's"
-        )
+        is_request = text.str.contains(_ROW)
+        return read_requests(source, columns, is_row=text != _HEADER, is_valid=is_request, reason="no request of ab's")
 
 
 FORMAT = AbGnuplot()
