@@ -33,20 +33,20 @@ def compare(
     """
     from pipeline.query.session import open_lake
     from pipeline.report.page import comparison, write_comparison
-    from pipeline.statistics.compare import compare as differences
-    from pipeline.statistics.compare import show
+    from pipeline.statistics.compare import compare as compare_runs
+    from pipeline.statistics.compare import create_table
     from pipeline.store.lake import Lake
 
     lake = Lake(common.lake)
     names = lake.run(run_a).run, lake.run(run_b).run
     con = open_lake(lake, common.limits)
-    found = differences(con, *names)
-    show(con, found)
+    differences = compare_runs(con, *names)
+    create_table(con, differences)
     sys.stdout.write(comparison(con, *names))
     if output:
         write_comparison(con, *names, output)
         sys.stdout.write(f"\nreport: {output.resolve()}\n")
-    if fail_on_change and any(row["changed"] for row in found):
+    if fail_on_change and any(row["changed"] for row in differences):
         raise CheckError(f"{names[1]} differs from {names[0]} beyond chance")
 
 
@@ -67,13 +67,13 @@ def check(
     from pipeline.query.session import open_lake
     from pipeline.report.page import plain_text
     from pipeline.statistics.thresholds import as_dicts, as_junit, read_thresholds
-    from pipeline.statistics.thresholds import check as hold
+    from pipeline.statistics.thresholds import check as check_run
     from pipeline.store.lake import Lake
 
     thresholds = read_thresholds(config)
     lake = Lake(common.lake)
     name = lake.run(common.run).run
-    outcomes = hold(open_lake(lake, common.limits, name), thresholds)
+    outcomes = check_run(open_lake(lake, common.limits, name), thresholds)
     if form is CheckForm.JUNIT:
         sys.stdout.write(plain_text(as_junit(name, outcomes)))
     elif form is CheckForm.JSON:

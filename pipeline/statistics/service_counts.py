@@ -1,4 +1,4 @@
-"""What the marts count of each service, as arrays that can be tested."""
+"""The counts of each service as arrays that can be tested, from the distribution tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.statistics import significance
+from pipeline.statistics.evenness import effective_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,45 +15,48 @@ if TYPE_CHECKING:
     from pipeline.statistics.significance import Numbers
     from pipeline.store.duckdb_engine import Connection
 
-_MARTS = {"cells": "distribution_choices", "arrivals": "distribution_arrivals", "clients": "distribution_clients"}
+_TABLES = {"cells": "distribution_choices", "arrivals": "distribution_arrivals", "clients": "distribution_clients"}
 _COLUMNS = ("rule_share", "connection_count", "choice_count", "request_count", "byte_count")
-_ROUNDED = 1e-3
-Group = tuple[str, str]
+_ROUNDING = 1e-3
+Group = tuple[str, str]  # an ingress node, and a group of its traces with the same shares
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Counts by group of like rules (down) and place (across): a pod, or pods of one node that cannot be told apart."""
+    """The counts of one service, by group (down) and pod (across).
+
+    An entry of `pods` is one pod, or all pods of a node where it is not known which of them served.
+    """
 
     groups: list[Group]
-    places: list[str]
+    pods: list[str]
     columns: dict[str, Numbers]
 
     def __getitem__(self, column: str) -> Numbers:
-        """A column of the mart, by group and place."""
+        """One column of `distribution_choices`, by group and pod."""
         return self.columns[column]
 
     @property
     def expected_split(self) -> Numbers:
-        """Each place's share by the rules, weighted by what each group received."""
+        """Each pod's expected share: the rules' shares, weighted by what each group received."""
         return _split(self["connection_count"], self["rule_share"])
 
     @property
     def even_split(self) -> Numbers:
-        """The same shares, by group and place, if every node had received alike."""
+        """Each pod's expected share if all nodes had received equally many connections."""
         import numpy as np
 
         by_node: dict[str, list[int]] = defaultdict(list)
         for row, (node, _) in enumerate(self.groups):
             by_node[node].append(row)
         connections, shares = self["connection_count"], self["rule_share"]
-        kept = [rows for rows in by_node.values() if connections[rows].sum()]
-        return np.asarray(np.mean([_split(connections[rows], shares[rows]) for rows in kept], axis=0))
+        receiving = [rows for rows in by_node.values() if connections[rows].sum()]
+        return np.asarray(np.mean([_split(connections[rows], shares[rows]) for rows in receiving], axis=0))
 
 
 @dataclass(slots=True)
 class Service:
-    """One service's rows of the marts."""
+    """One service's rows of the distribution tables."""
 
     name: str
     cells: list[Row] = field(default_factory=list)
@@ -61,76 +64,78 @@ class Service:
     clients: list[Row] = field(default_factory=list)
 
     @property
-    def lost(self) -> dict[Group, int]:
-        """By group, connections of whose pod not even the node is known."""
-        found: dict[Group, int] = defaultdict(int)
-        for c in self.cells:
-            if c["rule_group"] and c["served_by"] is None and c["pod_node"] is None:
-                found[_group(c)] += count(c, "connection_count")
-        return found
+    def lost_by_group(self) -> dict[Group, int]:
+        """Connections of which neither the pod nor its node is known, by group."""
+        lost: dict[Group, int] = defaultdict(int)
+        for cell in self.cells:
+            if cell["rule_group"] and cell["served_by"] is None and cell["pod_node"] is None:
+                lost[_group(cell)] += count(cell, "connection_count")
+        return lost
 
     @property
     def outside_count(self) -> int:
-        """Connections that reached a pod which their node's rules do not have."""
-        ruled = [c for c in self.cells if c["rule_group"] and c["served_by"] is not None]
-        return sum(count(c, "connection_count") for c in ruled if c["rule_share"] is None)
+        """Connections that reached a pod which their node's rules do not contain."""
+        with_rules = [c for c in self.cells if c["rule_group"] and c["served_by"] is not None]
+        return sum(count(c, "connection_count") for c in with_rules if c["rule_share"] is None)
 
     @property
     def effective_clients(self) -> float:
-        """As many clients of equal weight would make shares as unsteady."""
+        """Kish's effective number of clients, by their connections."""
         total, squares = (float(sum(count(c, k) for c in self.clients)) for k in ("connection_count", "square_count"))
-        return significance.effective_number(total, squares)
+        return effective_number(total, squares)
 
-    def table(self, *, one_view: bool) -> Table:
-        """The cells that the rules have; a node's own pods are one place where it is not known which of them it was.
+    def table(self, *, merge_for_all: bool) -> Table:
+        """The counts of the groups whose shares are complete.
 
-        Tests can bear that for one node's choices and not for another's; `one_view` has each pod in one place only.
+        Where only the pod's node is known, the node's pods are merged into one entry: for that group alone, which tests
+        can handle, or with `merge_for_all` for all groups, so that each pod is in one entry only.
         """
         import numpy as np
 
-        blurred = {_blur(c, one_view=one_view) for c in self.cells if _is_near(c)}
-        left_out = self._open_groups
-        known = [c for c in self.cells if _group(c) not in left_out and (c["rule_share"] is not None or _is_near(c))]
-        placed = [
-            (_group(c), _near(c) if _blur(c, one_view=one_view) in blurred else str(c["served_by"]), c) for c in known
+        merged = {_merge_key(c, for_all=merge_for_all) for c in self.cells if _is_only_node_known(c)}
+        incomplete = self._incomplete_groups
+        cells = [
+            (_group(c), _entry(c, is_merged=_merge_key(c, for_all=merge_for_all) in merged), c)
+            for c in self.cells
+            if _group(c) not in incomplete and (c["rule_share"] is not None or _is_only_node_known(c))
         ]
-        groups, places = sorted({g for g, _, _ in placed}), sorted({p for _, p, _ in placed})
-        down, across = ({name: i for i, name in enumerate(names)} for names in (groups, places))
-        columns = {name: np.zeros((len(groups), len(places))) for name in _COLUMNS}
-        for group, place, c in placed:
-            for name, found in columns.items():
-                found[down[group], across[place]] += float(str(c[name] or 0))
-        columns["rule_share"] /= columns["rule_share"].sum(-1, keepdims=True)  # a third is written as 0.33333333349
-        return Table(groups, places, columns)
+        groups, pods = sorted({g for g, _, _ in cells}), sorted({p for _, p, _ in cells})
+        row_of, column_of = ({name: i for i, name in enumerate(names)} for names in (groups, pods))
+        columns = {name: np.zeros((len(groups), len(pods))) for name in _COLUMNS}
+        for group, pod, cell in cells:
+            for name, numbers in columns.items():
+                numbers[row_of[group], column_of[pod]] += float(str(cell[name] or 0))
+        columns["rule_share"] /= columns["rule_share"].sum(-1, keepdims=True)  # rules have a third as 0.33333333349
+        return Table(groups, pods, columns)
 
     @property
-    def _open_groups(self) -> set[Group]:
-        """Groups whose shares do not make a whole: rules are missing, or nothing is known of them."""
+    def _incomplete_groups(self) -> set[Group]:
+        """Groups whose shares do not sum to 1: some of their rules are missing, or all."""
         sums: dict[Group, float] = defaultdict(float)
-        for c in self.cells:
-            sums[_group(c)] += float(str(c["rule_share"] or 0))
-        return {group for group, whole in sums.items() if abs(whole - 1) > _ROUNDED}
+        for cell in self.cells:
+            sums[_group(cell)] += float(str(cell["rule_share"] or 0))
+        return {group for group, total in sums.items() if abs(total - 1) > _ROUNDING}
 
     def lost_counts(self, groups: Sequence[Group]) -> Numbers:
-        """What is lost of each group."""
+        """The number of lost connections of each group."""
         import numpy as np
 
-        lost = self.lost
+        lost = self.lost_by_group
         return np.array([float(lost.get(group, 0)) for group in groups])
 
 
 def all_services(con: Connection) -> list[Service]:
-    """Every service of the run whose marts `con` shows, by name."""
-    found: dict[str, Service] = {}
-    for part, mart in _MARTS.items():
-        for row in con.sql(f"SELECT * FROM {mart} ORDER BY ALL").to_dicts():
+    """Every service of the run that `con` shows, by name."""
+    services: dict[str, Service] = {}
+    for part, table in _TABLES.items():
+        for row in con.sql(f"SELECT * FROM {table} ORDER BY ALL").to_dicts():
             name = str(row["service"])
-            getattr(found.setdefault(name, Service(name)), part).append(row)
-    return [found[name] for name in sorted(found)]
+            getattr(services.setdefault(name, Service(name)), part).append(row)
+    return [services[name] for name in sorted(services)]
 
 
 def count(row: Mapping[str, object], column: str) -> int:
-    """A count out of a row; NULL counts nothing."""
+    """A count of a row; 0 for NULL."""
     return int(str(row[column] or 0))
 
 
@@ -143,15 +148,15 @@ def _group(cell: Mapping[str, object]) -> Group:
     return str(cell["node"]), str(cell["rule_group"])
 
 
-def _is_near(cell: Mapping[str, object]) -> bool:
+def _is_only_node_known(cell: Mapping[str, object]) -> bool:
     """Whether the node of the pod is known and the pod is not."""
     return cell["served_by"] is None and cell["pod_node"] is not None
 
 
-def _near(cell: Mapping[str, object]) -> str:
-    return f"pods on {cell['pod_node']}"
+def _entry(cell: Mapping[str, object], *, is_merged: bool) -> str:
+    return f"pods on {cell['pod_node']}" if is_merged else str(cell["served_by"])
 
 
-def _blur(cell: Mapping[str, object], *, one_view: bool) -> tuple[object, ...]:
-    """What cells have in common that are one place: the pods' node, seen from that node or from all."""
-    return (cell["pod_node"],) if one_view else (cell["pod_node"], cell["node"], cell["rule_group"])
+def _merge_key(cell: Mapping[str, object], *, for_all: bool) -> tuple[object, ...]:
+    """Cells with one key are merged if the pod of any of them is not known."""
+    return (cell["pod_node"],) if for_all else (cell["pod_node"], cell["node"], cell["rule_group"])

@@ -1,4 +1,4 @@
-"""Holds a run against thresholds: for CI, so every answer is pass, breach, or nothing to measure."""
+"""Check a run against thresholds, for CI: each threshold is met, breached, or has nothing to measure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from pipeline import resources
 from pipeline.display import shown
 from pipeline.errors import UsageError
+from pipeline.statistics.measures import MEASURES, read_measures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,22 +19,8 @@ if TYPE_CHECKING:
 
     from pipeline.store.duckdb_engine import Connection
 
-USUAL = {"unlabelled_share": "< 0.05", "rejected_share": "< 0.01", "snat_ports_share": "< 0.8"}
-MEASURES = (
-    "forwarded_share",
-    "snat_forwarded_share",
-    "client_kept_share",
-    "unlabelled_share",
-    "dropped_share",
-    "pinned_share",
-    "moved_share",
-    "rejected_share",
-    "snat_ports_share",
-    "p_value",
-    "peak_ratio",
-    "jain_index",
-)
-_RULE = re.compile(r"\s*(<=|>=|<|>)\s*(\d+(?:\.\d*)?(?:e-?\d+)?)\s*(%?)\s*", re.ASCII)
+DEFAULTS = {"unlabelled_share": "< 0.05", "rejected_share": "< 0.01", "snat_ports_share": "< 0.8"}
+_CONDITION = re.compile(r"\s*(<=|>=|<|>)\s*(\d+(?:\.\d*)?(?:e-?\d+)?)\s*(%?)\s*", re.ASCII)
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -45,7 +31,7 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """What one measure must be, of one service or, without, of the whole run."""
+    """A condition on one measure, of one service or (None) of the whole run."""
 
     service: str | None
     measure: str
@@ -54,13 +40,13 @@ class Threshold:
 
     @property
     def text(self) -> str:
-        """As it was written: `snat_forwarded_share < 0.05`."""
+        """The condition as text: `snat_forwarded_share < 0.05`."""
         return f"{self.measure} {self.sign} {self.limit:g}"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One threshold held against one run: `passed` is None where there is nothing to measure."""
+    """The result of one threshold; `passed` is None if there is nothing to measure."""
 
     threshold: str
     service: str | None
@@ -84,48 +70,49 @@ def read_thresholds(path: Path | None) -> list[Threshold]:
     """Thresholds of a TOML file: `[thresholds]` for the run, `[services."namespace/name"]` for one service.
 
     Raises:
-        UsageError: the file cannot be read, or says something that is no threshold.
+        UsageError: the file cannot be read, or has an entry that is no threshold.
     """
     if path is None:
-        return [_threshold(None, measure, rule, "") for measure, rule in USUAL.items()]
+        return [_threshold(None, measure, condition, "") for measure, condition in DEFAULTS.items()]
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as e:
         why = e.strerror if isinstance(e, OSError) else e
         hint = "`hopscope check --help` has an example"
         raise UsageError(f"the thresholds cannot be read: {why}", where=str(path), hint=hint) from e
-    sections: dict[str | None, object] = {None: given.pop("thresholds", {}), **given.pop("services", {})}
-    found = [
-        _threshold(service, measure, rule, str(path))
-        for service, rules in sections.items()
-        for measure, rule in (rules.items() if isinstance(rules, dict) else [("", rules)])
+    sections: dict[str | None, object] = {None: content.pop("thresholds", {}), **content.pop("services", {})}
+    thresholds = [
+        _threshold(service, measure, condition, str(path))
+        for service, conditions in sections.items()
+        for measure, condition in (conditions.items() if isinstance(conditions, dict) else [("", conditions)])
     ]
-    if given or not found:
-        odd = f"it has {', '.join(given)}" if given else "it has none"
-        raise UsageError(f'thresholds stand in [thresholds] and [services."namespace/name"]; {odd}', where=str(path))
-    return found
+    if content or not thresholds:
+        problem = f"the file has {', '.join(content)}" if content else "the file has none"
+        message = f'thresholds belong in [thresholds] or [services."namespace/name"]; {problem}'
+        raise UsageError(message, where=str(path))
+    return thresholds
 
 
-def _threshold(service: str | None, measure: str, rule: object, where: str) -> Threshold:
+def _threshold(service: str | None, measure: str, condition: object, where: str) -> Threshold:
     if measure not in MEASURES:
-        raise UsageError(f"nothing is called {measure!r}", where=where, hint=f"there are: {', '.join(MEASURES)}")
-    match = _RULE.fullmatch(str(rule))
+        raise UsageError(f"there is no measure {measure!r}", where=where, hint=f"measures: {', '.join(MEASURES)}")
+    match = _CONDITION.fullmatch(str(condition))
     if not match:
-        raise UsageError(f"{measure}: {rule!r} is no threshold", where=where, hint='e.g. "< 0.05", or ">= 90 %"')
+        raise UsageError(f"{measure}: {condition!r} is no threshold", where=where, hint='e.g. "< 0.05", or ">= 90 %"')
     sign, limit, per_cent = match.groups()
     return Threshold(service, measure, sign, float(limit) / (100 if per_cent else 1))
 
 
 def check(con: Connection, thresholds: Iterable[Threshold]) -> list[Outcome]:
-    """Hold the run that `con` shows against each threshold."""
-    rows = con.sql((resources.folder("reports") / "measures.sql").read_text(encoding="utf-8")).to_dicts()
-    known = {(row["service"], row["measure"]): row for row in rows}
+    """Check the run that `con` shows against each threshold."""
+    rows = read_measures(con)
+    by_measure = {(row["service"], row["measure"]): row for row in rows}
     services = {row["service"] for row in rows} | {None}
     outcomes = []
     for t in thresholds:
-        row = known.get((t.service, t.measure), dict.fromkeys(("value", "part_count", "whole_count")))
-        found = None if row["value"] is None else _OPERATORS[t.sign](row["value"], t.limit)
-        passed = found if t.service in services else False  # a name that is mistyped must not pass for ever
+        row = by_measure.get((t.service, t.measure), dict.fromkeys(("value", "part_count", "whole_count")))
+        is_met = None if row["value"] is None else _OPERATORS[t.sign](row["value"], t.limit)
+        passed = is_met if t.service in services else False  # a mistyped name must not pass
         counts = row["part_count"], row["whole_count"]
         outcomes.append(Outcome(t.text, t.service, t.measure, row["value"], *counts, passed))
     return outcomes
@@ -137,7 +124,7 @@ def as_dicts(outcomes: Iterable[Outcome]) -> list[dict[str, object]]:
 
 
 def as_junit(run: str, outcomes: list[Outcome]) -> str:
-    """Outcomes as CI servers read them: one test case each."""
+    """Outcomes as JUnit XML, which CI servers read: one test case each."""
     count = {state: sum(o.passed is state for o in outcomes) for state in (False, None)}
     numbers = {"tests": str(len(outcomes)), "failures": str(count[False]), "skipped": str(count[None])}
     suite = Element("testsuite", {"name": f"hopscope {run}", **numbers})

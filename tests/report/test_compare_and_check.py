@@ -12,8 +12,9 @@ import pytest
 from pipeline import resources
 from pipeline.errors import UsageError
 from pipeline.report.page import comparison, write_comparison
-from pipeline.statistics.compare import compare, show
-from pipeline.statistics.thresholds import MEASURES, USUAL, as_junit, check, read_thresholds
+from pipeline.statistics.compare import compare, create_table
+from pipeline.statistics.measures import MEASURES
+from pipeline.statistics.thresholds import DEFAULTS, as_junit, check, read_thresholds
 
 from .conftest import NASTY, NODES, connection, database, usual_tables
 from .test_report import Reader
@@ -59,7 +60,7 @@ def test_a_change_is_found_with_its_limits(tmp_path: Path) -> None:
     assert found["low"] < 0.3 < found["high"]
     assert not rows["a/b", "unlabelled_share"]["changed"]
     assert not rows["a/b", "busiest of nodes"]["changed"]
-    show(con, list(rows.values()))
+    create_table(con, list(rows.values()))
     assert "a/b: snat forwarded went from" in comparison(con, "peak-2", "after")
     write_comparison(con, "peak-2", "after", tmp_path / "c.html")
     page = Reader((tmp_path / "c.html").read_text())
@@ -121,10 +122,10 @@ def test_without_a_file_the_usual_thresholds_hold(usual: duckdb.DuckDBPyConnecti
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('[thresholds]\nunlabeled = "< 1"', "nothing is called 'unlabeled'"),
+        ('[thresholds]\nunlabeled = "< 1"', "there is no measure 'unlabeled'"),
         ('[thresholds]\nunlabelled_share = "5"', "is no threshold"),
-        ('[threshold]\nunlabelled_share = "< 1"', "it has threshold"),
-        ("", "it has none"),
+        ('[threshold]\nunlabelled_share = "< 1"', "the file has threshold"),
+        ("", "the file has none"),
         ("[", "cannot be read"),
     ],
 )
@@ -145,4 +146,4 @@ def test_the_page_names_every_threshold_with_its_default() -> None:
     page = (Path(__file__).parents[2] / "docs" / "how-to" / "check-and-compare.md").read_text(encoding="utf-8")
     rows = [[cell.strip().strip("`") for cell in line.split("|")[1:-1]] for line in page.splitlines() if "| `" in line]
     found = {name: default for name, meaning, unit, default in rows if meaning and unit}
-    assert found == {name: USUAL.get(name, "none") for name in MEASURES}
+    assert found == {name: DEFAULTS.get(name, "none") for name in MEASURES}
