@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.special  # noqa: F401 (its first import takes longer than hypothesis allows an example)
 from hypothesis import given
 from hypothesis import strategies as st
 
