@@ -135,10 +135,8 @@ class FlowBuilder:
 
     def _write_conversations(self) -> None:
         self.con.register("texts", self._numbers.table())
-        for name in ("udp_idle_parts", "conversation_sums"):
-            create_temporary(self.con, name, all_models()[name].sql)
+        create_temporary(self.con, "conversation_sums", all_models()["conversation_sums"].sql)
         self.con.execute("DROP TABLE temp.unidirectional_flows")
-        self.con.execute("DROP TABLE temp.udp_idle_parts")
         select = f"SELECT {literal(self.capture_id)} AS capture_id, c.* FROM ({all_models()['conversations'].sql}) AS c"
         write_parquet(self.con, select, self.conversations / f"{self.capture_id}.parquet")
         self.con.execute("DROP TABLE temp.conversation_sums")

@@ -1,9 +1,11 @@
--- about: Where an address lived from one moment to another: its node and pod. Two pods or nodes that claim it at one time
--- about: leave it undecided (`claiming_pods` names them), and so do packets: where a node's packets to it were seen on others than its
--- about: own, or their time to live tells of another. Where no input tells an address's node, that time to live may. The span
--- about: from -1 to 0 answers for no moment in particular: whoever had the address while packets were captured. Objects count
--- about: in whole seconds, so a pod has the one it ended in. A pod that
--- about: was to be gone but runs has its address on (`is_late`) as long as nobody else does.
+-- about: One row per address and span of time: the node and the pod that the address belongs to (a slowly changing dimension, as
+-- about: pod addresses are reused). Spans are half open: from `valid_from_us` to before `valid_to_us`.
+-- about: The span from -1 to 0 is for flows without a time: it counts every owner during the captures.
+-- about: Two pods or two nodes that claim an address in one span leave it undecided; `claiming_pods` lists the pods. The node is undecided
+-- about: too where packets contradict it: a node sent to the address, but other nodes captured that and the owner did not; or
+-- about: the time to live shows another home node. Without any claim, `ttl_home_nodes` gives the node.
+-- about: Times of objects are whole seconds, so a pod owns its address to the end of its last second. A pod that was to end, and did not
+-- about: (`is_late`), keeps the address until somebody else claims it.
 -- grain: address in one span of time
 -- key: ip, valid_from_us
 -- column: ip VARCHAR The address.
@@ -15,7 +17,7 @@
 WITH captured AS (
   SELECT COALESCE(MIN(first_us), 0) AS first_us, COALESCE(MAX(last_us), 9000000000000000000) AS last_us FROM captures
 ),
-own_claims AS (
+pod_claims AS (
   SELECT ip, node, pod, COALESCE(valid_from_us, 0) AS valid_from_us,
     COALESCE(valid_to_us + 1000000, 9000000000000000000) AS valid_to_us,
     COALESCE(phase IN ('Succeeded', 'Failed'), FALSE) AS is_finished
@@ -23,52 +25,52 @@ own_claims AS (
   WHERE ip IS NOT NULL AND NOT COALESCE(host_network, FALSE)
     AND (p.valid_to_us IS NOT NULL OR COALESCE(phase NOT IN ('Succeeded', 'Failed'), TRUE))
 ),
-listed AS (
+pod_addresses AS (
   SELECT DISTINCT pod, ip FROM matched_pods WHERE pod IS NOT NULL
 ),
 claims AS (
-  SELECT ip, node, pod, 0 AS is_late, valid_from_us, valid_to_us FROM own_claims
+  SELECT ip, node, pod, 0 AS is_late, valid_from_us, valid_to_us FROM pod_claims
   UNION
-  SELECT ip, node, pod, 1, valid_to_us, 9000000000000000000 FROM own_claims WHERE NOT is_finished
+  SELECT ip, node, pod, 1, valid_to_us, 9000000000000000000 FROM pod_claims WHERE NOT is_finished
   UNION
   SELECT
     e.ip, e.node, CASE WHEN a.owner_node IS NULL THEN e.pod END, 0, COALESCE(e.valid_from_us, 0),
     COALESCE(e.valid_to_us + 1000000, 9000000000000000000)
   FROM matched_endpoints AS e
-  LEFT JOIN listed AS l ON l.pod = e.pod AND l.ip = e.ip
+  LEFT JOIN pod_addresses AS l ON l.pod = e.pod AND l.ip = e.ip
   LEFT JOIN addresses AS a ON a.ip = e.ip
   WHERE e.ip IS NOT NULL AND l.pod IS NULL
 ),
-known AS (
+known_addresses AS (
   SELECT ip FROM claims
   UNION
   SELECT ip FROM addresses
 ),
-edges AS (
-  SELECT ip, valid_from_us AS at_us FROM claims
+boundaries AS (
+  SELECT ip, valid_from_us AS boundary_us FROM claims
   UNION
   SELECT ip, valid_to_us FROM claims
   UNION
-  SELECT ip, 0 FROM known
+  SELECT ip, 0 FROM known_addresses
   UNION
-  SELECT ip, 9000000000000000000 FROM known
+  SELECT ip, 9000000000000000000 FROM known_addresses
 ),
 spans AS (
-  SELECT ip, at_us AS valid_from_us, LEAD(at_us) OVER (PARTITION BY ip ORDER BY at_us NULLS LAST) AS valid_to_us FROM edges
+  SELECT ip, boundary_us AS valid_from_us, LEAD(boundary_us) OVER (PARTITION BY ip ORDER BY boundary_us NULLS LAST) AS valid_to_us FROM boundaries
 ),
-held AS (
+owned AS (
   SELECT s.ip, s.valid_from_us, s.valid_to_us, c.node, c.pod, c.is_late
   FROM spans AS s
   LEFT JOIN claims AS c ON c.ip = s.ip AND c.valid_from_us <= s.valid_from_us AND c.valid_to_us >= s.valid_to_us
   WHERE s.valid_to_us IS NOT NULL
   UNION ALL
   SELECT k.ip, -1, 0, c.node, c.pod, c.is_late
-  FROM known AS k
+  FROM known_addresses AS k
   CROSS JOIN captured AS t
   LEFT JOIN claims AS c ON c.ip = k.ip AND c.valid_from_us <= t.last_us AND c.valid_to_us >= t.first_us
 ),
-ranked AS (
-  SELECT h.*, MIN(is_late) OVER (PARTITION BY ip, valid_from_us) AS least_late FROM held AS h
+preferred AS (
+  SELECT o.*, MIN(is_late) OVER (PARTITION BY ip, valid_from_us) AS best_is_late FROM owned AS o
 ),
 counted AS (
   SELECT
@@ -78,29 +80,35 @@ counted AS (
     COUNT(DISTINCT pod) AS pod_count,
     MIN(pod) AS pod,
     ARRAY_TO_STRING(LIST_SORT(LIST(DISTINCT pod)), ', ') AS claiming_pods
-  FROM ranked
-  WHERE COALESCE(is_late = least_late, TRUE)
+  FROM preferred
+  WHERE COALESCE(is_late = best_is_late, TRUE)
   GROUP BY ip, valid_from_us, valid_to_us
 ),
-reached AS (
+-- nodes that captured what another node sent to the address
+receiving_nodes AS (
   SELECT DISTINCT c.dst_ip AS ip, c.node
   FROM client_sockets AS c
   INNER JOIN addresses AS a ON a.ip = c.src_ip AND a.owner_node <> c.node
 ),
-belied AS (
+contradicted AS (
   SELECT c.ip, c.valid_from_us
   FROM counted AS c
-  INNER JOIN reached AS r ON r.ip = c.ip
+  INNER JOIN receiving_nodes AS r ON r.ip = c.ip
   INNER JOIN addresses AS a ON a.ip = c.ip
   GROUP BY c.ip, c.valid_from_us
   HAVING NOT BOOL_OR(r.node = COALESCE(c.node, a.owner_node, a.host_node))
 )
 SELECT
   c.ip, c.valid_from_us, c.valid_to_us,
-  CASE WHEN c.node_count > 1 OR b.ip IS NOT NULL OR u.node <> COALESCE(c.node, a.host_node) THEN NULL ELSE COALESCE(c.node, a.owner_node, a.host_node, u.node) END AS node,
+  CASE
+    WHEN c.node_count > 1 THEN NULL
+    WHEN b.ip IS NOT NULL THEN NULL
+    WHEN u.node <> COALESCE(c.node, a.host_node) THEN NULL
+    ELSE COALESCE(c.node, a.owner_node, a.host_node, u.node)
+  END AS node,
   CASE WHEN c.pod_count = 1 THEN c.pod END AS pod,
   CASE WHEN c.pod_count > 1 THEN c.claiming_pods END AS claiming_pods
 FROM counted AS c
 LEFT JOIN addresses AS a ON a.ip = c.ip
 LEFT JOIN ttl_home_nodes AS u ON u.ip = c.ip
-LEFT JOIN belied AS b ON b.ip = c.ip AND b.valid_from_us = c.valid_from_us
+LEFT JOIN contradicted AS b ON b.ip = c.ip AND b.valid_from_us = c.valid_from_us

@@ -1,9 +1,10 @@
--- about: Services that an endpoint serves, from the rules and from the objects; whether any of them rewrites sources:
--- about: by its decision, or by a masquerade mark where the dump does not show the chain that acts on marks.
+-- about: One row per endpoint (protocol, address, port): the Services that it serves, by rules and by objects, and whether one of them
+-- about: rewrites the source address. The decision shows that; where the dump lacks the chain that acts on the netfilter mark, a
+-- about: jump to KUBE-MARK-MASQ does.
 -- grain: endpoint
 -- key: protocol, ip, port
 -- store: no
-WITH marked AS (
+WITH masquerading_traces AS (
   SELECT DISTINCT trace_id FROM trace_steps WHERE text LIKE '%KUBE-MARK-MASQ%'
 ),
 claims AS (
@@ -11,7 +12,7 @@ claims AS (
     d.protocol, d.endpoint_ip AS ip, d.endpoint_port AS port, d.service, d.service_port, d.affinity_s,
     COALESCE(d.source_nat, m.trace_id IS NOT NULL) AS source_nat
   FROM decisions AS d
-  LEFT JOIN marked AS m ON m.trace_id = d.trace_id
+  LEFT JOIN masquerading_traces AS m ON m.trace_id = d.trace_id
   WHERE d.endpoint_ip IS NOT NULL
   UNION ALL
   SELECT e.protocol, e.ip, e.port, e.service, NULL AS service_port, NULLIF(v.max_affinity_s, 0), NULL AS source_nat

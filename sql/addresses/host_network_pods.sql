@@ -1,4 +1,5 @@
--- about: Pods that share their node's address: only the port tells them apart.
+-- about: One row per port of a node's own address that a pod listens on: host-network pods share the address of their node, so only the
+-- about: port identifies the pod. The pod is NULL where several pods claim the port.
 -- grain: endpoint on a node's own address
 -- key: protocol, ip, port
 -- store: no

@@ -1,29 +1,29 @@
--- about: Sockets that rules (as what is dialled, or as an endpoint) or objects show as a server's; they tell client from
--- about: server where no SYN was seen.
+-- about: One row per socket (protocol, address, port) that rules or objects show as a server's: a frontend that clients connect to, or an
+-- about: endpoint. It decides which end of a conversation is the server where no SYN was captured.
 -- grain: socket
 -- key: protocol, ip, port
 -- store: no
-WITH kinds AS (
+WITH protocols AS (
   SELECT 'tcp' AS protocol UNION ALL SELECT 'udp' AS protocol UNION ALL SELECT 'sctp' AS protocol
 ),
-targets AS (
+dnat_targets AS (
   SELECT DISTINCT
     protocol,
     regexp_extract(spec, '(to-destination|dnat( ip6?)? to) ([^ ]+)', 3) AS socket
   FROM rules_in_use
   WHERE spec LIKE '%to-destination %' OR spec LIKE '%dnat%to %'
 ),
-endings AS (
+dnat_sockets AS (
   SELECT
     protocol,
     replace(replace(regexp_extract(socket, '^(.+):([0-9]+)$', 1), '[', ''), ']', '') AS ip,
     TRY_CAST(regexp_extract(socket, '^(.+):([0-9]+)$', 2) AS INTEGER) AS port
-  FROM targets
+  FROM dnat_targets
 )
-SELECT k.protocol, e.ip, e.port
-FROM endings AS e
-INNER JOIN kinds AS k ON COALESCE(e.protocol, k.protocol) = k.protocol
-WHERE e.ip <> '' AND e.port IS NOT NULL
+SELECT p.protocol, d.ip, d.port
+FROM dnat_sockets AS d
+INNER JOIN protocols AS p ON COALESCE(d.protocol, p.protocol) = p.protocol
+WHERE d.ip <> '' AND d.port IS NOT NULL
 UNION
 SELECT protocol, ip, port FROM rule_servers
 UNION

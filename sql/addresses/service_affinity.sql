@@ -1,4 +1,5 @@
--- about: For how long Services remember clients, by their objects: the least and the most of what these say; 0 for not at all.
+-- about: One row per Service that declares its session affinity: the shortest and the longest timeout in seconds during the run; 0 for
+-- about: no affinity. Both are equal unless the Service was changed.
 -- grain: service
 -- key: service
 -- store: no

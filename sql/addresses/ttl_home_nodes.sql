@@ -1,23 +1,24 @@
--- about: Pods' addresses whose node is told by their packets: each router lowers a packet's time to live, so the one node that
--- about: shows it as hosts first set it (64, 128, 255), while other nodes show it lowered, is the pod's own.
+-- about: One row per pod address whose node no input gives and the time to live (TTL, hop limit) of its packets shows: hosts set it
+-- about: to 64, 128 or 255, and each router lowers it by one. So the only node that captured the initial value is the pod's own, if other
+-- about: nodes captured lower values.
 -- grain: address
 -- key: ip
 -- store: no
-WITH seen AS (
+WITH senders AS (
   SELECT node, lower_ip AS ip, lower_ttl AS ttl FROM conversations
   UNION ALL
   SELECT node, upper_ip, upper_ttl FROM conversations
 ),
-heights AS (
-  SELECT node, ip, MAX(ttl) AS ttl FROM seen WHERE ttl IS NOT NULL GROUP BY node, ip
+node_ttls AS (
+  SELECT node, ip, MAX(ttl) AS ttl FROM senders WHERE ttl IS NOT NULL GROUP BY node, ip
 ),
-tops AS (
-  SELECT ip, MAX(ttl) AS ttl, COUNT(*) AS node_count FROM heights GROUP BY ip
+max_ttls AS (
+  SELECT ip, MAX(ttl) AS ttl, COUNT(*) AS node_count FROM node_ttls GROUP BY ip
 )
-SELECT h.ip, MIN(h.node) AS node
-FROM heights AS h
-INNER JOIN tops AS t ON t.ip = h.ip AND t.ttl = h.ttl
-INNER JOIN addresses AS a ON a.ip = h.ip AND a.in_pod_range AND a.owner_node IS NULL
-WHERE t.node_count > 1 AND t.ttl IN (64, 128, 255)
-GROUP BY h.ip
+SELECT n.ip, MIN(n.node) AS node
+FROM node_ttls AS n
+INNER JOIN max_ttls AS m ON m.ip = n.ip AND m.ttl = n.ttl
+INNER JOIN addresses AS a ON a.ip = n.ip AND a.in_pod_range AND a.owner_node IS NULL
+WHERE m.node_count > 1 AND m.ttl IN (64, 128, 255)
+GROUP BY n.ip
 HAVING COUNT(*) = 1

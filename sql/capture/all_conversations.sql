@@ -1,4 +1,4 @@
--- about: Conversations, numbered, and whole where the files of a rotated capture cut them apart.
+-- about: One row per conversation at one vantage, with its number. Parts that a rotated capture cut apart are joined.
 -- grain: conversation at one vantage
 -- key: flow_number
 -- store: view
@@ -13,7 +13,7 @@ FROM conversations AS c
 INNER JOIN capture_numbers AS n ON n.capture_id = c.capture_id
 LEFT JOIN rotated_files AS r
   ON r.capture_id = c.capture_id AND r.node = c.node AND r.interface IS NOT DISTINCT FROM c.interface
-WHERE r.chain IS NULL
+WHERE r.series_number IS NULL
 UNION ALL
 SELECT
   flow_number, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port, capture_id, first_line,

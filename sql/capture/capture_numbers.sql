@@ -1,4 +1,5 @@
--- about: Captures numbered, so that a conversation has a number too: that of its capture times 2^40, plus its first line.
+-- about: One row per input file with packets: its number, in the order of `capture_id`. It makes the number of a conversation
+-- about: (`flow_number`) unique in a run: the number of its capture times 2^40, plus its first line.
 -- grain: input file
 -- key: capture_id
 -- store: no

@@ -1,4 +1,4 @@
--- about: Nodes whose packets were captured.
+-- about: One row per node with captured packets.
 -- grain: node
 -- key: node
 -- store: no

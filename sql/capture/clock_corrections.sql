@@ -1,5 +1,6 @@
--- about: How far each node's clock is ahead of one node's, the one in the middle. A clock that moved against it by more
--- about: than a tenth of a second while packets were captured cannot be set right.
+-- about: One row per node whose clock can be corrected: how far it is ahead of the reference clock, that of the node which is
+-- about: compared with most other nodes, and of these the one with the smallest offsets. A pair of nodes whose clocks moved
+-- about: against each other by more than 0.1 s while packets were captured is left out: no single offset corrects them.
 -- grain: node
 -- key: node
 -- store: no
@@ -8,15 +9,15 @@ WITH pairs AS (
   UNION ALL
   SELECT other_node, node, -offset_us FROM clock_offsets WHERE spread_us <= 100000
 ),
-ranked AS (
+candidates AS (
   SELECT
     node,
-    ROW_NUMBER() OVER (ORDER BY COUNT(*) DESC NULLS LAST, SUM(abs(offset_us)) NULLS LAST, node NULLS LAST) AS place
+    ROW_NUMBER() OVER (ORDER BY COUNT(*) DESC NULLS LAST, SUM(abs(offset_us)) NULLS LAST, node NULLS LAST) AS position
   FROM pairs
   GROUP BY node
 )
 SELECT p.other_node AS node, p.node AS reference_node, p.offset_us AS clock_offset_us
 FROM pairs AS p
-INNER JOIN ranked AS r ON r.node = p.node AND r.place = 1
+INNER JOIN candidates AS c ON c.node = p.node AND c.position = 1
 UNION ALL
-SELECT node, node, 0 FROM ranked WHERE place = 1
+SELECT node, node, 0 FROM candidates WHERE position = 1

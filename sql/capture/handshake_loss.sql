@@ -1,6 +1,7 @@
--- about: How many packets a capture missed, told by TCP handshakes: a SYN-ACK had a SYN before it, and data after a SYN had a
--- about: SYN-ACK before it. A connection that was under way when the capture began counts for neither, nor does one of which
--- about: one direction alone was seen: a bridge shows packets half rewritten.
+-- about: One row per input file with TCP handshakes: how many packets of them must have been captured, and how many are missing. A
+-- about: SYN-ACK must follow a SYN, and data after a SYN must follow a SYN-ACK: passive loss measurement by sequence gaps.
+-- about: A connection that was under way when the capture began shows no SYN, so it adds to neither count. Nor does one with
+-- about: packets of one direction only: a bridge shows packets before and after NAT.
 -- grain: input file
 -- key: capture_id
 -- store: no

@@ -1,45 +1,46 @@
--- about: Conversations that the files of a rotated capture cut apart, whole again under the number of their first part. A SYN
--- about: with another sequence number begins a new one.
+-- about: One row per conversation in the files of a rotated capture: its parts, at most one in each file, joined under the number of
+-- about: the first. A SYN with another sequence number begins a new conversation; so does UDP after its idle timeout of 120 seconds.
 -- grain: conversation at one vantage
 -- key: flow_number
 -- store: no
-WITH marked AS (
-  SELECT c.*, n.capture_number * 1099511627776 + c.first_line AS flow_number, r.chain
+WITH file_parts AS (
+  SELECT c.*, n.capture_number * 1099511627776 + c.first_line AS flow_number, r.series_number
   FROM conversations AS c
   INNER JOIN capture_numbers AS n ON n.capture_id = c.capture_id
   INNER JOIN rotated_files AS r
     ON r.capture_id = c.capture_id AND r.node = c.node AND r.interface IS NOT DISTINCT FROM c.interface
 ),
-lined_up AS (
+ordered AS (
   SELECT
-    m.*,
-    ROW_NUMBER() OVER same_sockets AS place,
-    LAG(capture_id) OVER same_sockets AS capture_before,
-    LAG(end_us) OVER same_sockets AS end_before,
+    f.*,
+    ROW_NUMBER() OVER same_sockets AS position,
+    LAG(capture_id) OVER same_sockets AS previous_capture_id,
+    LAG(end_us) OVER same_sockets AS previous_end_us,
     LAST_VALUE(isn IGNORE NULLS) OVER (
-      PARTITION BY chain, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port
+      PARTITION BY series_number, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port
       ORDER BY start_us, capture_id, first_line
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS isn_before
-  FROM marked AS m
-  WINDOW same_sockets AS (PARTITION BY chain, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port ORDER BY start_us, capture_id, first_line)
+    ) AS previous_isn
+  FROM file_parts AS f
+  WINDOW same_sockets AS (PARTITION BY series_number, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port ORDER BY start_us, capture_id, first_line)
 ),
-parts AS (
+assigned AS (
   SELECT
-    l.*,
-    SUM(CASE WHEN capture_before <> capture_id AND COALESCE(isn = isn_before, isn IS NULL)
-      AND (protocol IS DISTINCT FROM 'udp' OR start_us <= end_before + 120000000) THEN 0 ELSE 1 END) OVER (
-      PARTITION BY chain, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port
-      ORDER BY place
+    o.*,
+    -- 0 continues the conversation of the file before, 1 begins another
+    SUM(CASE WHEN previous_capture_id <> capture_id AND COALESCE(isn = previous_isn, isn IS NULL)
+      AND (protocol IS DISTINCT FROM 'udp' OR start_us <= previous_end_us + 120000000) THEN 0 ELSE 1 END) OVER (
+      PARTITION BY series_number, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port
+      ORDER BY position
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS part
-  FROM lined_up AS l
+    ) AS conversation_number
+  FROM ordered AS o
 )
 SELECT
-  ARG_MIN(flow_number, place) AS flow_number,
+  ARG_MIN(flow_number, position) AS flow_number,
   node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port,
-  ARG_MIN(capture_id, place) AS capture_id,
-  ARG_MIN(first_line, place) AS first_line,
+  ARG_MIN(capture_id, position) AS capture_id,
+  ARG_MIN(first_line, position) AS first_line,
   MIN(start_us) AS start_us,
   MAX(end_us) AS end_us,
   CAST(SUM(lower_packets) AS BIGINT) AS lower_packets,
@@ -55,22 +56,22 @@ SELECT
   CAST(SUM(rsts) AS BIGINT) AS rsts,
   CAST(SUM(payload_bytes) AS BIGINT) AS payload_bytes,
   CAST(SUM(requests) AS BIGINT) AS requests,
-  ARG_MIN(isn, place) AS isn,
-  ARG_MIN(tsval, place) AS tsval,
-  STRING_AGG(syn_tsvals, ' ' ORDER BY place) AS syn_tsvals,
+  ARG_MIN(isn, position) AS isn,
+  ARG_MIN(tsval, position) AS tsval,
+  STRING_AGG(syn_tsvals, ' ' ORDER BY position) AS syn_tsvals,
   MIN(synack_us) AS synack_us,
-  ARG_MIN(synack_seq, place) AS synack_seq,
-  ARG_MIN(synack_ack, place) AS synack_ack,
-  ARG_MIN(lower_first_seq, place) AS lower_first_seq,
-  ARG_MIN(lower_first_ack, place) AS lower_first_ack,
-  ARG_MAX(lower_last_seq, place) AS lower_last_seq,
-  ARG_MAX(lower_last_ack, place) AS lower_last_ack,
-  ARG_MIN(upper_first_seq, place) AS upper_first_seq,
-  ARG_MIN(upper_first_ack, place) AS upper_first_ack,
-  ARG_MAX(upper_last_seq, place) AS upper_last_seq,
-  ARG_MAX(upper_last_ack, place) AS upper_last_ack,
-  ARG_MIN(first_ip_id, place) AS first_ip_id,
+  ARG_MIN(synack_seq, position) AS synack_seq,
+  ARG_MIN(synack_ack, position) AS synack_ack,
+  ARG_MIN(lower_first_seq, position) AS lower_first_seq,
+  ARG_MIN(lower_first_ack, position) AS lower_first_ack,
+  ARG_MAX(lower_last_seq, position) AS lower_last_seq,
+  ARG_MAX(lower_last_ack, position) AS lower_last_ack,
+  ARG_MIN(upper_first_seq, position) AS upper_first_seq,
+  ARG_MIN(upper_first_ack, position) AS upper_first_ack,
+  ARG_MAX(upper_last_seq, position) AS upper_last_seq,
+  ARG_MAX(upper_last_ack, position) AS upper_last_ack,
+  ARG_MIN(first_ip_id, position) AS first_ip_id,
   MAX(lower_ttl) AS lower_ttl,
   MAX(upper_ttl) AS upper_ttl
-FROM parts
-GROUP BY chain, part, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port
+FROM assigned
+GROUP BY series_number, conversation_number, node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port

@@ -1,5 +1,5 @@
--- about: Files of one rotated capture: files of one node and interface, each beginning within a second after the one before
--- about: it ends. Those of a series have one number; a file that is no part of any is left out.
+-- about: One row per file and interface of a rotated capture (`tshark -b`): files of one node and interface, each beginning at most one
+-- about: second after the one before ends. Files of one series have one number; a file that belongs to no series has no row.
 -- grain: input file and interface
 -- key: node, interface, capture_id
 -- store: no
@@ -8,27 +8,27 @@ WITH files AS (
   FROM conversations
   GROUP BY node, interface, capture_id
 ),
-followed AS (
+ordered AS (
   SELECT
     f.*,
     MAX(last_us) OVER (
       PARTITION BY node, interface
       ORDER BY first_us NULLS LAST, capture_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS before_us
+    ) AS previous_last_us
   FROM files AS f
 ),
 series AS (
   SELECT
     node, interface, capture_id,
-    SUM(CASE WHEN first_us >= before_us AND first_us <= before_us + 1000000 THEN 0 ELSE 1 END) OVER (
+    SUM(CASE WHEN first_us >= previous_last_us AND first_us <= previous_last_us + 1000000 THEN 0 ELSE 1 END) OVER (
       PARTITION BY node, interface
       ORDER BY first_us NULLS LAST, capture_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS chain
-  FROM followed
+    ) AS series_number
+  FROM ordered
 ),
 counted AS (
-  SELECT s.*, COUNT(*) OVER (PARTITION BY node, interface, chain) AS file_count FROM series AS s
+  SELECT s.*, COUNT(*) OVER (PARTITION BY node, interface, series_number) AS file_count FROM series AS s
 )
-SELECT node, interface, capture_id, chain FROM counted WHERE file_count > 1
+SELECT node, interface, capture_id, series_number FROM counted WHERE file_count > 1

@@ -1,10 +1,12 @@
--- about: How many connections the captures may have lost every packet of on their way between two nodes, so that they look
--- about: as if they had stayed: the share of legs seen arriving that were not seen leaving, times that of legs seen
--- about: leaving that were not seen arriving, times all connections. What begins or ends with a capture tells nothing.
+-- about: One row per protocol: how many forwarded connections the captures may have missed on both nodes, so that they look local. It is
+-- about: a capture-recapture estimate, with two nodes that miss packets independently: the share of arriving legs that were not seen to
+-- about: leave, times the share of leaving legs that were not seen to arrive, times all connections.
+-- about: Connections at the edge of the time that all captures share (a second, or a twentieth of it) do not count: half of them may
+-- about: lie outside.
 -- grain: protocol
 -- key: protocol
 -- store: no
-WITH common AS (
+WITH common_time AS (
   SELECT
     MAX(c.first_us - COALESCE(k.clock_offset_us, 0)) AS first_us,
     MIN(c.last_us - COALESCE(k.clock_offset_us, 0)) AS last_us
@@ -16,9 +18,9 @@ windows AS (
   SELECT
     first_us + LEAST(1000000, CAST(floor(CAST(last_us - first_us AS DOUBLE) / 20) AS BIGINT)) AS first_us,
     last_us - LEAST(1000000, CAST(floor(CAST(last_us - first_us AS DOUBLE) / 20) AS BIGINT)) AS last_us
-  FROM common
+  FROM common_time
 ),
-homes AS (
+located_legs AS (
   SELECT
     s.connection_key, s.protocol, s.leg, s.node, s.dst_node,
     COALESCE(s.src_node, p.node) AS src_node,
@@ -27,17 +29,17 @@ homes AS (
   CROSS JOIN windows AS w
   LEFT JOIN address_owners AS p ON p.ip = s.src_ip AND p.valid_from_us = -1
 ),
-ways AS (
+connection_sides AS (
   SELECT
-    h.connection_key, h.protocol,
-    BOOL_OR(h.leg = 'ingress') AS has_ingress,
-    COALESCE(BOOL_OR(h.leg = 'forward' AND h.src_node = h.node AND n.node IS NOT NULL), FALSE) AS has_left,
-    COALESCE(BOOL_OR(h.leg = 'delivery' AND h.src_node <> h.node AND m.node IS NOT NULL), FALSE) AS has_arrived
-  FROM homes AS h
-  LEFT JOIN captured_nodes AS n ON n.node = h.dst_node
-  LEFT JOIN captured_nodes AS m ON m.node = h.src_node
-  GROUP BY h.connection_key, h.protocol
-  HAVING BOOL_AND(h.is_inside)
+    l.connection_key, l.protocol,
+    BOOL_OR(l.leg = 'ingress') AS has_ingress,
+    COALESCE(BOOL_OR(l.leg = 'forward' AND l.src_node = l.node AND n.node IS NOT NULL), FALSE) AS has_left,
+    COALESCE(BOOL_OR(l.leg = 'delivery' AND l.src_node <> l.node AND m.node IS NOT NULL), FALSE) AS has_arrived
+  FROM located_legs AS l
+  LEFT JOIN captured_nodes AS n ON n.node = l.dst_node
+  LEFT JOIN captured_nodes AS m ON m.node = l.src_node
+  GROUP BY l.connection_key, l.protocol
+  HAVING BOOL_AND(l.is_inside)
 ),
 counted AS (
   SELECT
@@ -47,7 +49,7 @@ counted AS (
     COUNT(*) FILTER (WHERE has_left AND NOT has_arrived) AS not_arrived_count,
     COUNT(*) FILTER (WHERE has_arrived) AS arrived_count,
     COUNT(*) FILTER (WHERE has_arrived AND NOT has_left) AS not_left_count
-  FROM ways
+  FROM connection_sides
   GROUP BY protocol
 )
 SELECT

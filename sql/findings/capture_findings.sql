@@ -58,14 +58,14 @@ SELECT
   'node-alias', 'note', node, CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
   'is called ' || object_node || ' by the cluster''s objects: an address of both is the same',
   'name folders as `kubectl get nodes` does'
-FROM unlisted_nodes
-WHERE object_node IS NOT NULL
+FROM node_name_matches
+WHERE node IS NOT NULL AND object_node IS NOT NULL
 UNION ALL
 SELECT
   'unlisted-node', 'warning', node, CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
   'node ' || node || ' has packets but is not in `kubectl get nodes`; it may have another name there',
   'name folders as `kubectl get nodes` does, or add `ip -j addr` of each node'
-FROM unlisted_nodes
+FROM node_name_matches
 WHERE object_node IS NULL
 UNION ALL
 SELECT

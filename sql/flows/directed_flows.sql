@@ -1,8 +1,9 @@
--- about: Conversations with client and server told apart: by SYN, by SYN-ACK, by who is a known server, else by port.
+-- about: One row per conversation with ports, at one vantage, from client to server. The client is the end that sent a SYN; else the end that
+-- about: received a SYN-ACK; else the end opposite a socket that rules or objects know as a server; else the end with the higher port.
 -- grain: conversation at one vantage
 -- key: flow_number
 -- store: view
-WITH heard AS (
+WITH by_handshake AS (
   SELECT
     c.*,
     CASE
@@ -10,29 +11,29 @@ WITH heard AS (
       WHEN upper_syns > 0 AND lower_syns = 0 THEN FALSE
       WHEN upper_synacks > 0 AND lower_synacks = 0 THEN TRUE
       WHEN lower_synacks > 0 AND upper_synacks = 0 THEN FALSE
-    END AS lower_began
+    END AS lower_opened
   FROM all_conversations AS c
   WHERE lower_port IS NOT NULL AND upper_port IS NOT NULL
 ),
-asked AS (
+open_questions AS (
   SELECT
-    h.*,
-    CASE WHEN lower_began IS NULL THEN lower_port END AS lower_open,
-    CASE WHEN lower_began IS NULL THEN upper_port END AS upper_open
-  FROM heard AS h
+    b.*,
+    CASE WHEN lower_opened IS NULL THEN lower_port END AS lower_port_to_check,
+    CASE WHEN lower_opened IS NULL THEN upper_port END AS upper_port_to_check
+  FROM by_handshake AS b
 ),
-told AS (
+decided AS (
   SELECT
-    a.*,
+    q.*,
     CASE
-      WHEN lower_began IS NOT NULL THEN lower_began
+      WHEN lower_opened IS NOT NULL THEN lower_opened
       WHEN u.ip IS NOT NULL AND l.ip IS NULL THEN TRUE
       WHEN l.ip IS NOT NULL AND u.ip IS NULL THEN FALSE
       ELSE lower_port > upper_port
     END AS lower_is_client
-  FROM asked AS a
-  LEFT JOIN server_sockets AS l ON l.port = a.lower_open AND l.ip = a.lower_ip AND l.protocol = a.protocol
-  LEFT JOIN server_sockets AS u ON u.port = a.upper_open AND u.ip = a.upper_ip AND u.protocol = a.protocol
+  FROM open_questions AS q
+  LEFT JOIN server_sockets AS l ON l.port = q.lower_port_to_check AND l.ip = q.lower_ip AND l.protocol = q.protocol
+  LEFT JOIN server_sockets AS u ON u.port = q.upper_port_to_check AND u.ip = q.upper_ip AND u.protocol = q.protocol
 )
 SELECT
   flow_number, capture_id, first_line, node, interface, protocol,
@@ -56,4 +57,4 @@ SELECT
   syn_tsvals, synack_us, synack_seq, synack_ack, first_ip_id,
   lower_first_seq, lower_first_ack, lower_last_seq, lower_last_ack,
   upper_first_seq, upper_first_ack, upper_last_seq, upper_last_ack
-FROM told
+FROM decided

@@ -1,4 +1,4 @@
--- about: Every conversation at every vantage, with the connection it is part of.
+-- about: One row per conversation at one vantage, with the connection that it belongs to and that connection's label.
 -- grain: conversation at one vantage
 -- key: flow_id
 -- column: node VARCHAR Node it was seen on.
@@ -27,21 +27,21 @@
 -- column: icmp_errors VARCHAR What they say, with commas between: port unreachable, packet too big, ...
 -- column: label VARCHAR Label of its connection.
 -- column: evidence VARCHAR Evidence of that label.
-WITH wholes AS (
+WITH labels AS (
   SELECT a.connection_key, c.connection_id, c.label, c.evidence
   FROM connection_anchors AS a
   INNER JOIN capture_numbers AS n ON n.capture_number = a.flow_number // 1099511627776
   INNER JOIN connections AS c ON c.connection_id = n.capture_id || '-' || CAST(a.flow_number % 1099511627776 AS VARCHAR)
 )
 SELECT
-  s.node, s.interface, n.capture_id || '-' || CAST(s.flow_number % 1099511627776 AS VARCHAR) AS flow_id, w.connection_id, s.leg, s.protocol,
-  s.src_ip, s.src_port, s.dst_ip, s.dst_port, s.start_us, s.end_us, s.packet_count, s.byte_count, s.reply_packet_count,
-  s.reply_byte_count, s.syn_count, s.fin_count, s.rst_count, s.request_count, s.tcp_isn, s.tcp_tsval,
+  l.node, l.interface, n.capture_id || '-' || CAST(l.flow_number % 1099511627776 AS VARCHAR) AS flow_id, b.connection_id, l.leg, l.protocol,
+  l.src_ip, l.src_port, l.dst_ip, l.dst_port, l.start_us, l.end_us, l.packet_count, l.byte_count, l.reply_packet_count,
+  l.reply_byte_count, l.syn_count, l.fin_count, l.rst_count, l.request_count, l.tcp_isn, l.tcp_tsval,
   COALESCE(e.icmp_error_count, 0) AS icmp_error_count,
   e.icmp_errors,
-  COALESCE(w.label, 'unlabelled') AS label,
-  COALESCE(w.evidence, 'unknown') AS evidence
-FROM connection_legs AS s
-INNER JOIN capture_numbers AS n ON n.capture_number = s.flow_number // 1099511627776
-LEFT JOIN wholes AS w ON w.connection_key = s.connection_key
-LEFT JOIN flow_icmp_errors AS e ON e.flow_number = s.flow_number
+  COALESCE(b.label, 'unlabelled') AS label,
+  COALESCE(b.evidence, 'unknown') AS evidence
+FROM connection_legs AS l
+INNER JOIN capture_numbers AS n ON n.capture_number = l.flow_number // 1099511627776
+LEFT JOIN labels AS b ON b.connection_key = l.connection_key
+LEFT JOIN flow_icmp_errors AS e ON e.flow_number = l.flow_number

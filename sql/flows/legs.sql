@@ -1,5 +1,6 @@
--- about: Sightings with the part they play: ingress (to a service's address), forward or delivery (to an endpoint). Who sent
--- about: them where is told by the call, its row in `roles`. `corrected_start_us` is its begin by the clock that all nodes are held against.
+-- about: One row per flow, with its role in a connection: `ingress` (client to a service address, on the node whose rules translate it or
+-- about: before), `delivery` (to an endpoint, on the endpoint's own node), `forward` (to an endpoint, on another node) or `unknown`.
+-- about: `corrected_start_us` is its start by the reference clock. Node and addresses are in its row of `client_socket_context`.
 -- grain: conversation at one vantage
 -- key: flow_number
 -- store: no
@@ -13,7 +14,8 @@ WITH timed AS (
     r.node, r.dst_ip, r.src_address_number, r.dst_address_number, r.is_to_endpoint, r.rules_node
   FROM directed_flows AS s
   INNER JOIN client_socket_context AS r
-    ON r.node = s.node AND r.src_ip = s.src_ip AND r.protocol = s.protocol AND r.dst_ip = s.dst_ip AND r.dst_port = s.dst_port
+    ON r.node = s.node AND r.src_ip = s.src_ip AND r.protocol = s.protocol AND r.dst_ip = s.dst_ip
+    AND r.dst_port = s.dst_port
   LEFT JOIN clock_corrections AS c ON c.node = s.node
 )
 SELECT

@@ -1,26 +1,55 @@
--- about: Halves summed up into conversations, sockets and media still as numbers.
+-- about: One row per conversation of one export, with numbers in place of texts: the unidirectional flows of both directions
+-- about: added up (a biflow, RFC 5103). The lower socket is the one that sorts first, by the text of its address, then by port.
+-- about: Each use of the same ports is a conversation of its own (`segment`). A UDP conversation ends with an idle timeout of
+-- about: 120 seconds, that of Linux connection tracking for a UDP stream: packets after it have another `udp_part`.
+-- about: This is a table without texts because DuckDB runs out of memory where one query adds up and looks up texts.
 -- grain: conversation of one export
 -- key: first_line
 -- stage: ingest
 -- store: no
-WITH directed AS (
+WITH udp_flows AS (
   SELECT
-    h.*,
-    s.text < d.text OR (s.text = d.text AND h.src <= h.dst) AS from_lower
-  FROM unidirectional_flows AS h
-  INNER JOIN texts AS s ON s.number = h.src // 131072
-  INNER JOIN texts AS d ON d.number = h.dst // 131072
+    f.medium, f.segment, f.first_line, f.start_us, f.end_us,
+    LEAST(f.src, f.dst) AS first_socket,
+    GREATEST(f.src, f.dst) AS second_socket
+  FROM unidirectional_flows AS f
+  INNER JOIN texts AS p ON p.number = f.medium % 4294967296
+  WHERE p.text = 'udp'
 ),
-ends AS (
+udp_gaps AS (
   SELECT
-    d.*, p.part,
-    CASE WHEN from_lower THEN src ELSE dst END AS lower_socket,
-    CASE WHEN from_lower THEN dst ELSE src END AS upper_socket
-  FROM directed AS d
-  LEFT JOIN udp_idle_parts AS p ON p.first_line = d.first_line
+    u.*,
+    MAX(end_us) OVER (
+      PARTITION BY medium, first_socket, second_socket, segment
+      ORDER BY start_us NULLS LAST, first_line
+      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS previous_end_us
+  FROM udp_flows AS u
+),
+udp_parts AS (
+  SELECT
+    first_line,
+    CAST(SUM(CASE WHEN start_us > previous_end_us + 120000000 THEN 1 ELSE 0 END) OVER (
+      PARTITION BY medium, first_socket, second_socket, segment
+      ORDER BY start_us NULLS LAST, first_line
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS BIGINT) AS udp_part
+  FROM udp_gaps
+),
+directed AS (
+  SELECT
+    f.*,
+    p.udp_part,
+    s.text < d.text OR (s.text = d.text AND f.src <= f.dst) AS from_lower
+  FROM unidirectional_flows AS f
+  INNER JOIN texts AS s ON s.number = f.src // 131072
+  INNER JOIN texts AS d ON d.number = f.dst // 131072
+  LEFT JOIN udp_parts AS p ON p.first_line = f.first_line AND p.udp_part > 0
 )
 SELECT
-  medium, lower_socket, upper_socket,
+  medium,
+  CASE WHEN from_lower THEN src ELSE dst END AS lower_socket,
+  CASE WHEN from_lower THEN dst ELSE src END AS upper_socket,
   MIN(first_line) AS first_line,
   MIN(start_us) AS start_us,
   MAX(end_us) AS end_us,
@@ -37,6 +66,7 @@ SELECT
   CAST(SUM(rst_count) AS BIGINT) AS rsts,
   CAST(SUM(payload_bytes) AS BIGINT) AS payload_bytes,
   CAST(SUM(request_count) AS BIGINT) AS requests,
+  -- values of first and last packets follow their line number: MIN and MAX choose the packet, % 2^32 its value
   MIN(syn_seq) % 4294967296 AS isn,
   MIN(syn_tsval) % 4294967296 AS tsval,
   CASE WHEN SUM(syn_count) > 1
@@ -57,5 +87,5 @@ SELECT
   MIN(first_ip_id) % 4294967296 AS first_ip_id,
   MAX(CASE WHEN from_lower THEN top_ttl END) AS lower_ttl,
   MAX(CASE WHEN NOT from_lower THEN top_ttl END) AS upper_ttl
-FROM ends
-GROUP BY medium, lower_socket, upper_socket, segment, part
+FROM directed
+GROUP BY medium, lower_socket, upper_socket, segment, udp_part

@@ -1,6 +1,6 @@
--- about: Packets between two sockets (two addresses, where there are no ports) at one vantage, both directions, not yet
--- about: told apart into client and server.
--- about: `texts` says which address, interface or protocol each number in `sums` stands for.
+-- about: One row per conversation of one export: the packets between two sockets in both directions. A socket is an address and a
+-- about: port, or an address alone where packets have no ports. Client and server are not decided yet.
+-- about: `texts` maps each number of `conversation_sums` to an address, interface or protocol.
 -- grain: conversation of one export
 -- key: first_line
 -- stage: ingest
@@ -8,12 +8,12 @@ SELECT
   i.text AS interface,
   p.text AS protocol,
   l.text AS lower_ip,
-  CAST(NULLIF(lower_socket % 131072, 0) - 1 AS INTEGER) AS lower_port,
+  CAST(NULLIF(c.lower_socket % 131072, 0) - 1 AS INTEGER) AS lower_port,
   u.text AS upper_ip,
-  CAST(NULLIF(upper_socket % 131072, 0) - 1 AS INTEGER) AS upper_port,
-  s.* EXCLUDE (medium, lower_socket, upper_socket)
-FROM conversation_sums AS s
-INNER JOIN texts AS i ON i.number = s.medium // 4294967296
-INNER JOIN texts AS p ON p.number = s.medium % 4294967296
-INNER JOIN texts AS l ON l.number = s.lower_socket // 131072
-INNER JOIN texts AS u ON u.number = s.upper_socket // 131072
+  CAST(NULLIF(c.upper_socket % 131072, 0) - 1 AS INTEGER) AS upper_port,
+  c.* EXCLUDE (medium, lower_socket, upper_socket)
+FROM conversation_sums AS c
+INNER JOIN texts AS i ON i.number = c.medium // 4294967296
+INNER JOIN texts AS p ON p.number = c.medium % 4294967296
+INNER JOIN texts AS l ON l.number = c.lower_socket // 131072
+INNER JOIN texts AS u ON u.number = c.upper_socket // 131072

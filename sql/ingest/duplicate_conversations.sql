@@ -1,11 +1,11 @@
--- about: Conversations of two exports of the same packets that are left out, because the other export tells more of them:
--- about: more columns, else more packets. Conversations between the same sockets are one if they overlap in time; what
--- about: only one of the exports names (interfaces, times, protocols, ports) sets nothing apart.
+-- about: One row per conversation to leave out, of two exports of the same packets: the other export has it with more columns, or, if that is
+-- about: equal, with more packets. Conversations of both exports are the same if their sockets are the same and their times
+-- about: overlap (connected intervals). What only one export shows (interface, time, protocol, port) does not keep two apart.
 -- grain: conversation at one vantage
 -- key: capture_id, first_line
 -- stage: ingest
 -- store: no
-WITH said AS (
+WITH shared_columns AS (
   SELECT
     COUNT(DISTINCT CASE WHEN interface IS NOT NULL THEN capture_id END) = 2 AS both_interfaces,
     COUNT(DISTINCT CASE WHEN start_us IS NOT NULL THEN capture_id END) = 2 AS both_times,
@@ -13,40 +13,40 @@ WITH said AS (
     COUNT(DISTINCT CASE WHEN lower_port IS NOT NULL THEN capture_id END) = 2 AS both_ports
   FROM conversations
 ),
-placed AS (
+comparable AS (
   SELECT
     c.*,
-    CASE WHEN both_interfaces THEN interface END AS place,
-    CASE WHEN both_times THEN start_us END AS begin_us,
-    CASE WHEN both_protocols THEN protocol END AS by_protocol,
-    CASE WHEN both_ports THEN lower_port END AS low_port,
-    CASE WHEN both_ports THEN upper_port END AS high_port
+    CASE WHEN both_interfaces THEN interface END AS shared_interface,
+    CASE WHEN both_times THEN start_us END AS shared_start_us,
+    CASE WHEN both_protocols THEN protocol END AS shared_protocol,
+    CASE WHEN both_ports THEN lower_port END AS shared_lower_port,
+    CASE WHEN both_ports THEN upper_port END AS shared_upper_port
   FROM conversations AS c
-  CROSS JOIN said
+  CROSS JOIN shared_columns
 ),
-followed AS (
+ordered AS (
   SELECT
-    p.*,
+    c.*,
     MAX(end_us) OVER (
-      PARTITION BY place, by_protocol, lower_ip, low_port, upper_ip, high_port
-      ORDER BY begin_us NULLS LAST, capture_id, first_line
+      PARTITION BY shared_interface, shared_protocol, lower_ip, shared_lower_port, upper_ip, shared_upper_port
+      ORDER BY shared_start_us NULLS LAST, capture_id, first_line
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS before_us
-  FROM placed AS p
+    ) AS previous_end_us
+  FROM comparable AS c
 ),
-spells AS (
+intervals AS (
   SELECT
-    f.*,
-    SUM(CASE WHEN begin_us > before_us THEN 1 ELSE 0 END) OVER (
-      PARTITION BY place, by_protocol, lower_ip, low_port, upper_ip, high_port
-      ORDER BY begin_us NULLS LAST, capture_id, first_line
+    o.*,
+    SUM(CASE WHEN shared_start_us > previous_end_us THEN 1 ELSE 0 END) OVER (
+      PARTITION BY shared_interface, shared_protocol, lower_ip, shared_lower_port, upper_ip, shared_upper_port
+      ORDER BY shared_start_us NULLS LAST, capture_id, first_line
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS spell
-  FROM followed AS f
+    ) AS interval_number
+  FROM ordered AS o
 ),
-sides AS (
+export_counts AS (
   SELECT
-    place, by_protocol, lower_ip, low_port, upper_ip, high_port, spell, capture_id,
+    shared_interface, shared_protocol, lower_ip, shared_lower_port, upper_ip, shared_upper_port, interval_number, capture_id,
     CASE WHEN COUNT(start_us) > 0 THEN 1 ELSE 0 END
     + CASE WHEN COUNT(interface) > 0 THEN 1 ELSE 0 END
     + CASE WHEN COUNT(lower_bytes) + COUNT(upper_bytes) > 0 THEN 1 ELSE 0 END
@@ -62,31 +62,31 @@ sides AS (
     + CASE WHEN COUNT(first_ip_id) > 0 THEN 1 ELSE 0 END
     + CASE WHEN COUNT(lower_ttl) + COUNT(upper_ttl) > 0 THEN 1 ELSE 0 END AS information_count,
     CAST(SUM(lower_packets + upper_packets) AS BIGINT) AS packet_count
-  FROM spells
-  GROUP BY place, by_protocol, lower_ip, low_port, upper_ip, high_port, spell, capture_id
+  FROM intervals
+  GROUP BY shared_interface, shared_protocol, lower_ip, shared_lower_port, upper_ip, shared_upper_port, interval_number, capture_id
 ),
-weighed AS (
+weighted AS (
   SELECT
     s.*,
     SUM(information_count) OVER (PARTITION BY capture_id) AS export_information_count,
     SUM(packet_count) OVER (PARTITION BY capture_id) AS export_packet_count
-  FROM sides AS s
+  FROM export_counts AS s
 ),
 ranked AS (
   SELECT
     w.*,
     ROW_NUMBER() OVER (
-      PARTITION BY place, by_protocol, lower_ip, low_port, upper_ip, high_port, spell
+      PARTITION BY shared_interface, shared_protocol, lower_ip, shared_lower_port, upper_ip, shared_upper_port, interval_number
       ORDER BY information_count DESC, packet_count DESC, export_information_count DESC, export_packet_count DESC, capture_id
-    ) AS standing
-  FROM weighed AS w
+    ) AS position
+  FROM weighted AS w
 )
 SELECT
-  s.capture_id, s.first_line, s.interface, s.protocol, s.lower_ip, s.lower_port, s.upper_ip, s.upper_port, s.start_us,
-  s.end_us, s.lower_packets + s.upper_packets AS packet_count
-FROM spells AS s
+  i.capture_id, i.first_line, i.interface, i.protocol, i.lower_ip, i.lower_port, i.upper_ip, i.upper_port, i.start_us,
+  i.end_us, i.lower_packets + i.upper_packets AS packet_count
+FROM intervals AS i
 INNER JOIN ranked AS r
-  ON r.capture_id = s.capture_id AND r.spell = s.spell AND r.place IS NOT DISTINCT FROM s.place
-  AND r.by_protocol IS NOT DISTINCT FROM s.by_protocol AND r.lower_ip = s.lower_ip AND r.upper_ip = s.upper_ip
-  AND r.low_port IS NOT DISTINCT FROM s.low_port AND r.high_port IS NOT DISTINCT FROM s.high_port
-WHERE r.standing > 1
+  ON r.capture_id = i.capture_id AND r.interval_number = i.interval_number AND r.shared_interface IS NOT DISTINCT FROM i.shared_interface
+  AND r.shared_protocol IS NOT DISTINCT FROM i.shared_protocol AND r.lower_ip = i.lower_ip AND r.upper_ip = i.upper_ip
+  AND r.shared_lower_port IS NOT DISTINCT FROM i.shared_lower_port AND r.shared_upper_port IS NOT DISTINCT FROM i.shared_upper_port
+WHERE r.position > 1

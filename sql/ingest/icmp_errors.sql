@@ -1,5 +1,5 @@
--- about: What ICMP errors in one export say of the flows that they quote: who says it, of which flow, in which second.
--- about: `quoting` holds rows of `packets` that quote a flow.
+-- about: One row per reporter, quoted flow, kind of error and second: ICMP errors of one export (RFC 792, RFC 4443). An error quotes the
+-- about: header of the packet that caused it, so it belongs to that packet's flow. `quoting` holds the rows of `packets` that quote one.
 -- grain: reporter, quoted flow, kind of error, second
 -- key: capture_id, first_line
 -- stage: ingest

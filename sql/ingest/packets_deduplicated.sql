@@ -1,5 +1,6 @@
--- about: Packets, each once, of an export of all interfaces that does not name them: it shows a packet at each it passes.
--- about: Over TCP sequence numbers, time stamp and IP id tell a packet; else the IP id does within a second.
+-- about: One row per packet of an export of all interfaces that names none of them (`-i any`): it shows a packet once on each interface
+-- about: that the packet passes, and only the first row stays. TCP sequence numbers, timestamp and IP id identify a packet of TCP;
+-- about: IP id and second identify any other.
 -- grain: captured packet
 -- key: line_number
 -- stage: ingest

@@ -1,11 +1,13 @@
--- about: Packets between two addresses, each with the segment of its 5-tuple: reused ports are another connection.
--- about: Packets without ports (ICMP, later fragments) have a 5-tuple of three.
--- about: tshark's stream number tells segments apart; without it, a SYN with a new sequence number does.
+-- about: One row per packet between two addresses, with the segment of its five-tuple: each use of the same ports is a segment of its own.
+-- about: tshark's stream number gives the segment. Without it a SYN with a new initial sequence number begins the next segment; a SYN
+-- about: with the same number is a retransmission and stays in its segment.
+-- about: The whole export must be read before: packets are not in time order. Packets without ports (ICMP, later fragments) have a
+-- about: three-tuple of addresses and protocol.
 -- grain: packet with ports
 -- key: line_number
 -- stage: ingest
 -- store: no
-WITH ends AS (
+WITH addressed AS (
   SELECT
     medium, protocol, src, dst, line_number, ts_us, frame_bytes, tcp_flags,
     tcp_seq, tcp_ack, tcp_tsval, ip_id, ip_ttl, outer_src_ip, tcp_stream, tcp_payload_bytes, request_count,
@@ -13,26 +15,26 @@ WITH ends AS (
   FROM packets
   WHERE src IS NOT NULL AND dst IS NOT NULL
 ),
-last_syns AS (
+previous_syns AS (
   SELECT
-    e.*,
+    a.*,
     LAST_VALUE(CASE WHEN is_syn THEN tcp_seq END IGNORE NULLS) OVER (
       PARTITION BY medium, LEAST(src, dst), GREATEST(src, dst)
       ORDER BY ts_us NULLS LAST, line_number
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS last_syn_seq
-  FROM ends AS e
+    ) AS previous_syn_seq
+  FROM addressed AS a
   WHERE tcp_stream IS NULL
 )
-SELECT e.*, tcp_stream AS segment
-FROM ends AS e
+SELECT a.*, tcp_stream AS segment
+FROM addressed AS a
 WHERE tcp_stream IS NOT NULL
 UNION ALL
 SELECT
-  s.* EXCLUDE (last_syn_seq),
-  -1 - CAST(SUM(CASE WHEN is_syn AND last_syn_seq IS NOT NULL AND tcp_seq <> last_syn_seq THEN 1 ELSE 0 END) OVER (
+  p.* EXCLUDE (previous_syn_seq),
+  -1 - CAST(SUM(CASE WHEN is_syn AND previous_syn_seq IS NOT NULL AND tcp_seq <> previous_syn_seq THEN 1 ELSE 0 END) OVER (
     PARTITION BY medium, LEAST(src, dst), GREATEST(src, dst)
     ORDER BY ts_us NULLS LAST, line_number
     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
   ) AS BIGINT) AS segment
-FROM last_syns AS s
+FROM previous_syns AS p

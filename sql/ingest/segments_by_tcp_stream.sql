@@ -1,5 +1,5 @@
--- about: Packets between two addresses, each with the segment of its 5-tuple, where tshark's stream numbers tell segments
--- about: apart. What is not TCP has but one.
+-- about: One row per packet between two addresses, with the segment of its five-tuple where every TCP packet has tshark's stream
+-- about: number: this number. What is not TCP has one segment per five-tuple. Packets can be read batch by batch.
 -- grain: packet with ports
 -- key: line_number
 -- stage: ingest

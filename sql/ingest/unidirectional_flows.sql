@@ -1,22 +1,23 @@
--- about: One direction of a conversation, as some lines of an export show it; halves of the same conversation add up.
--- about: Those of UDP are of half a minute at most, so that a pause between them shows.
--- about: `medium`, `src` and `dst` are numbers for interface and protocol, and for sockets (pipeline/sockets.py).
--- about: What comes first or last is kept as line_number * 2^32 + value, so that it can be told of several halves too.
+-- about: One row per unidirectional flow (a uniflow, RFC 5103: one direction of a five-tuple) in one batch of
+-- about: packets; `conversation_sums` adds up the rows of all batches. UDP flows are cut every 30 seconds, so that idle time shows.
+-- about: `medium` numbers an interface and a protocol, `src` and `dst` number sockets (pipeline/ingest/socket_numbers.py).
+-- about: The value of a first or last packet is kept as line_number * 2^32 + value, so that MIN and MAX over several rows choose
+-- about: the packet.
 -- grain: 5-tuple and segment, one direction
--- key: medium, src, dst, segment, slot
+-- key: medium, src, dst, segment, udp_slot
 -- stage: ingest
 -- store: no
-WITH placed AS (
+WITH flagged AS (
   SELECT
     s.*,
-    line_number * 4294967296 AS place,
-    CASE WHEN protocol = 'udp' THEN ts_us // 30000000 END AS slot,
+    line_number * 4294967296 AS line_base,
+    CASE WHEN protocol = 'udp' THEN ts_us // 30000000 END AS udp_slot,
     COALESCE(tcp_flags & 18 = 18, FALSE) AS is_synack,
     COALESCE(tcp_payload_bytes > 0, FALSE) AS has_data
   FROM segments AS s
 )
 SELECT
-  medium, src, dst, segment, slot,
+  medium, src, dst, segment, udp_slot,
   MIN(line_number) AS first_line,
   MIN(ts_us) AS start_us,
   MAX(ts_us) AS end_us,
@@ -29,17 +30,17 @@ SELECT
   COUNT(CASE WHEN tcp_flags & 4 = 4 THEN 1 END) AS rst_count,
   CAST(SUM(tcp_payload_bytes) AS BIGINT) AS payload_bytes,
   CAST(SUM(request_count) AS BIGINT) AS request_count,
-  MIN(CASE WHEN is_syn THEN place + tcp_seq END) AS syn_seq,
-  MIN(CASE WHEN is_syn THEN place + tcp_tsval END) AS syn_tsval,
+  MIN(CASE WHEN is_syn THEN line_base + tcp_seq END) AS syn_seq,
+  MIN(CASE WHEN is_syn THEN line_base + tcp_tsval END) AS syn_tsval,
   STRING_AGG(CASE WHEN is_syn THEN CAST(COALESCE(tcp_tsval, -1) AS VARCHAR) END, ' ') AS syn_tsvals,
   MIN(CASE WHEN is_synack THEN ts_us END) AS synack_us,
-  MIN(CASE WHEN is_synack THEN place + tcp_seq END) AS synack_seq,
-  MIN(CASE WHEN is_synack THEN place + tcp_ack END) AS synack_ack,
-  MIN(CASE WHEN has_data THEN place + tcp_seq END) AS first_seq,
-  MIN(CASE WHEN has_data THEN place + tcp_ack END) AS first_ack,
-  MAX(CASE WHEN has_data THEN place + tcp_seq END) AS last_seq,
-  MAX(CASE WHEN has_data THEN place + tcp_ack END) AS last_ack,
-  MIN(place + ip_id) AS first_ip_id,
+  MIN(CASE WHEN is_synack THEN line_base + tcp_seq END) AS synack_seq,
+  MIN(CASE WHEN is_synack THEN line_base + tcp_ack END) AS synack_ack,
+  MIN(CASE WHEN has_data THEN line_base + tcp_seq END) AS first_seq,
+  MIN(CASE WHEN has_data THEN line_base + tcp_ack END) AS first_ack,
+  MAX(CASE WHEN has_data THEN line_base + tcp_seq END) AS last_seq,
+  MAX(CASE WHEN has_data THEN line_base + tcp_ack END) AS last_ack,
+  MIN(line_base + ip_id) AS first_ip_id,
   MAX(CASE WHEN outer_src_ip IS NULL THEN ip_ttl END) AS top_ttl
-FROM placed
-GROUP BY medium, src, dst, segment, slot
+FROM flagged
+GROUP BY medium, src, dst, segment, udp_slot

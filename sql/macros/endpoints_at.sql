@@ -1,4 +1,4 @@
--- about: Endpoints of Services as they were at one time, in microseconds since 1970 UTC.
+-- about: Endpoints of Services at one time, in microseconds since 1970 UTC.
 -- parameters: at_us
 SELECT *
 FROM endpoints

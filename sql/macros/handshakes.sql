@@ -1,4 +1,4 @@
--- about: How long each TCP connection's server took to answer its first SYN, at every place where both were seen.
+-- about: The time from a client's first SYN to the server's first SYN-ACK, for each TCP flow that shows both.
 SELECT
   f.run, f.node, f.interface, f.connection_id, f.leg, f.src_ip, f.src_port, f.dst_ip, f.dst_port, f.syn_count,
   c.start_us AS syn_us, c.synack_us, c.synack_us - c.start_us AS wait_us

@@ -1,4 +1,4 @@
--- about: Whether an address lies in a range, both IPv4 or both IPv6: ip_in(client_ip, '10.220.0.0/16').
+-- about: Whether an address is in a range, both IPv4 or both IPv6: ip_in(client_ip, '10.220.0.0/16').
 -- parameters: ip, cidr
 CASE
   WHEN contains(ip, ':') <> contains(cidr, ':') THEN FALSE

@@ -1,4 +1,4 @@
--- about: An address, IPv4 or IPv6, as a number to sort and compare by; NULL for what is no address.
+-- about: An IPv4 or IPv6 address as a number, to sort and compare by; NULL for any other text.
 -- parameters: ip
 CASE
   WHEN regexp_full_match(ip, '\d{1,3}(\.\d{1,3}){3}') THEN list_reduce(

@@ -1,4 +1,4 @@
--- about: The packets of one connection, on every node that saw it, as far as the run kept packets.
+-- about: The packets of one connection, on every node that captured it, as far as the run kept packets.
 -- parameters: connection
 SELECT f.leg, p.*
 FROM flows AS f

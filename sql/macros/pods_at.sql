@@ -1,4 +1,4 @@
--- about: Pods with the addresses they had at one time, in microseconds since 1970 UTC.
+-- about: Pods with their addresses at one time, in microseconds since 1970 UTC.
 -- parameters: at_us
 SELECT *
 FROM pods

@@ -1,4 +1,4 @@
--- about: Services as they were at one time, in microseconds since 1970 UTC.
+-- about: Services at one time, in microseconds since 1970 UTC.
 -- parameters: at_us
 SELECT *
 FROM services

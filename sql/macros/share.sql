@@ -1,3 +1,3 @@
--- about: Part of a whole, 0 to 1; NULL where the whole is nothing.
+-- about: A part divided by its whole, 0 to 1; NULL where the whole is 0.
 -- parameters: part, whole
 CAST(part AS DOUBLE) / NULLIF(whole, 0)

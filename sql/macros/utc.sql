@@ -1,3 +1,3 @@
--- about: A time of the tables (microseconds since 1970 UTC) as one to read.
+-- about: A time of the tables (microseconds since 1970 UTC) as a timestamp.
 -- parameters: at_us
 make_timestamp(CAST(at_us AS BIGINT))

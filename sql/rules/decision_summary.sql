@@ -1,4 +1,6 @@
--- about: What one node's rules do with one class of packets, in one row: how many endpoints, on which side of a hop, SNAT or not.
+-- about: One row per node, frontend and source class (packets that the node's rules treat alike): how many endpoints the rules
+-- about: allow, whether they are on the node (`local`) or on others (`forwarded`), and whether the source is rewritten.
+-- about: A value is NULL, or `unknown`, where the endpoints differ in it: then the rules alone decide nothing.
 -- grain: class of packets on one node
 -- key: node, protocol, dst_ip, dst_port, source_class
 -- store: no
@@ -17,6 +19,7 @@ SELECT
   CASE WHEN COUNT(d.endpoint_ip) = 1 THEN MIN(d.endpoint_ip) END AS endpoint_ip,
   CASE WHEN COUNT(d.endpoint_ip) = 1 THEN MIN(d.endpoint_port) END AS endpoint_port,
   CASE
+    -- no endpoint, or one whose node is not known
     WHEN COUNT(d.endpoint_ip) = 0 OR COUNT(p.node) < COUNT(*) THEN 'unknown'
     WHEN BOOL_OR(COALESCE(LIST_CONTAINS(STRING_SPLIT(d.uncertain_codes, ', '), 'dumps-differ'), FALSE)) THEN 'unknown'
     WHEN BOOL_AND(p.node = d.node) THEN 'local'

@@ -121,17 +121,20 @@ def addressed(kind: str, **cidrs: str) -> list[dict[str, object]]:
     return [{"node": node, "cidr": cidr, "kind": kind} for node, cidr in cidrs.items()]
 
 
-def test_a_load_generator_s_own_capture_is_no_stranger():
+def test_a_load_generator_s_own_capture_is_no_unlisted_node():
     nodes = [{"node": "a"}, {"node": "b"}]
     known = addressed("node", a="10.0.0.1/32", b="10.0.0.2/32")
     given = {"captures": captured("a", "client"), "nodes": nodes}
     own = addressed("interface", client="192.168.7.7/32")
-    assert built("unlisted_nodes", given | {"node_addresses": known + own}) == []
-    assert built("unlisted_nodes", given | {"node_addresses": known}) == [{"node": "client", "object_node": None}]
+    assert built("node_name_matches", given | {"node_addresses": known + own}) == []
+    assert built("node_name_matches", given | {"node_addresses": known}) == [
+        {"node": "client", "object_node": None},
+        {"node": None, "object_node": "b"},
+    ]
 
 
-def test_without_objects_nobody_is_a_stranger():
-    assert built("unlisted_nodes", {"captures": captured("a", "b")}) == []
+def test_without_objects_no_node_is_unlisted():
+    assert built("node_name_matches", {"captures": captured("a", "b")}) == []
 
 
 def test_an_address_that_two_nodes_have_names_neither():
@@ -141,4 +144,5 @@ def test_an_address_that_two_nodes_have_names_neither():
         "node_addresses": addressed("node", a="10.0.0.1/32", b="10.0.0.2/32")
         + addressed("interface", x="10.0.0.1/32", y="10.0.0.1/32"),
     }
-    assert built("node_name_matches", given) == [{"object_node": n, "node": None} for n in ("a", "b")]
+    unlisted = [{"node": n, "object_node": None} for n in ("x", "y")]
+    assert built("node_name_matches", given) == unlisted + [{"node": None, "object_node": n} for n in ("a", "b")]
