@@ -21,21 +21,22 @@ ROOT_COMMAND = typer.main.get_command(app)
 EVERYWHERE = "Everywhere"
 TABLES_INTRO = """# Tables
 
-Made from the code; `hopscope sql --schema` prints the same. `run` is the first column of every table. Units are in the
+Generated from the code; `hopscope sql --schema` prints the same. `run` is the first column of every table. Units are in the
 names: `_us` microseconds (since 1970 UTC for a time), `_s` seconds, `_bytes`, `_count`, `_share` 0 to 1. NULL
-means not known. Views and macros for frequent questions stand at the [end](#views-and-macros).
+means unknown. Views and macros for frequent questions are at the [end](#views-and-macros). The
+[glossary](glossary.md) explains the words.
 """
 COMMANDS_INTRO = """# Commands
 
-Made from the code; `hopscope VERB --help` prints the same. stdout is data and nothing else; what is said about the work
-goes to stderr, with progress only on a terminal. Colours are off where `NO_COLOR` is set.
+Generated from the code; `hopscope VERB --help` prints the same. stdout has data only; messages go to stderr, with progress
+only on a terminal. `NO_COLOR` turns colours off.
 
 """
 OPTIONS_INTRO = """
 ## Options everywhere
 
-Of every verb but `trace` and `capture-kit`, which need no lake. The variable of the environment is read where the
-option is not given.
+Options of every verb except `trace` and `capture-kit`, which need no lake. Without the option, the environment variable
+counts.
 
 """
 WORDS_OF = {"verdicts.doubt": DOUBTS, "distribution_events.event": EVENTS, "skew_parts.part": PARTS}
@@ -56,7 +57,7 @@ def tables_page():
         text += f"\n## {table.name}\n\nOne row per {table.grain}; key: {', '.join(table.key)}.\n\n"
         text += head("column", "type", "meaning")
         text += "".join(row(f"`{c.name}`", c.type, c.about) for c in table.columns)
-    text += "\n## Words\n\nOf labels, evidence and reasons: [here](labels.md); of findings: [here](findings.md).\n\n"
+    text += "\n## Words\n\nSee also [labels, evidence and reasons](labels.md), and [findings](findings.md).\n\n"
     text += head("column", "word", "means")
     for column, words in WORDS_OF.items():
         text += "".join(row(f"`{column}`", f"`{word}`", about) for word, about in words.items())
