@@ -157,3 +157,8 @@ def raw(value: object) -> str:
     if value is None:
         return ""
     return f"{value:.9g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def plain_text(text: str) -> str:
+    """Return `text` without control characters and narrow spaces, safe to print on a terminal."""
+    return "".join(c for c in text.replace(_NARROW, " ").replace(_BLANK, " ") if c.isprintable() or c == "\n")

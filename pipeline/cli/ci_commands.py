@@ -64,8 +64,8 @@ def check(
     Example: `hopscope check --config thresholds.toml --format junit > hopscope.xml`, with
     `[thresholds]` `unlabelled_share = "< 0.05"` and `[services."default/web"]` `snat_forwarded_share = "< 5 %"`.
     """
+    from pipeline.display import plain_text
     from pipeline.query.session import open_lake
-    from pipeline.report.page import plain_text
     from pipeline.statistics.thresholds import as_dicts, as_junit, read_thresholds
     from pipeline.statistics.thresholds import check as check_run
     from pipeline.store.lake import Lake

@@ -1,4 +1,4 @@
-"""How every chart looks. Colours are names of CSS variables; the page puts in what they stand for in its theme."""
+"""The style of all charts. Colours are names of CSS variables; the page's script inserts the colours of its theme."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ _FORMATS = {"deviance": ",.1f", "share": ".1%"}
 
 
 def number_format(unit: str) -> str:
-    """How plotly writes values of a unit."""
+    """Return the plotly format for values of a unit."""
     return _FORMATS.get(unit, ",")
 
 
 def base_layout(height: int) -> Figure:
-    """What is a chart's own of its layout; the page adds `COMMON_LAYOUT` to each."""
+    """Return the part of a layout that differs by chart; the page adds `COMMON_LAYOUT` to it. `height` is in pixels."""
     return {"height": height, "xaxis": {}, "yaxis": {}}
 
 
 def bar_layout(names: Sequence[str], unit: str) -> Figure:
-    """The layout of one bar a name."""
+    """Return the layout of one horizontal bar per name."""
     layout = base_layout(76 + 34 * len(names))
     layout["xaxis"] |= count_axis(unit)
     layout["yaxis"] |= name_axis(names) | {"autorange": "reversed"}
@@ -63,29 +63,29 @@ def bar_layout(names: Sequence[str], unit: str) -> Figure:
 
 
 def count_axis(title: str) -> Figure:
-    """An axis of counts, from zero."""
+    """Return an axis of counts, from zero."""
     return {"title": axis_title(title), "rangemode": "tozero", "tickformat": ",~f"}
 
 
 def name_axis(names: Sequence[str]) -> Figure:
-    """An axis of names: none is read as a number or a date, and long ones are shown in short."""
-    ticks = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": plain(short_names(names))}
+    """Return an axis of names, with short forms of long ones; plotly must not read a name as a number or a date."""
+    ticks = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": escape_all(short_names(names))}
     return {"type": "category", "zeroline": False, "showgrid": False, **ticks}
 
 
 def time_axis() -> Figure:
-    """A layout's axis of time, with fixed room for half a label: margins that follow labels may not settle."""
+    """Return a time axis with fixed margins: automatic margins and tick labels may change each other endlessly."""
     axis = {"type": "date", "title": axis_title("time (UTC)"), "showgrid": False, "automargin": "height"}
     return {"xaxis": axis, "margin": {"l": 8, "r": 40, "t": 8, "b": 8}}
 
 
 def axis_title(text: str) -> Figure:
-    """The title of an axis."""
+    """Return the title of an axis."""
     return {"text": text}
 
 
-def series_mark(family: str, name: str) -> Figure:
-    """Name, colour and pattern of a trace that shows one label, or one part."""
+def series_style(family: str, name: str) -> Figure:
+    """Return name, colour and pattern of a trace of one label or one part."""
     shape = SERIES[f"{family}-{name}"]
     pattern = {"shape": shape, "fillmode": "overlay", "fgcolor": "var(--paper)", "solidity": 0.2}
     line = {"color": "var(--paper)", "width": 0.5}
@@ -96,17 +96,17 @@ def series_mark(family: str, name: str) -> Figure:
 
 
 def frame(column: int, row: int) -> Figure:
-    """A frame round one cell of a heatmap."""
+    """Return a frame around one cell of a heatmap."""
     line = {"color": "var(--frame)", "width": 2, "dash": "dot"}
     return {"type": "rect", "x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5, "line": line}
 
 
-def line_at(moment: str) -> Figure:
-    """A line through a chart over time at a moment."""
+def vertical_line(time: str) -> Figure:
+    """Return a dashed line across a chart at a time."""
     line = {"color": "var(--frame)", "width": 2, "dash": "dash"}
-    return {"type": "line", "x0": moment, "x1": moment, "y0": 0, "y1": 1, "yref": "paper", "line": line}
+    return {"type": "line", "x0": time, "x1": time, "y0": 0, "y1": 1, "yref": "paper", "line": line}
 
 
-def plain(names: Sequence[str]) -> list[str]:
-    """Names as plotly shows them letter by letter: it reads a few HTML tags."""
+def escape_all(names: Sequence[str]) -> list[str]:
+    """Return names with HTML escaped, because plotly interprets a few tags in texts."""
     return [escape(name, quote=False) for name in names]

@@ -1,4 +1,4 @@
-"""Counts of one or two columns: summed, put in order, and named in short."""
+"""Counts by one or two columns: sums, order, and short names for axes."""
 
 from __future__ import annotations
 
@@ -15,57 +15,59 @@ Cells = dict[tuple[str, str], float]
 _LONGEST = 20
 _SHORTEST = 5
 _LONG_BEGINNING = 8
-_MARKS = "/-"
-_APART = "pods on "  # the words before a node's name are kept
-_WAY = " to "
+_SEPARATORS = "/-"
+_PREFIX = "pods on "  # stays in front of a shortened node name
+_ARROW = " to "  # between the two names of a path
 
 
 def number(value: object) -> float:
-    """A number out of a record, a count without a point; NULL counts nothing."""
+    """Return a number of a record, a count as an integer; NULL is 0."""
     return value if isinstance(value, float) else int(str(value or 0))
 
 
 def crosstab(records: Iterable[Record], value: str, first: str, second: str = "") -> Cells:
-    """`value` summed by one or two columns."""
+    """Return the sums of `value` by one or two columns."""
     cells: Cells = defaultdict(int)
     for record in records:
         cells[str(record[first]), str(record[second]) if second else ""] += number(record[value])
     return dict(cells)
 
 
-def sizes_of(records: Iterable[Record], value: str, column: str) -> dict[str, float]:
-    """`value` summed by one column."""
+def sum_by(records: Iterable[Record], value: str, column: str) -> dict[str, float]:
+    """Return the sums of `value` by one column."""
     return {name: count for (name, _), count in crosstab(records, value, column).items()}
 
 
 def by_size(sizes: Mapping[str, float]) -> list[str]:
-    """Names, the largest first."""
+    """Return the names, the largest first."""
     return sorted(sizes, key=lambda n: (-sizes[n], n))
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Names without the beginning they share with others, where it is long; of a name still too long the end."""
-    if names and all(_WAY in name for name in names):
-        halves = zip(*(name.split(_WAY, 1) for name in names), strict=True)
-        return [_WAY.join(both) for both in zip(*(short_names(half) for half in halves), strict=True)]
-    words = [name.rpartition(_APART)[:2] for name in names]
-    names = [name.rpartition(_APART)[2] for name in names]
-    alike: dict[str, list[str]] = defaultdict(list)
+    """Return names without a long beginning that they share; a name that is still too long keeps its end only."""
+    if names and all(_ARROW in name for name in names):
+        both_ends = zip(*(name.split(_ARROW, 1) for name in names), strict=True)
+        return [_ARROW.join(pair) for pair in zip(*(short_names(ends) for ends in both_ends), strict=True)]
+    prefixes = ["".join(name.rpartition(_PREFIX)[:2]) for name in names]
+    names = [name.rpartition(_PREFIX)[2] for name in names]
+    groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        alike[name[:_LONG_BEGINNING]].append(name)
-    cuts = {beginning: _cut(group) for beginning, group in alike.items()}
-    return ["".join(w) + _without(name, cuts[name[:_LONG_BEGINNING]]) for w, name in zip(words, names, strict=True)]
+        groups[name[:_LONG_BEGINNING]].append(name)
+    cuts = {beginning: _shared_length(group) for beginning, group in groups.items()}
+    return [p + _shorten(name, cuts[name[:_LONG_BEGINNING]]) for p, name in zip(prefixes, names, strict=True)]
 
 
-def _cut(names: Sequence[str]) -> int:
-    """How many letters up to a mark the names share."""
+def _shared_length(names: Sequence[str]) -> int:
+    """Return the number of letters, up to a separator, that the names share; 0 if no name is too long."""
+    if len(names) == 1 or max(map(len, names)) <= _LONGEST:
+        return 0
     shared = "".join(a for a, *_ in takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False)))
-    return max(shared.rfind(mark) for mark in _MARKS) + 1 if len(names) > 1 and max(map(len, names)) > _LONGEST else 0
+    return max(shared.rfind(separator) for separator in _SEPARATORS) + 1
 
 
-def _without(name: str, cut: int) -> str:
+def _shorten(name: str, cut: int) -> str:
     cut = cut if cut >= _LONG_BEGINNING else 0
     if len(name) - cut > _LONGEST:
-        marks = [at + 1 for at in range(len(name) - _LONGEST - 1, len(name) - _SHORTEST) if name[at] in _MARKS]
-        cut = marks[0] if marks else len(name) - _LONGEST
+        starts = [at + 1 for at in range(len(name) - _LONGEST - 1, len(name) - _SHORTEST) if name[at] in _SEPARATORS]
+        cut = starts[0] if starts else len(name) - _LONGEST
     return "…" + name[cut:] if cut else name

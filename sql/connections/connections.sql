@@ -3,14 +3,14 @@
 -- grain: connection
 -- key: connection_id
 -- Labels in order of precedence, each with its colour and pattern in charts, and its meaning; the CASE decides by it.
--- label: affinity-pinned #009e73 x Session affinity sent it to the endpoint its client had before, on the same node.
--- label: snat-forwarded #d55e00 / Served on another node than it entered at; the client's address was replaced.
--- label: direct #0072b2 solid Served on the node it entered at.
--- label: forwarded #cc79a7 \ Served on another node than it entered at; the client's address was kept.
--- label: pod-to-pod #56b4e9 - The client connected to a pod's address directly.
+-- label: affinity-pinned #009e73 x Session affinity chose the endpoint of the client's previous connection, on the same node.
+-- label: snat-forwarded #d55e00 / The pod runs on another node than the ingress node, and the connection was SNATed.
+-- label: direct #0072b2 solid The pod runs on the ingress node.
+-- label: forwarded #cc79a7 \ The pod runs on another node than the ingress node; source IP preserved.
+-- label: pod-to-pod #56b4e9 - The destination is a pod's own address.
 -- label: dropped light-dark(#000000,#ffffff) + The node's rules drop or reject it.
 -- label: other #999999 . Not a Service's traffic.
--- label: unlabelled light-dark(#6b7075,#b4babf) | Not decidable from what was captured; `reason` says why.
+-- label: unlabelled light-dark(#6b7075,#b4babf) | The captures do not decide it; `reason` names the cause.
 -- column: connection_id VARCHAR The flow_id of its anchor: the ingress leg if seen.
 -- column: protocol VARCHAR tcp, udp, sctp, ...
 -- column: client_ip VARCHAR Client's address; NULL if hidden behind SNAT.

@@ -21,15 +21,15 @@ ROOT_COMMAND = typer.main.get_command(app)
 EVERYWHERE = "Everywhere"
 TABLES_INTRO = """# Tables
 
-Generated from the code; `hopscope sql --schema` prints the same. `run` is the first column of every table. Units are in the
-names: `_us` microseconds (since 1970 UTC for a time), `_s` seconds, `_bytes`, `_count`, `_share` 0 to 1. NULL
+Generated from the code; `hopscope sql --schema` prints the same. `run` is the first column of every table. Units are
+in the names: `_us` microseconds (since 1970 UTC for a time), `_s` seconds, `_bytes`, `_count`, `_share` 0 to 1. NULL
 means unknown. Views and macros for frequent questions are at the [end](#views-and-macros). The
 [glossary](glossary.md) explains the words.
 """
 COMMANDS_INTRO = """# Commands
 
-Generated from the code; `hopscope VERB --help` prints the same. stdout has data only; messages go to stderr, with progress
-only on a terminal. `NO_COLOR` turns colours off.
+Generated from the code; `hopscope VERB --help` prints the same. stdout has data only; messages go to stderr, with
+progress only on a terminal. `NO_COLOR` turns colours off.
 
 """
 OPTIONS_INTRO = """

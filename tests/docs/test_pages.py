@@ -12,6 +12,10 @@ from tests.docs.pages import FENCE, KINDS, PAGES, ROOT, agrees, anew, blocks, na
 from tests.docs.runner import Place, hopscope_commands, played, read_sh
 
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)")
+READMES = [
+    ROOT / "CHANGELOG.md",
+    *(p for top in ("pipeline", "reports", "sql") for p in sorted((ROOT / top).rglob("README.md"))),
+]
 REMAKE = "wrong, or old; to write it anew: python -m tests.docs"
 
 
@@ -38,7 +42,7 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md", ROOT / "reports" / "README.md"], ids=name)
+@pytest.mark.parametrize("page", [*PAGES, *READMES], ids=name)
 def test_links_lead_somewhere(page):
     for path, anchor in LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8"))):
         target = (page.parent / path) if path else page

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline import display
 from pipeline.report.charts import MOST, MOST_GROUPS, Chart, draw
-from pipeline.report.crosstab import by_size, crosstab, short_names, sizes_of
+from pipeline.report.crosstab import by_size, crosstab, short_names, sum_by
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ names = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1,
 def test_summing_loses_no_count(rows: list[tuple[str, str, int]]) -> None:
     records: list[dict[str, object]] = [{"a": a, "b": b, "n": n} for a, b, n in rows]
     assert sum(crosstab(records, "n", "a", "b").values()) == sum(n for *_, n in rows)
-    sizes = sizes_of(records, "n", "a")
+    sizes = sum_by(records, "n", "a")
     ordered = [sizes[name] for name in by_size(sizes)]
     assert ordered == sorted(ordered, reverse=True)
     assert sum(ordered) == sum(n for *_, n in rows)
