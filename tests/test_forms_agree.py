@@ -25,15 +25,15 @@ def connections(job: Job, columns: str) -> list[tuple[object, ...]]:
     return con.sql(f"SELECT {columns} FROM connections WHERE service IS NOT NULL ORDER BY ALL").fetchall()
 
 
-def test_five_columns_show_the_connections_that_the_full_export_shows(shared, tmp_path):
+def test_five_columns_have_the_connections_of_the_full_export(shared, tmp_path):
     lab = shared / "data" / "lab" / "default"
     full, few = (
         connections(Job(Capture(lab / n), Lake(tmp_path / "lake"), n), f"{DIALLED}, label, pod_ip, candidates")
         for n in ("run", "minimal")
     )
-    told = len(DIALLED.split(","))
+    width = len(DIALLED.split(","))
     assert len(full) == 1500
-    assert [f[:told] for f in few] == [f[:told] for f in full]
+    assert [f[:width] for f in few] == [f[:width] for f in full]
     for (*_, label, pod, _), (*_, label_few, pod_few, candidates) in zip(full, few, strict=True):
         assert label_few in (label, "unlabelled")
         assert pod_few in (pod, None)
@@ -41,7 +41,7 @@ def test_five_columns_show_the_connections_that_the_full_export_shows(shared, tm
 
 
 @pytest.mark.tshark
-def test_capture_files_give_the_connections_of_the_exports_made_of_them(shared, tmp_path):
+def test_capture_files_have_the_connections_of_their_exports(shared, tmp_path):
     lab = shared / "data" / "lab" / "single-pod"
     columns = f"{DIALLED}, label, evidence, hop, pod, pod_node, snat_ip, snat_port, start_us, end_us, packet_count"
     beside = [p for p in (lab / "run" / "nodes").rglob("*") if p.is_file() and "eth0" not in p.name]

@@ -1,4 +1,4 @@
-"""Rules of Azure's load balancer: how it sends clients to nodes, and what that means beside a Service's affinity."""
+"""Rules of Azure's load balancer: how it distributes clients over nodes, and the findings together with affinity."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_LOSS = {"capture_id": "x", "due_count": 1, "missing_count": 0}
 
 
 @pytest.mark.parametrize("name", ["rule-list.json", "balancers-list.json"])
-def test_the_rules_are_the_same_whether_listed_or_inside_their_balancers(name):
+def test_listed_rules_equal_those_inside_load_balancers(name):
     rules = FORMAT.parse(Source(SAMPLES / name, name)).tables["load_balancer_rules"].to_dicts()
     assert [(r["protocol"], r["port"], r["backend_port"], r["floating_ip"], r["distribution"]) for r in rules] == [
         ("tcp", 80, 80, True, "Default"),
@@ -32,7 +32,7 @@ def test_the_rules_are_the_same_whether_listed_or_inside_their_balancers(name):
         (("ClientIP", "ClientIP"), {("clients-to-one-node", "default/b"), ("clients-to-any-node", "default/a")}),
     ],
 )
-def test_what_the_balancer_does_is_told_with_the_service_it_does_it_to(affinities, expected):
+def test_a_balancers_distribution_is_a_finding_at_its_service(affinities, expected):
     rules = FORMAT.parse(Source(SAMPLES / "rule-list.json", "x")).tables["load_balancer_rules"].to_dicts()
     services = [
         {"service": name, "uid": uid, "session_affinity": a}

@@ -1,4 +1,4 @@
-"""What every input form owes: samples, a broken sample, a line in the docs, and being told apart from all others."""
+"""What every input form needs: samples, a broken sample, a line in the docs, and the highest score for its samples."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_every_folder_of_samples_is_a_form():
 
 
 @pytest.mark.parametrize("path", FILES, ids=sample_id)
-def test_a_sample_is_taken_for_its_own_form(path):
+def test_a_sample_is_recognised_as_its_own_form(path):
     head = Source(path, path.name).head()
     scores = {name: form.recognise(head) for name, form in FORMS.items()}
     own = scores.pop(path.parent.name)
@@ -82,7 +82,7 @@ def test_a_good_sample_gives_rows_and_rejects_nothing(path, tmp_path):
 
 
 @pytest.mark.parametrize("path", BROKEN, ids=sample_id)
-def test_a_broken_sample_is_read_and_says_what_is_lost(path, tmp_path):
+def test_a_broken_sample_has_rows_and_rejects_with_reasons(path, tmp_path):
     taken = take(path, tmp_path)
     capture = taken.captures[0]
     assert capture["rejected_count"] > 0
@@ -93,7 +93,7 @@ def test_a_broken_sample_is_read_and_says_what_is_lost(path, tmp_path):
 
 
 @pytest.mark.parametrize("path", GOOD, ids=sample_id)
-def test_a_sample_whose_gzip_is_cut_short_gives_what_came_before(path, tmp_path):
+def test_a_sample_with_truncated_gzip_is_read_up_to_there(path, tmp_path):
     whole = gzip.compress(path.read_bytes(), mtime=0)
     cut = tmp_path / f"{path.name}.gz"
     cut.write_bytes(whole[: len(whole) * 9 // 10])
@@ -103,7 +103,7 @@ def test_a_sample_whose_gzip_is_cut_short_gives_what_came_before(path, tmp_path)
 
 
 def rows(path: Path) -> set[tuple[str, str]]:
-    """All that a text gives, without the words it was said in, and without how new its listing is."""
+    """All rows of a text, without their own text and listing version."""
     tables = FORMS[path.parent.name].parse(Source(path, path.name, "node-a")).tables
     plain = {name: table.drop("text", "listing_version", strict=False).to_dicts() for name, table in tables.items()}
     return {(n, str({k: v for k, v in sorted(r.items()) if v is not None})) for n, t in plain.items() for r in t}
@@ -112,7 +112,7 @@ def rows(path: Path) -> set[tuple[str, str]]:
 @pytest.mark.parametrize("path", [p for p in GOOD if hasattr(FORMS[p.parent.name], "parse")], ids=sample_id)
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kept=st.floats(0.02, 1))
-def test_what_is_cut_inside_a_line_gives_no_other_row_or_rules_that_say_so(path, tmp_path, kept):
+def test_a_text_cut_inside_a_line_has_no_changed_row_but_rules_marked_as_cut(path, tmp_path, kept):
     whole = path.read_bytes()
     cut = tmp_path / path.parent.name / path.name
     cut.parent.mkdir(exist_ok=True)
@@ -123,14 +123,14 @@ def test_what_is_cut_inside_a_line_gives_no_other_row_or_rules_that_say_so(path,
 
 @pytest.mark.parametrize("name", FORMS)
 @pytest.mark.parametrize("head", ["", "\n\n", "hello, world\n", "\x00\x01\x02", "{}", "[]", "\ufffd" * 100])
-def test_text_that_is_nothing_is_no_form(name, head):
+def test_other_text_is_no_form(name, head):
     assert FORMS[name].recognise(head) == 0
 
 
 @pytest.mark.parametrize("path", [p for p in GOOD if hasattr(FORMS[p.parent.name], "parse")], ids=sample_id)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=st.floats(0, 1), length=st.integers(0, 200), instead=st.binary(max_size=5))
-def test_damage_anywhere_is_rejects_and_never_an_exception(path, tmp_path, start, length, instead):
+def test_damage_gives_rejects_and_never_an_exception(path, tmp_path, start, length, instead):
     whole = path.read_bytes()
     begin = int(start * len(whole))
     damaged = tmp_path / path.name
@@ -142,20 +142,20 @@ def test_damage_anywhere_is_rejects_and_never_an_exception(path, tmp_path, start
 
 
 def objects(path: Path) -> object:
-    """What a file holds, if that is one JSON value."""
+    """The content of a file that is one JSON value, else None."""
     try:
         return json.loads(path.read_bytes())
     except ValueError:
         return None
 
 
-def exchanged(value: object, place: int, other: object) -> tuple[object, int]:
-    """The value with what is at a place in it exchanged, counted from the outside; and the places that are left."""
+def replaced(value: object, place: int, other: object) -> tuple[object, int]:
+    """The value with one inner value replaced, counted from the outside; and the count that is left."""
     if not place:
         return other, -1
     place -= 1
     for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        found, place = exchanged(inner, place, other)
+        found, place = replaced(inner, place, other)
         if place < 0:
             return (value | {key: found} if isinstance(value, dict) else [*value[:key], found, *value[key + 1 :]]), -1
     return value, place
@@ -169,8 +169,8 @@ ODD = (None, 7, -1, 10**30, 1e400, True, "", "x", "\ud800", [], {}, [7], [{}], {
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(1, 400), other=st.sampled_from(ODD))
-def test_values_of_another_type_are_rejects_and_never_an_exception(path, tmp_path, place, other):
-    odd, _ = exchanged(objects(path), place, other)
+def test_values_of_another_type_give_rejects_and_never_an_exception(path, tmp_path, place, other):
+    odd, _ = replaced(objects(path), place, other)
     (tmp_path / path.name).write_text(json.dumps(odd))
     parsed = FORMS[path.parent.name].parse(Source(tmp_path / path.name, path.name, "node-a"))
     assert parsed.row_count >= len(parsed.rejects)

@@ -55,7 +55,7 @@ def test_a_point_to_point_node_has_no_range():
     assert rows(parse(SAMPLES / "point-to-point.json")) == [("10.220.1.5/32", "interface", "eth0")]
 
 
-def test_loopback_and_link_local_are_read_and_not_used(give):
+def test_loopback_and_link_local_addresses_give_no_rows(give):
     parsed = give(interface("eth0", "fe80::1/64", "169.254.1.1/16"))
     assert (parsed.row_count, parsed.rejects, rows(parsed)) == (4, [], [])
 
@@ -88,14 +88,14 @@ def test_interfaces_without_an_address_are_no_rows(give):
     "odd",
     ["a word", {"ifname": "x", "addr_info": 7}, {"ifname": "x", "addr_info": [{"local": "10.x.x.x", "prefixlen": 24}]}],
 )
-def test_what_is_no_address_is_rejected_with_its_line(give, odd):
+def test_an_invalid_address_is_a_reject_with_its_line(give, odd):
     parsed = give(odd, interface("eth0", "10.220.1.4/24"))
     assert (parsed.row_count, len(parsed.rejects)) == (4, 1)
     assert parsed.rejects[0].line_number > 1
     assert rows(parsed) == [("10.220.1.4/32", "interface", "eth0")]
 
 
-def test_what_stands_before_a_broken_end_is_kept():
+def test_interfaces_before_a_broken_end_are_kept():
     parsed = parse(SAMPLES / "broken-cut-short.json")
     assert [r[0] for r in rows(parsed)] == ["10.220.1.4/32"]
     assert [r.line_number for r in parsed.rejects] == [1]
@@ -103,7 +103,7 @@ def test_what_stands_before_a_broken_end_is_kept():
 
 
 @pytest.mark.parametrize("text", ["", "(", "{}", "{]", '{"ifname": "eth0"'])
-def test_what_is_no_list_is_one_reject(tmp_path, text):
+def test_text_that_is_no_list_is_one_reject(tmp_path, text):
     path = tmp_path / "ip-addr.json"
     path.write_text(text)
     assert len(FORMAT.parse(Source(path, path.name)).rejects) >= 1

@@ -1,4 +1,4 @@
-"""Every sample of tools' output that lies beside the checkout: what is kept, rejected and found."""
+"""Every sample beside the checkout: rows kept, rows rejected, and findings."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pipeline.inputs import look_at
 
 @pytest.mark.shared
 @pytest.mark.parametrize(("folder", "ending"), [("tshark", ".out"), ("kubectl", "")])
-def test_every_sample_gives_what_it_holds(folder, ending, shared):
+def test_every_sample_has_the_expected_counts_and_findings(folder, ending, shared):
     paths = [p for p in (shared / "data" / folder).rglob(f"*{ending}") if p.is_file() and p.suffix != ".md"]
     table = json.loads((Path(__file__).parent / f"{folder}-shared.json").read_text())
     names = {p.name.removesuffix(ending): p for p in paths}
     assert names.keys() == table.keys()
     nodes = {name: [path] for name, path in names.items()}
-    told = {
+    counts = {
         file["file"].rpartition(":")[2].removesuffix(ending): {
             "form": file["format"],
             "kept": file["kept_count"],
@@ -29,4 +29,4 @@ def test_every_sample_gives_what_it_holds(folder, ending, shared):
         }
         for file in look_at(Capture(shared / "data" / "origin", nodes=nodes)).files
     }
-    assert {name: {k: told[name][k] for k in row} for name, row in table.items()} == table
+    assert {name: {k: counts[name][k] for k in row} for name, row in table.items()} == table

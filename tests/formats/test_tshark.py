@@ -1,4 +1,4 @@
-"""tshark's output in every form: what is kept of it, what is rejected, and that the forms agree."""
+"""Every form of tshark output: rows, rejects and findings, and that the forms agree."""
 
 from __future__ import annotations
 
@@ -88,18 +88,18 @@ TABLE = json.loads((Path(__file__).parent / "tshark-samples.json").read_text())
 
 
 @pytest.mark.parametrize("name", [n for n in TABLE if not n.startswith("pcap/")])
-def test_a_sample_gives_what_it_holds(name, take):
-    assert told(take(name, "COLUMNS(*)")) == TABLE[name]
+def test_a_sample_has_the_expected_packets_rejects_and_findings(name, take):
+    assert summary(take(name, "COLUMNS(*)")) == TABLE[name]
 
 
 @tshark
 @pytest.mark.tshark
 @pytest.mark.parametrize("name", [n for n in TABLE if n.startswith("pcap/")])
-def test_a_capture_file_gives_what_it_holds(name, take):
-    assert told(take(name, "COLUMNS(*)")) == TABLE[name]
+def test_a_capture_file_has_the_expected_packets_and_findings(name, take):
+    assert summary(take(name, "COLUMNS(*)")) == TABLE[name]
 
 
-def told(found: Read) -> dict[str, object]:
+def summary(found: Read) -> dict[str, object]:
     filled = sum(any(value is not None for value in column) for column in zip(*found.packets, strict=True))
     kept, rejected = found.counts
     return {"kept": kept, "rejected": rejected, "findings": sorted(set(found.findings)), "filled": filled}
@@ -130,7 +130,7 @@ IP_IN_IP = ("192.168.1.7", 33001, "192.168.2.8", 443, "tcp", "10.220.1.4", "4", 
         pytest.param("pcap/crafted.pcap", marks=[tshark, pytest.mark.tshark]),
     ],
 )
-def test_a_tunnel_gives_its_inner_packet_and_an_icmp_error_no_packet_of_the_flow_it_quotes(name, take):
+def test_a_tunnel_packet_is_its_inner_packet_and_an_icmp_error_is_no_packet_of_the_flow_it_quotes(name, take):
     packets = take(name, NESTED).packets
     assert len(packets) == 39
     assert packets[22] == ICMP_ERROR
@@ -140,35 +140,35 @@ def test_a_tunnel_gives_its_inner_packet_and_an_icmp_error_no_packet_of_the_flow
 @pytest.mark.parametrize("name", ["tshark-ek/some-fields.ndjson", "tshark-json/some-fields.json"])
 @tshark
 @pytest.mark.tshark
-def test_json_forms_agree_with_the_capture_they_come_from(name, take, tmp_path):
+def test_json_exports_have_the_packets_of_their_capture_file(name, take, tmp_path):
     whole = read(SAMPLES / "pcap/crafted.pcap", tmp_path / "pcap", FLOW).packets
     found = take(name, FLOW).packets
     apart = (24, 32)  # VXLAN on a port that was not decoded; SCTP, whose ports are not among the fields
     assert [p for n, p in enumerate(found) if n not in apart] == [p for n, p in enumerate(whole) if n not in apart]
 
 
-def test_the_first_occurrence_of_each_field_makes_no_flow_that_never_was(take):
+def test_an_export_of_first_occurrences_has_no_invented_flow(take):
     found = take("tshark-fields/occurrence-first.tsv")
     assert ("10.220.1.4", None, "10.220.1.5", None, "udp") in found.packets
     assert not [p for p in found.packets if p[1] in (33000, 33001)]
     assert "occurrence-trap" in found.findings
 
 
-def test_ports_that_an_icmp_error_quotes_are_no_packet_where_the_last_occurrence_was_exported(take_text):
+def test_quoted_ports_in_an_export_of_last_occurrences_are_rejected(take_text):
     names = "ip.src\tip.dst\tip.proto\ttcp.srcport\ttcp.dstport\ttcp.stream\n"
     found = take_text(names + "10.0.0.1\t10.0.0.2\t6\t1000\t80\t0\n10.0.0.2\t10.0.0.3\t6\t1000\t80\t\n")
     assert found.counts == (1, 1)
     assert "quotes" in found.rejects[0][1]
 
 
-def test_headers_in_between_hold_for_what_follows(take):
+def test_a_header_in_between_applies_to_the_lines_after_it(take):
     found = take("tshark-fields/several-headers.tsv", f"ts_us, {SOCKETS}").packets
     assert len(found) == 10
     assert found[7] == (1700000000001000, "10.0.0.1", 1000, "10.0.0.2", 80, "tcp")
     assert found[8][:3] == (None, "71.246.222.12", 58796)
 
 
-def test_lines_keep_their_numbers_whatever_stands_before_and_between(take_text):
+def test_other_lines_do_not_change_line_numbers(take_text):
     talk = "\n\nCapturing on 'eth0'\n"
     names = "ip.src\ttcp.srcport\tip.dst\ttcp.dstport\tip.proto\n"
     row, tunnel = "10.0.0.1\t1\t10.0.0.2\t80\t6\n", "10.0.0.1,10.0.0.9\t1\t10.0.0.2,10.0.0.8\t80\t17,6\n"
@@ -178,13 +178,13 @@ def test_lines_keep_their_numbers_whatever_stands_before_and_between(take_text):
 
 
 @pytest.mark.parametrize("joint", [",", ";", "|", " "])
-def test_requests_are_counted_whatever_stands_between_them(joint, take_text):
+def test_requests_are_counted_with_any_aggregator(joint, take_text):
     names = "ip.src\ttcp.srcport\tip.proto\thttp.request.method\n"
     found = take_text(f"{names}10.0.0.1\t5\t6\tGET{joint}M-SEARCH\n10.0.0.1\t5\t6\t\n", "request_count")
     assert found.packets == [(2,), (None,)]
 
 
-def test_two_kinds_of_line_ends_are_read(take_text):
+def test_two_kinds_of_line_ends_in_one_file_are_read(take_text):
     found = take_text("ip.src\ttcp.srcport\r\n10.0.0.1\t1\r\n10.0.0.2\t2\n10.0.0.3\t3\r\n", "line_number, src_ip")
     assert found.packets == [(2, "10.0.0.1"), (3, "10.0.0.2"), (4, "10.0.0.3")]
 
@@ -194,7 +194,7 @@ def test_two_kinds_of_line_ends_are_read(take_text):
     [("4", ("10.0.0.1", "fd00::1")), ("41", ("fd00::1", "10.0.0.1"))],
     ids=["4-in-6", "6-in-4"],
 )
-def test_headers_of_both_families_are_put_in_order(inner, outer, take_text):
+def test_ipv4_and_ipv6_headers_of_one_packet_are_ordered(inner, outer, take_text):
     names = "ip.src\tip.dst\tipv6.src\tipv6.dst\tip.proto\tipv6.nxt\ttcp.srcport\ttcp.dstport\n"
     numbers = ("6", "4") if inner == "4" else ("41", "6")
     plain = "10.0.0.5\t10.0.0.6\t\t\t6\t\t7\t8\n"
@@ -210,7 +210,7 @@ def test_booleans_of_old_and_new_releases(text, truth):
     assert is_true(text) is truth
 
 
-def test_relative_sequence_numbers_are_not_taken_for_raw_ones(take_text):
+def test_relative_sequence_numbers_are_not_used_as_raw_ones(take_text):
     found = take_text("ip.src\ttcp.seq\ttcp.flags.str\n10.0.0.1\t1\t·······A··S·\n", "tcp_seq, tcp_flags")
     assert found.packets == [(None, 18)]
 
@@ -225,16 +225,16 @@ def test_relative_sequence_numbers_are_not_taken_for_raw_ones(take_text):
         ("10.0.0.1 50001   10.0.0.2 80    6", "ip.src tcp.srcport ip.dst tcp.dstport ip.proto"),
     ],
 )
-def test_columns_without_names_are_known_by_what_they_hold(line, fields):
+def test_columns_without_names_are_inferred_from_their_content(line, fields):
     assert read_layout(f"{line}\n" * 5).fields == tuple(fields.split())
 
 
 @pytest.mark.parametrize("line", ["10.0.0.1\t50001\t10.0.0.2\t80\t6\t1460\t52", "10.0.0.1\t50001", "a,b,c,d,e"])
-def test_columns_that_are_not_clear_are_not_guessed(line):
+def test_ambiguous_columns_are_not_guessed(line):
     assert read_layout(f"{line}\n" * 5) is None
 
 
-def test_told_fields_name_the_columns(tmp_path):
+def test_given_fields_name_the_columns(tmp_path):
     path = tmp_path / "export.tsv"
     path.write_text("6\t10.0.0.1\t10.0.0.2\t50001\t80\t60\n" * 2)
     names = ("ip.proto", "ip.src", "ip.dst", "tcp.srcport", "tcp.dstport", "frame.len")
@@ -264,12 +264,12 @@ def cells(packet: tuple[object, ...]) -> dict[str, str]:
     """The cells that tshark would fill for a packet."""
     us, src, sport, dst, dport, protocol, size, flags, seq, length = packet
     family, number = ("ipv6", "ipv6.nxt") if ":" in str(src) else ("ip", "ip.proto")
-    told = {f"{family}.src": src, f"{family}.dst": dst, number: 6 if protocol == "tcp" else 17,
+    texts = {f"{family}.src": src, f"{family}.dst": dst, number: 6 if protocol == "tcp" else 17,
             f"{protocol}.srcport": sport, f"{protocol}.dstport": dport, "frame.len": size,
             "frame.time_epoch": f"{us // 1_000_000}.{us % 1_000_000:06}000"}  # fmt: skip
     if protocol == "tcp":
-        told |= {"tcp.flags": f"0x{flags:04x}", "tcp.seq_raw": seq, "tcp.len": length}
-    return {name: str(value) for name, value in told.items()}
+        texts |= {"tcp.flags": f"0x{flags:04x}", "tcp.seq_raw": seq, "tcp.len": length}
+    return {name: str(value) for name, value in texts.items()}
 
 
 def delimited(rows: list[dict[str, str]], separator: str, quote: str = "") -> str:
@@ -309,27 +309,27 @@ WRITERS = {
 
 @pytest.mark.parametrize("writer", WRITERS)
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(told=st.lists(packets(), min_size=1, max_size=6))
-def test_packets_written_in_any_form_are_the_same_packets_again(writer, told, tmp_path):
+@given(expected=st.lists(packets(), min_size=1, max_size=6))
+def test_packets_survive_a_round_trip_through_every_form(writer, expected, tmp_path):
     path, out = tmp_path / "export", tmp_path / "out"
-    path.write_bytes(WRITERS[writer]([cells(p) for p in told]))
+    path.write_bytes(WRITERS[writer]([cells(p) for p in expected]))
     shutil.rmtree(out, ignore_errors=True)
     found = read(path, out, FLOW)
-    assert found.packets == told
+    assert found.packets == expected
     assert not found.rejects
 
 
 @pytest.mark.parametrize("writer", WRITERS)
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(told=st.lists(packets(), min_size=1, max_size=4), kept=st.floats(0.3, 1))
-def test_of_a_text_that_is_cut_anywhere_no_packet_is_another(writer, told, kept, tmp_path):
+@given(expected=st.lists(packets(), min_size=1, max_size=4), kept=st.floats(0.3, 1))
+def test_a_text_cut_anywhere_has_no_changed_packet(writer, expected, kept, tmp_path):
     path, out = tmp_path / "export", tmp_path / "out"
-    whole = WRITERS[writer]([cells(p) for p in told])
+    whole = WRITERS[writer]([cells(p) for p in expected])
     path.write_bytes(whole[: int(kept * len(whole))])
     shutil.rmtree(out, ignore_errors=True)
     if recognise(Source(path, path.name).head()):
         found = read(path, out, FLOW)
-        assert found.packets == told[: len(found.packets)]
+        assert found.packets == expected[: len(found.packets)]
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_of_a_text_that_is_cut_anywhere_no_packet_is_another(writer, told, kept,
     ],
     ids=["a last cell to spare", "a last cell that matters", "a last cell in quotes"],
 )
-def test_a_last_line_without_an_end_is_read_where_its_last_cell_does_not_matter(names, row, packets, take_text):
+def test_an_unterminated_last_line_is_read_if_its_last_cell_is_optional(names, row, packets, take_text):
     found = take_text("\n".join((names, row, row)).replace(" ", "\t"))
     assert found.packets == [("10.0.0.1", 50001, "10.0.0.2", 8080, "tcp")] * packets
     assert [reason for _, reason in found.rejects] == [
@@ -352,7 +352,7 @@ def test_a_last_line_without_an_end_is_read_where_its_last_cell_does_not_matter(
 @tshark
 @pytest.mark.tshark
 @pytest.mark.shared
-def test_capture_files_give_the_same_packets_as_the_exports_made_of_them(shared, tmp_path):
+def test_capture_files_have_the_packets_of_their_exports(shared, tmp_path):
     lab = shared / "data" / "lab" / "single-pod"
     columns = f"{FLOW}, interface, tcp_ack, tcp_tsval, tcp_stream, ip_id, ip_ttl"
     for path in sorted((lab / "pcap").glob("*.pcapng")):
@@ -364,7 +364,7 @@ def test_capture_files_give_the_same_packets_as_the_exports_made_of_them(shared,
         assert all(c == e for c, e in pairs if c[1] is None or ":" not in str(c[1]))  # the export has no IPv6 fields
 
 
-def test_without_tshark_a_capture_file_says_what_to_do(take, monkeypatch):
+def test_without_tshark_a_capture_file_has_a_remedy(take, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
     found = take("pcap/crafted.pcap")
     assert found.findings == ["unreadable-file"]
@@ -377,7 +377,7 @@ def test_flags_in_the_info_column_are_numbers(printed, flags, tmp_path):
 
 
 @pytest.mark.parametrize("printed", ["FINACK", "SYN, ", "SYN,ACK", ", ACK", ""])
-def test_flags_that_tshark_does_not_write_so_are_none(printed, tmp_path):
+def test_flags_in_another_notation_are_none(printed, tmp_path):
     assert summary_flags(printed, tmp_path) is None
 
 

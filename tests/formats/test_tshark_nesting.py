@@ -1,4 +1,4 @@
-"""Several headers in one packet, as the tshark of this machine exports them: no flow comes out that never was."""
+"""Several headers in one packet, exported by the installed tshark: no export has a flow that the capture lacks."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def truth(tmp_path) -> set[tuple[object, ...]]:
         pytest.param(CLASSIC[:4], "a", {"no-protocols"}, 6, id="no-protocols-a"),
     ],
 )
-def test_no_flow_comes_out_that_is_not_in_the_capture(fields, occurrence, findings, rejects, truth, tmp_path):
+def test_an_export_has_no_flow_that_its_capture_lacks(fields, occurrence, findings, rejects, truth, tmp_path):
     found = read(export(tmp_path, fields, "-E", f"occurrence={occurrence}"), tmp_path / "out", SOCKETS)
     known = truth if "ip.proto" in fields or "frame.protocols" in fields else {(*t[:4], "tcp") for t in truth}
     assert flows(found.packets) <= known
@@ -67,7 +67,7 @@ def test_no_flow_comes_out_that_is_not_in_the_capture(fields, occurrence, findin
     assert found.counts == (39 - rejects, rejects)
 
 
-def test_a_tunnel_that_tshark_does_not_know_is_found_and_with_the_remedy_its_inside_is_seen(tmp_path):
+def test_an_undecoded_tunnel_is_a_finding_and_its_remedy_shows_the_inner_packets(tmp_path):
     before = read(export(tmp_path, TOLD), tmp_path / "before", f"{SOCKETS}, outer_src_ip")
     assert "tunnel-not-decoded" in before.findings
     after = read(export(tmp_path, TOLD, "-d", "udp.port==8472,vxlan"), tmp_path / "after", f"{SOCKETS}, outer_src_ip")

@@ -1,4 +1,4 @@
-"""Times of packets: exact to the microsecond, or not there, with a finding that says why."""
+"""Times of packets: exact to the microsecond, or missing with a finding that contains the reason."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def seconds(ns: int) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("1700000000.001000000", "1700000000.001000000"),
         ("Nov 14, 2023 22:13:20.001000000 UTC", "1700000000.001000000"),
@@ -41,28 +41,28 @@ def seconds(ns: int) -> str:
         ("2023/318 22:13:20.001 UTC", "1700000000.001"),
     ],
 )
-def test_times_are_exact(text, told):
-    assert epoch_seconds(text) == told
+def test_times_are_exact(text, expected):
+    assert epoch_seconds(text) == expected
 
 
 @pytest.mark.parametrize("text", ["Nov 14, 2023 17:13:20.001 IST", "Nov 14, 2023 22:13:20", "22:13:20.5"])
-def test_a_time_that_can_mean_several_is_refused(text):
+def test_an_ambiguous_time_is_refused(text):
     with pytest.raises(AmbiguousTimeError, match="time"):
         epoch_seconds(text)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "Foo 14, 2023 22:13:20 UTC", "17:13"])
-def test_what_is_no_time_is_refused(text):
+def test_other_text_is_refused(text):
     with pytest.raises(ValueError, match="is no time"):
         epoch_seconds(text)
 
 
 @given(zero=NS, relative=st.integers(-(10**15), 10**15))
-def test_a_relative_time_is_added_without_a_loss(zero, relative):
+def test_a_relative_time_is_added_exactly(zero, relative):
     assert add_seconds(seconds(zero), seconds(relative)) == seconds(zero + relative)
 
 
-def test_no_name_of_a_zone_that_is_known_has_meant_two_offsets():
+def test_each_known_zone_name_has_one_offset():
     from pipeline.formats.tshark.timestamps import _ZONES
 
     if not (names := available_timezones()):
@@ -84,7 +84,7 @@ def moments(zone: str):
     return (day.astimezone(ZoneInfo(zone)) for day in days)
 
 
-def taken(lines) -> tuple[list[str | None], list[str]]:
+def times_and_findings(lines) -> tuple[list[str | None], list[str]]:
     """Times of the rows, and names of the findings."""
     lines = list(lines)
     times = [line[1].get("frame.time_epoch") for line in lines if isinstance(line, tuple)]
@@ -92,37 +92,37 @@ def taken(lines) -> tuple[list[str | None], list[str]]:
 
 
 def fields(text: str, zero: str | None = None) -> tuple[list[str | None], list[str]]:
-    return taken(FIELDS.lines(enumerate(text.splitlines(), 1), read_layout(text), zero))
+    return times_and_findings(FIELDS.lines(enumerate(text.splitlines(), 1), read_layout(text), zero))
 
 
 RELATIVE = "frame.time_relative\tip.proto\tip.src\n0.000000000\t6\t10.0.0.1\n-0.5\t6\t10.0.0.1\n"
 
 
-def test_relative_times_have_a_finding_and_with_a_zero_are_exact():
+def test_relative_times_are_a_finding_and_exact_with_a_time_zero():
     assert fields(RELATIVE) == ([None, None], ["relative-times"])
     assert fields(RELATIVE, ZERO) == ([ZERO, "1699999999.501000000"], [])
 
 
-def test_what_relative_times_count_from_holds_for_one_export_only():
+def test_a_time_zero_applies_to_one_export_only():
     assert fields(RELATIVE + RELATIVE, ZERO) == ([ZERO, "1699999999.501000000", None, None], ["relative-times"])
 
 
 @pytest.mark.parametrize("times", [("frame.time_delta",), ("frame.time_delta_displayed", "tcp.time_relative")])
-def test_times_since_another_packet_are_no_times(times):
+def test_times_since_another_packet_are_not_used(times):
     text = "\t".join([*times, "ip.proto", "ip.src"]) + "\n" + "0.5\t" * len(times) + "6\t10.0.0.1\n"
     assert fields(text, ZERO) == ([None], [])
 
 
-def test_a_time_in_an_unclear_zone_costs_the_time_and_not_the_packet():
+def test_a_packet_with_an_ambiguous_time_is_kept_without_a_time():
     rows = (f"Nov 14, 2023 22:13:20.5 {zone}\t6\t10.0.0.1\n" for zone in ("IST", "UTC"))
     text = "frame.time\tip.proto\tip.src\n" + "".join(rows)
     assert fields(text) == ([None, "1700000000.5"], ["unclear-times"])
 
 
-def test_ek_lines_have_their_milliseconds_where_no_time_was_exported(tmp_path):
+def test_ek_lines_without_a_time_field_have_milliseconds(tmp_path):
     path = tmp_path / "some.ek"
     path.write_text('{"timestamp":"1700000000001","layers":{"ip_src":["10.0.0.1"]}}\n')
-    assert taken(EK.lines(Source(path, path.name))) == (["1700000000.001"], ["coarse-times"])
+    assert times_and_findings(EK.lines(Source(path, path.name))) == (["1700000000.001"], ["coarse-times"])
 
 
 @pytest.mark.tshark
@@ -141,7 +141,7 @@ def test_ek_lines_have_their_milliseconds_where_no_time_was_exported(tmp_path):
         ("udoy", "1700000000.001000", ["zone-assumed"]),
     ],
 )
-def test_every_time_that_the_summary_can_print(option, time, findings, tmp_path):
+def test_every_time_format_of_the_summary(option, time, findings, tmp_path):
     if not shutil.which("tshark"):
         lacking("no tshark")
     command = ["tshark", "-n", "-r", str(CAPTURE), "-t", option, "-c", "1"]
@@ -150,4 +150,4 @@ def test_every_time_that_the_summary_can_print(option, time, findings, tmp_path)
     path.write_bytes(done.stdout)
     source = Source(path, path.name)
     assert SUMMARY.recognise(source.head()) == 85
-    assert taken(SUMMARY.lines(source)) == ([time], findings)
+    assert times_and_findings(SUMMARY.lines(source)) == ([time], findings)

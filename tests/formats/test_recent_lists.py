@@ -1,4 +1,4 @@
-"""What nodes remember of clients: the kernel's lists, and the sets of nftables."""
+"""The clients that session affinity pins: xt_recent lists of iptables, and affinity sets of nftables."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SAMPLES = Path(__file__).parent / "samples"
 LIST = "affinity-NWBZK7IH-demo/hostnames/tcp/__10.0.1.{}/9376"
 
 
-@pytest.mark.parametrize("name", ["nft-list/remembered-clients.txt", "nft-json/remembered-clients.json"])
-def test_live_elements_of_affinity_sets_are_remembered_clients(name):
+@pytest.mark.parametrize("name", ["nft-list/affinity-sets.txt", "nft-json/affinity-sets.json"])
+def test_live_elements_of_affinity_sets_are_rows(name):
     form = next(f for f in all_formats() if f.name == name.partition("/")[0])
     rows = form.parse(Source(SAMPLES / name, name)).tables["recent_clients"].to_dicts()
     assert [(r["list_name"], r["ip"], r["expires_s"]) for r in rows] == [
@@ -45,7 +45,7 @@ def test_other_sets_and_rules_are_no_clients():
         ("cd proc/net/xt_recent && grep . *", False),
     ],
 )
-def test_lists_of_the_kernel_however_they_were_printed(command, titles, tmp_path):
+def test_xt_recent_lists_are_read_from_the_output_of_any_tool(command, titles, tmp_path):
     folder = tmp_path / "proc" / "net" / "xt_recent"
     folder.mkdir(parents=True)
     line = "src=10.0.0.{} ttl: 63 last_seen: 4295351894 oldest_pkt: 1 4295351894\n"
