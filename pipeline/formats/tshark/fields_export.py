@@ -57,7 +57,8 @@ class TsharkFields:
         """
         layout = read_layout(head, fields)
         if layout is None:
-            message = f"no line has the {len(fields)} cells that --fields names" if fields else "no columns are clear"
+            no_match = f"no line has the {len(fields)} cells that --fields names"
+            message = no_match if fields else "the columns cannot be inferred from their content"
             raise InputError(message, hint="name every column of the export, in its order")
         return layout
 
@@ -99,7 +100,7 @@ def _header_findings(layout: Layout, outer_only_count: int) -> Iterator[Finding]
     `outer_only_count` packets combine the addresses of an outer header with the ports of an inner one.
     """
     if not _PROTOCOLS & set(layout.fields) and set(_ADDRESSES) & set(layout.fields):
-        message = "has no protocol field: packets in tunnels and ICMP errors cannot be told from others"
+        message = "has no protocol field, so tunnelled packets and ICMP errors look like other packets"
         yield Finding.declared("no-protocols", message)
     if outer_only_count:
         message = f"{outer_only_count} packets show an outer header and the ports of an inner one; kept without ports"
