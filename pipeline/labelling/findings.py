@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.labelling.node_rules import write_rule_servers
 from pipeline.labelling.workspace import Workspace
+from pipeline.schema.findings import FINDINGS
 from pipeline.store.duckdb_engine import write_parquet
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def capture_findings(con: Connection, folder: Path) -> list[Row]:
     work.open_inputs()
     write_rule_servers(work, {})
     work.build("capture_findings")
-    return work.rows("SELECT * FROM capture_findings ORDER BY finding, node, file, message")
+    return work.rows(f"{_with_severity(work, 'capture_findings')} ORDER BY finding, node, file, message")
 
 
 def write_findings(work: Workspace, rules: NodeRules) -> None:
@@ -39,5 +40,14 @@ def write_findings(work: Workspace, rules: NodeRules) -> None:
     texts = dict.fromkeys(("finding", "severity", "node", "file", "message", "remedy"), pl.String)
     chains = pl.DataFrame(list(rules.misnamed_chains()), schema=texts | {"line_number": pl.Int64})
     work.con.register("chain_findings", chains)
-    every = "SELECT * FROM label_findings UNION ALL BY NAME SELECT * FROM chain_findings"
+    every = f"{_with_severity(work, 'label_findings')} UNION ALL BY NAME SELECT * FROM chain_findings"
     write_parquet(work.con, f"SELECT * FROM ({every}) ORDER BY finding, file, message", path)
+
+
+def _with_severity(work: Workspace, model: str) -> str:
+    """Return a SELECT of a model's findings, each with its declared severity."""
+    import polars as pl
+
+    severities = {"finding": list(FINDINGS), "severity": [declared.severity for declared in FINDINGS.values()]}
+    work.con.register("declared_findings", pl.DataFrame(severities))
+    return f"SELECT f.*, d.severity FROM {model} AS f LEFT JOIN declared_findings AS d ON d.finding = f.finding"

@@ -1,28 +1,33 @@
--- about: Connections to services with session affinity, each with its client's previous one on the same node and service
--- about: port, and its place among all that reached the same endpoint there: those are who the endpoint's list remembers.
+-- about: One row per connection to a service with session affinity, with its client's previous connection: the one before it
+-- about: from the same source address, to the same service port, on the same ingress node. The kernel keeps its lists of clients
+-- about: per node and endpoint, so another node's connections do not count.
+-- about: `position` numbers the connections that reached one endpoint on one node, in the order of time. They are the clients
+-- about: that the endpoint's list holds.
+-- about: Limit: times are first packets by the reference clock; connections without a time come last, in the order of their names.
 -- grain: connection
 -- key: connection_id
 -- store: no
-WITH sticky AS (
+WITH with_affinity AS (
   SELECT
-    connection_id, affinity_least_s, affinity_s, rules_node, src_ip, protocol, service, service_port, pod_ip, pod_port, corrected_start_us,
+    connection_id, affinity_least_s, affinity_s, rules_node, src_ip, protocol, service, service_port, pod_ip, pod_port,
+    corrected_start_us,
     ROW_NUMBER() OVER (
       PARTITION BY rules_node, protocol, service, service_port, pod_ip, pod_port
       ORDER BY corrected_start_us NULLS LAST, connection_id
-    ) AS place
+    ) AS position
   FROM connection_outcomes
   WHERE affinity_s IS NOT NULL AND leg = 'ingress'
 )
 SELECT
-  s.*,
-  LAG(connection_id) OVER turns AS previous_id,
-  LAG(pod_ip) OVER turns AS previous_ip,
-  LAG(pod_port) OVER turns AS previous_port,
-  LAG(place) OVER turns AS previous_place,
-  LAG(corrected_start_us) OVER turns AS previous_us,
+  a.*,
+  LAG(connection_id) OVER of_client AS previous_id,
+  LAG(pod_ip) OVER of_client AS previous_ip,
+  LAG(pod_port) OVER of_client AS previous_port,
+  LAG(position) OVER of_client AS previous_position,
+  LAG(corrected_start_us) OVER of_client AS previous_us,
   MIN(corrected_start_us) OVER (PARTITION BY src_ip, protocol, service, service_port) AS first_us
-FROM sticky AS s
-WINDOW turns AS (
+FROM with_affinity AS a
+WINDOW of_client AS (
   PARTITION BY rules_node, src_ip, protocol, service, service_port
   ORDER BY corrected_start_us NULLS LAST, connection_id
 )

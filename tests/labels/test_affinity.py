@@ -8,6 +8,10 @@ from tests.labels.database import Row, built
 
 S = 1_000_000
 CLOCKS = {"clock_corrections": [{"node": "z", "clock_offset_us": 0}]}
+NO_LEGS = {
+    "legs": [{"client_socket_number": 0, "leg": "forward", "start_us": 0, "syn_count": 1, "synack_count": 1}],
+    "client_socket_context": [{"client_socket_number": 0, "rules_node": None, "protocol": "tcp"}],
+}
 OLD, NEW = "10.1.0.1", "10.1.0.2"
 
 
@@ -38,7 +42,7 @@ def judged(*outcomes: Row, **tables: object) -> list[tuple[object, object]]:
         {
             "decisions": [ruled(OLD), ruled(NEW)],
             "connection_outcomes": outcomes,
-            "late_captures": [{"node": "z"}],
+            **NO_LEGS,
             **CLOCKS,
         }
         | tables,
