@@ -1,5 +1,7 @@
--- about: What became of the clients of services with session affinity: connections, and clients each counted once.
--- grain: service with session affinity, node, outcome and its reason
+-- about: One row per service, ingress node, affinity and reason, for services with session affinity: how many
+-- about: connections, and how many clients.
+-- about: Dropped connections have no endpoint and are left out.
+-- grain: service with session affinity, node, affinity and its reason
 -- key: service, node, affinity, affinity_reason
 -- column: service VARCHAR namespace/name.
 -- column: node VARCHAR Ingress node; NULL if not known.

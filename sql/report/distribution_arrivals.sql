@@ -1,6 +1,8 @@
--- about: Which node connections from outside the cluster entered at, where the client's own packets were seen there; what a
--- about: client dials at a node's own address is left out, because it chose the node itself.
--- about: `all_client_count` is the same on every row of a service: its clients, each counted once.
+-- about: One row per service and node that connections from outside the cluster entered at: how the load balancer spread
+-- about: them.
+-- about: Only connections whose ingress leg was seen count. A client that connects to a node's own address chose the node
+-- about: itself, so it is left out.
+-- about: `all_client_count` is the same on every row of a service: clients of several nodes count once.
 -- grain: service and node
 -- key: service, node
 -- column: service VARCHAR namespace/name.

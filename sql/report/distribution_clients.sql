@@ -1,12 +1,14 @@
--- about: How many pods a service's clients reached, as far as clients and pods are known; how much each client weighs.
+-- about: One row per service and number of pods that a client reached, with how many clients reached so many.
+-- about: Connections whose client or pod is not known are left out. `square_count` gives the effective number of clients
+-- about: (connections squared over sum of squares).
 -- grain: service and number of pods that a client reached
 -- key: service, pod_count
 -- column: service VARCHAR namespace/name.
 -- column: pod_count BIGINT How many pods each of these clients reached.
 -- column: client_count BIGINT Clients, each address once.
--- column: connection_count BIGINT Connections of theirs.
+-- column: connection_count BIGINT Connections of these clients.
 -- column: square_count BIGINT Sum of the squares of each client's connections.
--- column: most_node_count BIGINT The most nodes that one of these clients entered at.
+-- column: most_node_count BIGINT Most ingress nodes of one of these clients.
 WITH clients AS (
   SELECT service, client_ip, COUNT(*) AS connection_count, COUNT(DISTINCT pod_ip) AS pod_count,
     COUNT(DISTINCT ingress_node) AS node_count

@@ -1,15 +1,15 @@
--- about: What each capture missed, as far as TCP handshakes tell (a SYN-ACK had a SYN before it, data a SYN-ACK), and flows of which
--- about: one direction alone was seen. `capture_losses` says when a packet is due.
+-- about: One row per capture file: how many packets it lost, estimated by TCP handshakes (`handshake_loss`), and of how
+-- about: many TCP flows it shows one direction only.
 -- grain: input file
 -- key: capture_id
 -- column: capture_id VARCHAR The input file, as in `captures`.
 -- column: node VARCHAR Node it was captured on.
 -- column: file VARCHAR Path inside the capture folder.
--- column: due_count BIGINT Packets of TCP handshakes that must have been there.
--- column: missing_count BIGINT Those that were not captured.
+-- column: due_count BIGINT Packets that TCP handshakes must have had.
+-- column: missing_count BIGINT Those of them that are missing.
 -- column: flow_count BIGINT TCP flows.
--- column: one_sided_count BIGINT Those of which one direction alone was captured.
-WITH sided AS (
+-- column: one_sided_count BIGINT TCP flows of which only one direction was captured.
+WITH tcp_flows AS (
   SELECT
     SUBSTR(flow_id, 1, 8) AS capture_id,
     COUNT(*) AS flow_count,
@@ -28,5 +28,5 @@ SELECT
   COALESCE(s.one_sided_count, 0) AS one_sided_count
 FROM captures AS c
 LEFT JOIN handshake_loss AS l ON l.capture_id = c.capture_id
-LEFT JOIN sided AS s ON s.capture_id = c.capture_id
+LEFT JOIN tcp_flows AS s ON s.capture_id = c.capture_id
 WHERE c.kind = 'packets'

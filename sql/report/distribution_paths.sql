@@ -1,14 +1,14 @@
--- about: Which way connections to services went: where they entered, who served them, and how much they carried.
--- about: Where the node's name is not known, the address that it rewrote clients to stands for it.
--- grain: service, way in and pod
+-- about: One row per service and path: where connections entered, which pod served them, and how much they carried.
+-- about: If the ingress node's name is not known, the address that it rewrote clients to is shown instead.
+-- grain: service, ingress and pod
 -- key: service, entered_at, served_by, pod_node, hop
 -- column: service VARCHAR namespace/name; NULL if not known.
--- column: entered_at VARCHAR Ingress node; the address it rewrote clients to where its name is not known; NULL if neither is.
--- column: served_by VARCHAR namespace/name of the pod; its address where its name is not known; NULL if neither is.
+-- column: entered_at VARCHAR Ingress node; if its name is not known, the address that it rewrote clients to; NULL if neither is known.
+-- column: served_by VARCHAR namespace/name of the pod; if its name is not known, its address; NULL if neither is known.
 -- column: pod_node VARCHAR Node of the pod.
 -- column: hop VARCHAR As in `connections`.
 -- column: connection_count BIGINT Connections.
--- column: request_count BIGINT HTTP requests, where the export says so.
+-- column: request_count BIGINT HTTP requests; NULL if the export does not show them.
 -- column: byte_count BIGINT Bytes of the anchor flows, both directions.
 WITH paths AS (
   SELECT

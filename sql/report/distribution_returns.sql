@@ -1,5 +1,6 @@
--- about: Whether clients of services with session affinity came back to the node and to the pod they had before: what the load
--- about: balancer and the nodes together made of it, while `affinity` judges each node by itself.
+-- about: One row per service port, for services with session affinity, and per answer to two questions: did a client come
+-- about: back to the node it had before, and to the pod?
+-- about: This is the joint effect of load balancer and nodes, while `affinity` describes each node by itself.
 -- grain: service with session affinity, and where its clients came back to
 -- key: service, service_port, same_node, same_pod
 -- column: service VARCHAR namespace/name.
@@ -8,7 +9,7 @@
 -- column: same_pod BOOLEAN Whether the client's previous connection, on any node, reached the same pod; NULL if not known.
 -- column: connection_count BIGINT Connections of clients that had one before.
 -- column: client_count BIGINT Clients, each address once.
-WITH sticky AS (
+WITH affinity_services AS (
   SELECT DISTINCT service FROM connections WHERE service IS NOT NULL AND affinity NOT IN ('none', 'unknown')
 ),
 visits AS (
@@ -18,7 +19,7 @@ visits AS (
     LAG(c.ingress_node) OVER clients AS previous_node,
     LAG(c.pod_ip) OVER clients AS previous_pod_ip
   FROM connections AS c
-  INNER JOIN sticky AS s ON s.service = c.service
+  INNER JOIN affinity_services AS s ON s.service = c.service
   LEFT JOIN clock_corrections AS k ON k.node = c.ingress_node
   WHERE c.client_ip IS NOT NULL AND c.start_us IS NOT NULL AND c.label <> 'dropped'
   WINDOW clients AS (
@@ -26,7 +27,7 @@ visits AS (
     ORDER BY c.start_us - COALESCE(k.clock_offset_us, 0) NULLS LAST, c.connection_id
   )
 ),
-returns AS (
+comparisons AS (
   SELECT
     service, service_port, client_ip,
     ingress_node = previous_node AS same_node,
@@ -35,5 +36,5 @@ returns AS (
   WHERE previous_id IS NOT NULL
 )
 SELECT service, service_port, same_node, same_pod, COUNT(*) AS connection_count, COUNT(DISTINCT client_ip) AS client_count
-FROM returns
+FROM comparisons
 GROUP BY service, service_port, same_node, same_pod

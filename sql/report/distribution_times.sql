@@ -1,14 +1,14 @@
--- about: Connections per service, label and way in over time, by the clock that all nodes are held against. The buckets are
--- about: of one width a run: about a hundred for its span.
--- grain: service, label, way in and time bucket
+-- about: One row per service, label, ingress and time bucket, by the reference clock.
+-- about: All buckets of a run have one width, chosen so that its span has about a hundred.
+-- grain: service, label, ingress and time bucket
 -- key: service, label, entered_at, bucket_us
--- column: service VARCHAR namespace/name; NULL for no service's.
+-- column: service VARCHAR namespace/name; NULL if no Service is involved.
 -- column: label VARCHAR As in `connections`.
 -- column: entered_at VARCHAR As in `distribution_paths`.
--- column: bucket_us BIGINT Begin of the bucket, by the clock that all nodes are held against (`clock_offsets`).
+-- column: bucket_us BIGINT Begin of the bucket, by the reference clock (`clock_offsets`).
 -- column: width_us BIGINT Width of the buckets; one for the whole run.
 -- column: connection_count BIGINT Connections that began in it.
-WITH span AS (
+WITH time_span AS (
   SELECT MAX(corrected_start_us) - MIN(corrected_start_us) AS span_us FROM connection_starts
 ),
 widths AS (
@@ -21,7 +21,7 @@ widths AS (
       WHEN span_us <= 72000000000 THEN 600000000
       ELSE 3600000000
     END AS BIGINT) AS width_us
-  FROM span
+  FROM time_span
 )
 SELECT
   s.service,
