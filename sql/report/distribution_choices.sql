@@ -1,10 +1,10 @@
--- about: One row per service, node, group of equal rules and pod: what the node's rules should give the pod, and what it
--- about: got.
+-- about: One row per service, node, group of equal rules and pod: what the node's rules should give the pod, and what
+-- about: it got.
 -- about: Traces of one node that give the same endpoints the same shares are one group. A choice is a connection that
 -- about: session affinity did not decide.
 -- about: `served_by` is NULL if the pod is not known; if it is certainly a pod of the ingress node, `pod_node` shows
--- about: that. `rule_share` is NULL if the rules do not have the endpoint, or, with `rule_group` NULL too, if no certain
--- about: rules are known.
+-- about: that. `rule_share` is NULL if the rules do not have the endpoint, or, with `rule_group` NULL too, if no
+-- about: certain rules are known.
 -- grain: service, node, group of equal rules and pod
 -- key: service, node, rule_group, served_by, pod_node
 -- column: service VARCHAR namespace/name.

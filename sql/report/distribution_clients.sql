@@ -1,6 +1,6 @@
 -- about: One row per service and number of pods that a client reached, with how many clients reached so many.
--- about: Connections whose client or pod is not known are left out. `square_count` gives the effective number of clients
--- about: (connections squared over sum of squares).
+-- about: Connections whose client or pod is not known are left out. `square_count` gives the effective number of
+-- about: clients (connections squared over sum of squares).
 -- grain: service and number of pods that a client reached
 -- key: service, pod_count
 -- column: service VARCHAR namespace/name.

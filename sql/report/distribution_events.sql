@@ -1,9 +1,9 @@
--- about: One row per change between the run's first and last connection that may explain a skew: a pod's begin or end by
--- about: its object, a rule dump, an endpoint that was gone for a client, or the first or last time that a node's rules
--- about: chose a pod.
+-- about: One row per change between the run's first and last connection that may explain a skew: a pod's begin or end
+-- about: by its object, a rule dump, an endpoint that was gone for a client, or the first or last time that a node's
+-- about: rules chose a pod.
 -- about: First and last choices are reported only if one class of the node's rules should have given the pod 20
--- about: connections more than it got before (or after), with every connection whose pod is not known counted as its own.
--- about: By chance (Poisson) that happens twice in a thousand million.
+-- about: connections more than it got before (or after), with every connection whose pod is not known counted as its
+-- about: own. By chance (Poisson) that happens twice in a thousand million.
 -- grain: event of a service, node and pod
 -- key: event, service, node, pod, at_us
 -- column: event VARCHAR first-chosen, last-chosen, pod-began, pod-ended, endpoint-gone or rules-dumped.

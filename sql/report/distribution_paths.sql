@@ -1,5 +1,5 @@
--- about: One row per service and path: where connections entered, which pod served them, and how much they carried.
--- about: If the ingress node's name is not known, the address that it rewrote clients to is shown instead.
+-- about: One row per service and path: where connections entered, which pod served them, and how much they carried. If
+-- about: the ingress node's name is not known, the address that it rewrote clients to is shown instead.
 -- grain: service, ingress and pod
 -- key: service, entered_at, served_by, pod_node, hop
 -- column: service VARCHAR namespace/name; NULL if not known.

@@ -1,4 +1,5 @@
--- about: One row per service, pod and time bucket: connections per pod over time, in the buckets of `distribution_times`.
+-- about: One row per service, pod and time bucket: connections per pod over time, in the buckets of
+-- about: `distribution_times`.
 -- grain: service, pod and time bucket
 -- key: service, served_by, bucket_us
 -- column: service VARCHAR namespace/name.

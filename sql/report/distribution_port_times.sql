@@ -1,5 +1,5 @@
--- about: One row per rewritten source address, endpoint and time bucket: source ports in use over time, in the buckets of
--- about: `distribution_times`.
+-- about: One row per rewritten source address, endpoint and time bucket: source ports in use over time, in the buckets
+-- about: of `distribution_times`.
 -- about: Only the twenty address and endpoint pairs of `distribution_ports` with the most ports are followed. Method: a
 -- about: running sum of +1 when a port is taken and -1 when it is free again.
 -- grain: rewritten source address, endpoint and time bucket

@@ -1,7 +1,7 @@
 -- about: One row per rewritten source address and endpoint: the most source ports in use at once, of those that there
--- about: are. Towards one endpoint each connection needs another port, so new connections fail when they run out.
--- about: There are 64,512 ports (from 1024 up), or as many as the node's masquerade rule gives (`--to-ports`), if the
--- about: ports seen lie within. A TCP connection holds its port for 120 seconds after its last packet, any other for 30:
+-- about: are. Towards one endpoint each connection needs another port, so new connections fail when they run out. There
+-- about: are 64,512 ports (from 1024 up), or as many as the node's masquerade rule gives (`--to-ports`), if the ports
+-- about: seen lie within. A TCP connection holds its port for 120 seconds after its last packet, any other for 30:
 -- about: Linux's own timeouts.
 -- about: Method: a running sum of +1 when a port is taken and -1 when it is free again; its maximum is the peak.
 -- grain: rewritten source address and endpoint

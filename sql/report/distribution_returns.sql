@@ -1,5 +1,5 @@
--- about: One row per service port, for services with session affinity, and per answer to two questions: did a client come
--- about: back to the node it had before, and to the pod?
+-- about: One row per service port, for services with session affinity, and per answer to two questions: did a client
+-- about: come back to the node it had before, and to the pod?
 -- about: This is the joint effect of load balancer and nodes, while `affinity` describes each node by itself.
 -- grain: service with session affinity, and where its clients came back to
 -- key: service, service_port, same_node, same_pod

@@ -1,5 +1,5 @@
--- about: One row per service, group of clients, ingress and pod. A group is a network of 256 addresses (IPv6: a /32), the
--- about: pods, or the nodes; networks beyond the fifty largest are one group.
+-- about: One row per service, group of clients, ingress and pod. A group is a network of 256 addresses (IPv6: a /32),
+-- about: the pods, or the nodes; networks beyond the fifty largest are one group.
 -- about: `client_group` is NULL if the client is not known.
 -- grain: service, group of clients, ingress and pod
 -- key: service, client_group, entered_at, served_by
