@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.formats import source as source_module
-from pipeline.formats.rule_dumps import iptables_save_fast
+from pipeline.formats.rule_dumps import iptables_save_vectorised
 from pipeline.formats.rule_dumps.iptables_save import FORMAT
 from pipeline.formats.source import Source
 from pipeline.rules.grammar.iptables import words
@@ -121,5 +121,5 @@ def test_it_does_not_matter_whether_lines_are_cut_one_by_one(rows, lines):
     text = "\n".join(lines)
     with pytest.MonkeyPatch.context() as patch:
         together = rows(text)
-        patch.setattr(iptables_save_fast, "_MOST_CUTS", 0)
+        patch.setattr(iptables_save_vectorised, "_MOST_SHAPES", 0)
         assert rows(text) == together

@@ -1,7 +1,7 @@
-"""The words after the addresses in an `iptables -L` row, put back into iptables-save's options.
+"""The text after the addresses in an `iptables -L` row, turned back into iptables-save's options.
 
-A text that has no known option becomes `-m hidden --text "..."`: the tracer then knows that a test stands there and not
-what it says.
+A phrase that is not in `_PHRASES` becomes `-m hidden --text "..."`: the tracer then knows that the rule has a match
+whose meaning is unknown.
 """
 
 from __future__ import annotations
@@ -15,114 +15,141 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Words:
-    """One row's extension text: options of matches, options of the target, comments, and what was not understood."""
+class Extensions:
+    """One row's extension text as options: of its matches, of its target; and its comments."""
 
     matches: list[str] = field(default_factory=list)
     target: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
-    goto: bool = False
+    is_goto: bool = False
 
 
-def read_words(text: str) -> Words:
-    """Read the text from left to right, one known phrase at a time."""
-    words, hidden = Words(), list[str]()
-    rest = text.strip()
-    while rest:
-        taken = _comment(rest, words) or _phrase(rest, words)
-        if taken:
-            _hide(hidden, words)
+def read_extensions(text: str) -> Extensions:
+    """Return the options of an extension text, read from left to right, one phrase at a time."""
+    extensions, hidden = Extensions(), list[str]()
+    remaining = text.strip()
+    while remaining:
+        length = _take_comment(remaining, extensions) or _take_phrase(remaining, extensions)
+        if length:
+            _add_hidden(hidden, extensions)
         else:
-            taken = len(rest.split(None, 1)[0])
-            hidden.append(rest[:taken])
-        rest = rest[taken:].lstrip()
-    _hide(hidden, words)
-    return words
+            length = len(remaining.split(None, 1)[0])
+            hidden.append(remaining[:length])
+        remaining = remaining[length:].lstrip()
+    _add_hidden(hidden, extensions)
+    return extensions
 
 
 def quoted(text: str) -> str:
-    """A word as iptables-save would write it."""
+    """Return a word as iptables-save would write it."""
     if re.fullmatch(r"[\w./:,@+-]+", text):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _hide(hidden: list[str], words: Words) -> None:
+def _add_hidden(hidden: list[str], extensions: Extensions) -> None:
+    """Add the unknown words so far as one match."""
     if hidden:
-        words.matches.append(f"-m hidden --text {quoted(' '.join(hidden))}")
+        extensions.matches.append(f"-m hidden --text {quoted(' '.join(hidden))}")
         hidden.clear()
 
 
-def _comment(rest: str, words: Words) -> int:
-    """`/* ... */`; a comment may hold `*/` itself, so it ends where no further `*/` comes before the next `/*`."""
-    if not rest.startswith("/*"):
+def _take_comment(text: str, extensions: Extensions) -> int:
+    """Add a comment `/* ... */` at the start of the text, and return its length; 0 if there is none.
+
+    A comment may contain `*/` itself, so it ends at the last `*/` before the next `/*`.
+    """
+    if not text.startswith("/*"):
         return 0
-    end = rest.find("*/", 2)
+    end = text.find("*/", 2)
     while end >= 0:
-        further, opening = rest.find("*/", end + 2), rest.find("/*", end + 2)
-        if further < 0 or 0 <= opening < further:
+        next_end, next_start = text.find("*/", end + 2), text.find("/*", end + 2)
+        if next_end < 0 or 0 <= next_start < next_end:
             break
-        end = further
-    text = rest[2:end] if end >= 0 else rest[2:]
-    words.comments.append(text.strip())
-    words.matches.append(f"-m comment --comment {quoted(text.strip())}")
-    return end + 2 if end >= 0 else len(rest)
+        end = next_end
+    comment = (text[2:end] if end >= 0 else text[2:]).strip()
+    extensions.comments.append(comment)
+    extensions.matches.append(f"-m comment --comment {quoted(comment)}")
+    return end + 2 if end >= 0 else len(text)
 
 
-def _phrase(rest: str, words: Words) -> int:
-    for pattern, write in _PHRASES:
-        if found := pattern.match(rest):
-            write(found, words)
-            return found.end()
+def _take_phrase(text: str, extensions: Extensions) -> int:
+    """Add the phrase at the start of the text, and return its length; 0 if none is known."""
+    for pattern, add in _PHRASES:
+        if match := pattern.match(text):
+            add(match, extensions)
+            return match.end()
     return 0
 
 
-def _match(template: str) -> Callable[[re.Match[str], Words], None]:
-    """A match: `{0}`, `{1}` are the groups; a group `!` puts the negation where the template has `{n}`."""
+def _match(template: str) -> Callable[[re.Match[str], Extensions], None]:
+    """Return a function that adds a match: the template with named groups; group `n` is the negation."""
 
-    def write(found: re.Match[str], words: Words) -> None:
-        groups = found.groupdict()
-        negated = "! " if (groups.pop("n", None) or "").strip() else ""
-        words.matches.append(template.format(n=negated, **groups))
+    def add(match: re.Match[str], extensions: Extensions) -> None:
+        groups = match.groupdict()
+        negation = "! " if (groups.pop("n", None) or "").strip() else ""
+        extensions.matches.append(template.format(n=negation, **groups))
 
-    return write
-
-
-def _target(template: str) -> Callable[[re.Match[str], Words], None]:
-    def write(found: re.Match[str], words: Words) -> None:
-        words.target.append(template.format(**found.groupdict()))
-
-    return write
+    return add
 
 
-def _ignore(_found: re.Match[str], _words: Words) -> None:
-    """Says nothing about where a packet goes."""
+def _target(template: str) -> Callable[[re.Match[str], Extensions], None]:
+    """Return a function that adds a target's option: the template with named groups."""
+
+    def add(match: re.Match[str], extensions: Extensions) -> None:
+        extensions.target.append(template.format(**match.groupdict()))
+
+    return add
 
 
-def _goto(_found: re.Match[str], words: Words) -> None:
-    words.goto = True
+def _ignore(_match: re.Match[str], _extensions: Extensions) -> None:
+    """Add nothing: the phrase does not affect where a packet goes."""
 
 
-def _addrtype(found: re.Match[str], words: Words) -> None:
-    words.matches.append("-m addrtype")
-    for side, negation, kind in re.findall(r"(src|dst)-type (!?)\s*(\S+)", found[0]):
-        words.matches.append(f"{'! ' if negation else ''}--{side}-type {kind}")
+def _goto(_match: re.Match[str], extensions: Extensions) -> None:
+    extensions.is_goto = True
 
 
-def _recent(found: re.Match[str], words: Words) -> None:
-    action = {"SET": "--set", "CHECK": "--rcheck", "UPDATE": "--update", "REMOVE": "--remove"}[found["what"]]
-    seconds = f" --seconds {found['seconds']}" if found["seconds"] else ""
-    words.matches.append(f"-m recent {action}{seconds} --name {found['name']}")
+def _addrtype(match: re.Match[str], extensions: Extensions) -> None:
+    extensions.matches.append("-m addrtype")
+    for side, negation, address_type in re.findall(r"(src|dst)-type (!?)\s*(\S+)", match[0]):
+        extensions.matches.append(f"{'! ' if negation else ''}--{side}-type {address_type}")
 
 
+def _recent(match: re.Match[str], extensions: Extensions) -> None:
+    action = {"SET": "--set", "CHECK": "--rcheck", "UPDATE": "--update", "REMOVE": "--remove"}[match["action"]]
+    seconds = f" --seconds {match['seconds']}" if match["seconds"] else ""
+    extensions.matches.append(f"-m recent {action}{seconds} --name {match['name']}")
+
+
+def _tcp_flags(match: re.Match[str], extensions: Extensions) -> None:
+    mask, flags = (
+        ",".join(name for i, name in enumerate(_FLAG_NAMES) if int(match[group], 16) >> i & 1) or "NONE"
+        for group in ("mask", "flags")
+    )
+    extensions.matches.append(f"-m tcp --tcp-flags {mask} {flags}")
+
+
+def _nat_to(match: re.Match[str], extensions: Extensions) -> None:
+    """Add `--to`; the reader of the row makes it the option of DNAT or SNAT."""
+    flags = "".join(f" --{word}" for word in match["flags"].split())
+    extensions.target.append(f"--to {match['v']}{flags}")
+
+
+def _copy_mark(match: re.Match[str], extensions: Extensions) -> None:
+    mask = f" --mask {match['mask']}" if match["mask"] else ""
+    extensions.target.append(f"--{match['v']}-mark{mask}")
+
+
+_FLAG_NAMES = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
 _P = r"(?P<p>tcp|udp|udplite|sctp|dccp)"
 _RECENT = (
-    r"recent: (?P<what>SET|CHECK|UPDATE|REMOVE)(?: seconds: (?P<seconds>\d+))?(?: reap)?(?: hit_count: \d+)?"
+    r"recent: (?P<action>SET|CHECK|UPDATE|REMOVE)(?: seconds: (?P<seconds>\d+))?(?: reap)?(?: hit_count: \d+)?"
     r"(?: TTL-Match)? name: (?P<name>\S+)(?: side: \w+)?(?: mask: \S+)?"
 )
-_PHRASES: list[tuple[re.Pattern[str], Callable[[re.Match[str], Words], None]]] = [
-    (re.compile(pattern + r"(?=\s|$)"), write)
-    for pattern, write in (
+_PHRASES: list[tuple[re.Pattern[str], Callable[[re.Match[str], Extensions], None]]] = [
+    (re.compile(pattern + r"(?=\s|$)"), add)
+    for pattern, add in (
         (r"\[goto\]", _goto),
         (_P + r" dpts?:(?P<n>!?)(?P<v>[\w:-]+)", _match("-m {p} {n}--dport {v}")),
         (_P + r" spts?:(?P<n>!?)(?P<v>[\w:-]+)", _match("-m {p} {n}--sport {v}")),
@@ -143,15 +170,15 @@ _PHRASES: list[tuple[re.Pattern[str], Callable[[re.Match[str], Words], None]]] =
         (r"nfacct-name\s+(?P<v>\S+)", _match("-m nfacct --nfacct-name {v}")),
         (r"(?P<n>! )?source IP range (?P<v>\S+)", _match("-m iprange {n}--src-range {v}")),
         (r"(?P<n>! )?destination IP range (?P<v>\S+)", _match("-m iprange {n}--dst-range {v}")),
-        (r"tcp flags:(?P<a>0x[\dA-F]+)/(?P<b>0x[\dA-F]+)", lambda f, w: w.matches.append(_flags(f))),
-        (r"to:(?P<v>\S+)(?P<r>(?: random| persistent| random-fully)*)", lambda f, w: w.target.append(_to(f))),
+        (r"tcp flags:(?P<mask>0x[\dA-F]+)/(?P<flags>0x[\dA-F]+)", _tcp_flags),
+        (r"to:(?P<v>\S+)(?P<flags>(?: random| persistent| random-fully)*)", _nat_to),
         (r"redir ports (?P<v>\S+)", _target("--to-ports {v}")),
         (r"(?:CONN)?MARK or (?P<v>0x\w+)", _target("--or-mark {v}")),
         (r"(?:CONN)?MARK and (?P<v>0x\w+)", _target("--and-mark {v}")),
         (r"(?:CONN)?MARK xor (?P<v>0x\w+)", _target("--xor-mark {v}")),
         (r"(?:CONN)?MARK set (?P<v>0x\w+(?:/0x\w+)?)", _target("--set-mark {v}")),
         (r"(?:CONN)?MARK xset (?P<v>0x\w+/0x\w+)", _target("--set-xmark {v}")),
-        (r"CONNMARK (?P<v>save|restore)(?: mask (?P<m>0x\w+))?", lambda f, w: w.target.append(_copy_mark(f))),
+        (r"CONNMARK (?P<v>save|restore)(?: mask (?P<mask>0x\w+))?", _copy_mark),
         (r"CT notrack", _target("--notrack")),
         (r"reject-with (?P<v>\S+)", _target("--reject-with {v}")),
         (r"(?:masq ports: \S+ ?)?random(?:-fully)?", _target("--random-fully")),
@@ -162,22 +189,3 @@ _PHRASES: list[tuple[re.Pattern[str], Callable[[re.Match[str], Words], None]]] =
         (r"(?:LOG|NFLOG|ULOG|TCPMSS|CHECKSUM|TRACE) .*", _ignore),
     )
 ]
-_FLAG_NAMES = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
-
-
-def _flags(found: re.Match[str]) -> str:
-    examined, wanted = (
-        ",".join(name for i, name in enumerate(_FLAG_NAMES) if int(found[g], 16) >> i & 1) or "NONE" for g in "ab"
-    )
-    return f"-m tcp --tcp-flags {examined} {wanted}"
-
-
-def _to(found: re.Match[str]) -> str:
-    """`to:` belongs to DNAT and SNAT; the row's target tells which."""
-    extra = "".join(f" --{word}" for word in found["r"].split())
-    return f"--to {found['v']}{extra}"
-
-
-def _copy_mark(found: re.Match[str]) -> str:
-    mask = f" --mask {found['m']}" if found["m"] else ""
-    return f"--{found['v']}-mark{mask}"

@@ -1,4 +1,7 @@
-"""`ipvsadm -Ln`: virtual servers and their real servers, as far as IPVS says where packets go."""
+"""`ipvsadm -Ln`: virtual servers and their real servers, written as the iptables rules that would do the same.
+
+A virtual server becomes a rule of the chain VIRTUAL-SERVERS and a chain of its own, with one DNAT rule per real server.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import LONGEST_RULE, Parsed, Reject, clip
-from pipeline.formats.rule_dumps.incomplete import listed
+from pipeline.formats.rule_dumps.incomplete_dump import parsed_lines
 from pipeline.rules.dumps.hooks import VIRTUAL_SERVERS
 from pipeline.schema.findings import Finding
 
@@ -17,99 +20,101 @@ if TYPE_CHECKING:
     from pipeline.schema import Row
 
 _SERVER = re.compile(r"^\s*(TCP|UDP|SCTP)\s+(\[[\da-fA-F:]+\]|[\d.]+):(\d+)(?:\s+(\w+))?(?:\s+persistent (\d+))?")
-_REAL = re.compile(r"^\s*->\s+(\[[\da-fA-F:]+\]|[\d.]+):(\d+)\s+(\w+)\s+(\d+)")
+_REAL_SERVER = re.compile(r"^\s*->\s+(\[[\da-fA-F:]+\]|[\d.]+):(\d+)\s+(\w+)\s+(\d+)")
 _HEADER = re.compile(r"^\s*(IP Virtual Server|Prot LocalAddress|->\s+RemoteAddress)")
-_NAMED = re.compile(r"^\s*((TCP|UDP|SCTP|FWM)\b|->)")
+_SERVER_LIKE = re.compile(r"^\s*((TCP|UDP|SCTP|FWM)\b|->)")
+_VERSION = re.compile(r"^\s*IP Virtual Server version", re.MULTILINE)
+_SERVER_PAIR = re.compile(r"^\s*(TCP|UDP|SCTP)\s+\S+:\d+\s+\w+.*\n\s*->\s+\S+:\d+\s+(Masq|Route|Tunnel)", re.MULTILINE)
 
 
 @dataclass(slots=True)
 class _Reader:
+    """The rows so far; `scheduler` and `real_servers` (row, weight) are those of the virtual server that is open."""
+
     rows: list[Row] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
-    servers: int = 0
-    real: list[tuple[Row, int]] = field(default_factory=list)
+    server_count: int = 0
+    real_servers: list[tuple[Row, int]] = field(default_factory=list)
     scheduler: str | None = None
 
-    def line(self, number: int, line: str) -> None:
+    def read_line(self, number: int, line: str) -> None:
         if len(line) > LONGEST_RULE:
             self.rejects.append(Reject(number, "too long for a server", clip(line)))
+        elif _HEADER.match(line):
             return
-        if _HEADER.match(line):
-            return
-        if found := _SERVER.match(line):
-            self.server(number, line, found)
-        elif self.rows and (found := _REAL.match(line)):
-            self.real_server(number, line, found)
-        elif _NAMED.match(line):
+        elif match := _SERVER.match(line):
+            self.add_server(number, line, match)
+        elif self.rows and (match := _REAL_SERVER.match(line)):
+            self.add_real_server(number, line, match)
+        elif _SERVER_LIKE.match(line):
             self.rejects.append(Reject(number, "not a server with a numeric address and port", clip(line)))
 
-    def server(self, number: int, line: str, found: re.Match[str]) -> None:
-        self.close()
-        protocol, address, port, self.scheduler, persistent = found.groups()
-        address = address.strip("[]")
-        self.servers += 1
-        chain = f"{protocol}-{address}:{port}"
-        match = f"-d {address} -p {protocol.lower()} -m {protocol.lower()} --dport {port}"
-        self.keep(number, line, VIRTUAL_SERVERS, self.servers, target=chain, spec=f"{match} -j {chain}")
-        self.rows[-1] |= {"protocol": protocol.lower(), "destination": address, "comment": self.scheduler}
-        self.keep(number, line, chain, 0, target="-", spec="")
-        self.keep(number, line, chain, 1, target="IPVS", spec=f"-j IPVS --scheduler {self.scheduler}")
+    def add_server(self, number: int, line: str, match: re.Match[str]) -> None:
+        self.close_server()
+        name, address, port, self.scheduler, persistent = match.groups()
+        address, protocol = address.strip("[]"), name.lower()
+        self.server_count += 1
+        chain = f"{name}-{address}:{port}"
+        spec = f"-d {address} -p {protocol} -m {protocol} --dport {port} -j {chain}"
+        self.add_row(number, line, VIRTUAL_SERVERS, self.server_count, target=chain, spec=spec)
+        self.rows[-1] |= {"protocol": protocol, "destination": address, "comment": self.scheduler}
+        self.add_row(number, line, chain, 0, target="-", spec="")
+        self.add_row(number, line, chain, 1, target="IPVS", spec=f"-j IPVS --scheduler {self.scheduler}")
         if persistent:
-            remembered = f"-m recent --rcheck --seconds {persistent} --name {chain}"
-            self.keep(number, line, chain, 2, target="", spec=remembered)
+            affinity = f"-m recent --rcheck --seconds {persistent} --name {chain}"
+            self.add_row(number, line, chain, 2, target="", spec=affinity)
 
-    def real_server(self, number: int, line: str, found: re.Match[str]) -> None:
-        address, port, _, weight = found.groups()
-        chain = str(self.rows[-1]["chain"])
+    def add_real_server(self, number: int, line: str, match: re.Match[str]) -> None:
+        address, port, _, weight = match.groups()
+        chain, rule_number = str(self.rows[-1]["chain"]), int(str(self.rows[-1]["rule_number"])) + 1
         spec = f"-j DNAT --to-destination {address}:{port}"
-        self.keep(number, line, chain, int(str(self.rows[-1]["rule_number"])) + 1, target="DNAT", spec=spec)
-        self.real.append((self.rows[-1], int(weight)))
+        self.add_row(number, line, chain, rule_number, target="DNAT", spec=spec)
+        self.real_servers.append((self.rows[-1], int(weight)))
 
-    def close(self) -> None:
-        """Give the real servers of a virtual server their shares: by weight, or equal ones where it goes round."""
-        weights = [min(weight, 1) if self.scheduler == "rr" else weight for _, weight in self.real]
-        left = sum(weights)
-        for (row, _), weight in zip(self.real, weights, strict=True):
-            if weight < left or not weight:  # a server of weight 0 gets no new connections
-                chance = f"-m statistic --mode random --probability {weight / left if left else 0:.10f}"
-                row["spec"] = f"{chance} {row['spec']}"
-            left -= weight
-        self.real = []
+    def close_server(self) -> None:
+        """Add to each real server's rule its probability: by weight, or equal ones under round robin.
 
-    def keep(self, number: int, line: str, chain: str, place: int, *, target: str, spec: str) -> None:
-        row: Row = {"chain": chain, "rule_number": place, "target": target, "spec": spec}
-        row |= {"table_name": "ipvs", "line_number": number, "text": line}
-        row["family"] = "ip6" if "[" in line else "ip"
+        A rule sees only what the rules before it left, so its probability is its share of the remaining weight.
+        """
+        weights = [min(weight, 1) if self.scheduler == "rr" else weight for _, weight in self.real_servers]
+        remaining = sum(weights)
+        for (row, _), weight in zip(self.real_servers, weights, strict=True):
+            if weight < remaining or not weight:  # a server of weight 0 gets no new connections
+                probability = weight / remaining if remaining else 0
+                row["spec"] = f"-m statistic --mode random --probability {probability:.10f} {row['spec']}"
+            remaining -= weight
+        self.real_servers = []
+
+    def add_row(self, number: int, line: str, chain: str, rule_number: int, *, target: str, spec: str) -> None:
+        row: Row = {"family": "ip6" if "[" in line else "ip", "table_name": "ipvs", "chain": chain}
+        row |= {"rule_number": rule_number, "target": target, "spec": spec, "line_number": number, "text": line}
         self.rows.append(row)
 
 
 class Ipvsadm:
-    """`ipvsadm -Ln`."""
+    """The output of `ipvsadm -Ln`."""
 
     name = "ipvsadm"
     kind: Kind = "rules"
     sign = "lines with -> real servers"
 
     def recognise(self, head: str) -> int:
-        """Sure where IPVS names itself or a virtual server stands above a real one."""
-        if re.search(r"^\s*IP Virtual Server version", head, re.MULTILINE):
-            return 90
-        pair = r"^\s*(TCP|UDP|SCTP)\s+\S+:\d+\s+\w+.*\n\s*->\s+\S+:\d+\s+(Masq|Route|Tunnel)"
-        return 80 if re.search(pair, head, re.MULTILINE) else 0
+        """Return a high score for the tool's version line, or for a virtual server followed by a real one."""
+        return 90 if _VERSION.search(head) else 80 if _SERVER_PAIR.search(head) else 0
 
     def parse(self, source: Source) -> Parsed:
-        """One row a virtual server and one a real server."""
+        """Return rows for each virtual server and one per real server."""
         reader = _Reader()
         for number, line in source.lines():
-            reader.line(number, line)
-        reader.close()
-        return listed(source, reader.rows, reader.rejects, [_IPVS])
+            reader.read_line(number, line)
+        reader.close_server()
+        return parsed_lines(source, reader.rows, reader.rejects, [_IPVS])
 
 
 _IPVS = Finding.declared(
     "ipvs",
-    "kube-proxy's IPVS mode: traced from service to real servers only, source NAT and local policy are not",
-    "add `iptables-save` and `ipset save` of the node; move to nftables mode, IPVS is deprecated",
+    "kube-proxy is in IPVS mode: only the way from Service to real server is traced, not source NAT or local policy",
+    "add `iptables-save` and `ipset save` of the node; move to nftables mode, because IPVS is deprecated",
 )
 
 FORMAT = Ipvsadm()

@@ -1,4 +1,4 @@
-"""`nft -j list ruleset`."""
+"""`nft -j list ruleset`: each object becomes the rows that the same object of `nft list ruleset` would give."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import Parsed, Reject, clip
-from pipeline.formats.rule_dumps.nft_common import finished, rule_columns
-from pipeline.formats.rule_dumps.nft_json_text import Json, element, statements
+from pipeline.formats.rule_dumps.nft_json_syntax import Json, element_text, rule_text
+from pipeline.formats.rule_dumps.nft_rows import parsed_listing, rule_columns
 from pipeline.schema.frames import checked
 
 if TYPE_CHECKING:
@@ -24,70 +24,72 @@ _START = re.compile(r'\{\s*"nftables"\s*:\s*\[')
 
 
 class NftJson:
-    """nft's JSON, on one line or many."""
+    """The JSON of nft, on one line or many."""
 
     name = "nft-json"
     kind: Kind = "rules"
     sign = "an object named nftables"
 
     def recognise(self, head: str) -> int:
-        """Sure where it says nftables."""
+        """Return a high score for an object with the list `nftables`."""
         return 95 if _START.search(head[:2000]) else 0
 
     def parse(self, source: Source) -> Parsed:
-        """One row a rule or an element, and one with rule_number 0 a chain, set or map."""
+        """Return one row per rule and element, and one with rule_number 0 per chain, set and map."""
         reader = _Reader()
-        whole = source.text()
-        for number, text, item in _items(whole):
+        text = source.text()
+        for number, item_text, item in _items(text):
             try:
-                reader.item(number, text, item)
+                reader.read_item(number, item_text, item)
             except (KeyError, TypeError, IndexError, AttributeError, ValueError):
-                reader.rejects.append(Reject(number, "not an object that nft writes", clip(text)))
-        return finished(reader.rows, reader.rejects, is_cut=not whole.rstrip().endswith("]}"))
+                reader.rejects.append(Reject(number, "not an object that nft writes", clip(item_text)))
+        return parsed_listing(reader.rows, reader.rejects, is_cut=not text.rstrip().endswith("]}"))
 
 
 @dataclass(slots=True)
 class _Reader:
+    """The rows so far; `rule_counts` has the number of rules or elements of each family, table and chain."""
+
     rows: list[Row] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
-    places: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    rule_counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
-    def item(self, number: int, text: str, item: Json) -> None:
-        """One object: a chain, a set, a map, a rule; others say nothing of rules."""
+    def read_item(self, number: int, text: str, item: Json) -> None:
+        """Add the rows of a chain, set, map or rule; other objects have no effect on packets."""
         if item is None:
             self.rejects.append(Reject(number, "cut off, or not JSON", clip(text)))
             return
         kind, body = next(iter(item.items()))
         if kind == "chain":
-            self.keep(number, text, body, body["name"], 0, **_chain(body))
+            self.add_row(number, text, body, body["name"], 0, **_chain_columns(body))
         elif kind in ("set", "map"):
-            self.keep(number, text, body, f"@{body['name']}", 0, target="-", spec=_declared(kind, body))
-            self.elements(number, body["name"], body)
+            self.add_row(number, text, body, f"@{body['name']}", 0, target="-", spec=_set_spec(kind, body))
+            self.add_elements(number, body)
         elif kind == "element":
-            self.elements(number, body["name"], body)
+            self.add_elements(number, body)
         elif kind == "rule":
-            spec = statements(body["expr"])
-            comment = {"comment": body["comment"]} if "comment" in body else {}
-            place = self.next_place(body, body["chain"])
-            self.keep(number, text, body, body["chain"], place, **(rule_columns(spec) | comment))
+            columns = rule_columns(rule_text(body["expr"]))
+            columns |= {"comment": body["comment"]} if "comment" in body else {}
+            self.add_row(number, text, body, body["chain"], self.next_number(body, body["chain"]), **columns)
 
-    def elements(self, number: int, name: str, body: Json) -> None:
-        for elem in body.get("elem", ()):
-            place = self.next_place(body, f"@{name}")
-            columns = rule_columns(element(elem))
-            self.keep(number, json.dumps(elem, ensure_ascii=False), body, f"@{name}", place, **columns)
+    def add_elements(self, number: int, body: Json) -> None:
+        chain = f"@{body['name']}"
+        for element in body.get("elem", ()):
+            rule_number = self.next_number(body, chain)
+            columns = rule_columns(element_text(element))
+            self.add_row(number, json.dumps(element, ensure_ascii=False), body, chain, rule_number, **columns)
 
-    def next_place(self, body: Json, chain: str) -> int:
+    def next_number(self, body: Json, chain: str) -> int:
         key = body["family"], body["table"], chain
-        self.places[key] += 1
-        return self.places[key]
+        self.rule_counts[key] += 1
+        return self.rule_counts[key]
 
-    def keep(self, number: int, text: str, body: Json, chain: str, place: int, **columns: object) -> None:
-        row: Row = {"family": body["family"], "table_name": body["table"], "chain": chain, "rule_number": place}
+    def add_row(self, number: int, text: str, body: Json, chain: str, rule_number: int, **columns: object) -> None:
+        row: Row = {"family": body["family"], "table_name": body["table"], "chain": chain, "rule_number": rule_number}
         self.rows.append(checked("rules", row | {"line_number": number, "text": text, **columns}))
 
 
-def _chain(body: Json) -> Row:
+def _chain_columns(body: Json) -> Row:
     if "hook" not in body:
         return {"target": "-", "spec": "", "comment": body.get("comment")}
     policy = body.get("policy", "accept")
@@ -95,32 +97,32 @@ def _chain(body: Json) -> Row:
     return {"target": policy, "spec": spec}
 
 
-def _declared(kind: str, body: Json) -> str:
+def _set_spec(kind: str, body: Json) -> str:
     types = body["type"] if isinstance(body["type"], list) else [body["type"]]
     flags = " ".join(["flags", *body["flags"]]) if isinstance(body.get("flags"), list) else ""
     timeout = f"timeout {body['timeout']}" if "timeout" in body else ""
     value = f": {body['map']}" if isinstance(body.get("map"), str) else ""
-    return " ".join(w for w in (kind, "type", " . ".join(map(str, types)), value, flags, timeout) if w)
+    return " ".join(part for part in (kind, "type", " . ".join(map(str, types)), value, flags, timeout) if part)
 
 
 def _items(text: str) -> Iterator[tuple[int, str, Json]]:
-    """(line number, its text, the object) of the list; None where the text breaks."""
-    found = _START.search(text)
-    at, line, counted = (found.end() if found else len(text)), 1, 0
+    """Yield (line number, text, object) for each element of the list; the object is None where the JSON is broken."""
+    start = _START.search(text)
+    position, line_number, counted_to = (start.end() if start else len(text)), 1, 0
     decoder = json.JSONDecoder()
-    while at < len(text):
-        while at < len(text) and text[at] in " \t\r\n,":
-            at += 1
-        if at == len(text) or text[at] == "]":
+    while position < len(text):
+        while position < len(text) and text[position] in " \t\r\n,":
+            position += 1
+        if position == len(text) or text[position] == "]":
             return
-        line, counted = line + text.count("\n", counted, at), at
+        line_number, counted_to = line_number + text.count("\n", counted_to, position), position
         try:
-            item, end = decoder.raw_decode(text, at)
+            item, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
-            yield line, text[at : at + 600], None
+            yield line_number, text[position : position + 600], None
             return
-        yield line, text[at:end], item if isinstance(item, dict) and item else None
-        at = end
+        yield line_number, text[position:end], item if isinstance(item, dict) and item else None
+        position = end
 
 
 FORMAT = NftJson()

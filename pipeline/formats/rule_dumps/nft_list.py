@@ -1,4 +1,4 @@
-"""`nft list ruleset`, `nft list table`, `nft list map`, `nft list set`, with and without handles."""
+"""`nft list ruleset`, and listings of one table, chain, map or set; with and without handles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.formats.base import LONGEST_RULE, Parsed, Reject, clip
-from pipeline.formats.rule_dumps.nft_common import finished, rule_columns
+from pipeline.formats.rule_dumps.nft_rows import parsed_listing, rule_columns
 
 if TYPE_CHECKING:
     from pipeline.formats.base import Kind
@@ -15,118 +15,119 @@ if TYPE_CHECKING:
     from pipeline.schema import Row
 
 _HANDLE = re.compile(r" # handle \d+$")
-_TABLE = re.compile(r"^\s*table (ip|ip6|inet|bridge|arp|netdev) (\S+) \{")
+_TABLE = re.compile(r"^\s*table (ip|ip6|inet|bridge|arp|netdev) (\S+) \{", re.MULTILINE)
 _OBJECT = re.compile(r"^\s*(set|map|chain) (\S+) \{\s*(\}?)$")
-_DECLARES = re.compile(r"^(type|typeof|flags|timeout|size|gc-interval|comment|auto-merge|policy|counter$)\b")
+_OBJECT_SIGN = re.compile(r"^\s*(chain|map|set) \S+ \{( # handle \d+)?\s*$", re.MULTILINE)
+_PROPERTY = re.compile(r"^(type|typeof|flags|timeout|size|gc-interval|comment|auto-merge|policy|counter$)\b")
 _OTHER_OBJECT = re.compile(
     r"^\s*(flowtable|counter|quota|limit|ct helper|secmark|synproxy|ct timeout) \S+ .*\{|^\s*devices = "
 )
+_COMMA_OUTSIDE_QUOTES = re.compile(r",(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)")
 
 
 @dataclass(slots=True)
 class _Reader:
-    """Where in the text it is, and what was read."""
+    """The rows so far; the table and the declaration of the chain, set or map that is open."""
 
     rows: list[Row] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     table: tuple[str, str] | None = None
-    declared: Row | None = None
-    place: int = 0
-    element: str = ""
-    element_line: int = 0
+    declaration: Row | None = None
+    rule_number: int = 0
     in_elements: bool = False
 
-    def line(self, number: int, line: str) -> None:
+    def read_line(self, number: int, line: str) -> None:
         if len(line) > LONGEST_RULE:
-            self.rejects.append(Reject(number, "too long for a rule", clip(line)))
+            self.reject(number, line, "too long for a rule")
             return
-        bare = line.strip()
-        if " # handle " in bare:
-            bare = _HANDLE.sub("", bare)
+        text = line.strip()
+        if " # handle " in text:
+            text = _HANDLE.sub("", text)
         if self.in_elements:
-            self.elements(number, bare, line)
-        elif found := _TABLE.match(bare):
-            self.table, self.declared = (found[1], found[2]), None
-        elif found := _OBJECT.match(bare):
-            self.open(number, line, found[1], found[2])
-            self.declared = None if found[3] else self.declared
-        elif not bare or bare.startswith("#") or not (self.table or self.declared):
-            return
-        elif bare == "}":
-            self.table, self.declared = (self.table if self.declared else None), None
-        elif self.declared is None:
-            if not _OTHER_OBJECT.match(bare) and not bare.startswith("comment"):
-                self.rejects.append(Reject(number, "not a table, chain, set, map or rule of nft", clip(line)))
+            self.add_elements(number, line, text)
+        elif match := _TABLE.match(text):
+            self.table, self.declaration = (match[1], match[2]), None
+        elif match := _OBJECT.match(text):
+            declaration = self.declare(number, line, match[1], match[2])
+            self.declaration = None if match[3] else declaration
+        elif text and not text.startswith("#") and (self.table or self.declaration):
+            self.read_inside(number, line, text)
+
+    def read_inside(self, number: int, line: str, text: str) -> None:
+        """Read a line inside a table or an object."""
+        if text == "}":
+            self.table, self.declaration = (self.table if self.declaration else None), None
+        elif self.declaration:
+            self.read_inside_object(number, line, text, self.declaration)
+        elif not _OTHER_OBJECT.match(text) and not text.startswith("comment"):
+            self.reject(number, line, "not a table, chain, set, map or rule of nft")
+
+    def read_inside_object(self, number: int, line: str, text: str, declaration: Row) -> None:
+        """Read a line inside a chain, set or map."""
+        is_set = str(declaration["chain"]).startswith("@")
+        if is_set and text.startswith("elements = {"):
+            self.add_elements(number, line, text.removeprefix("elements = {"))
+        elif _PROPERTY.match(text) and (is_set or not text.startswith("counter")):
+            _add_property(declaration, text)
+        elif is_set:
+            self.reject(number, line, "not a line of an nft set or map")
         else:
-            self.within(number, line, bare)
+            self.add_row(number, line, str(declaration["chain"]), **rule_columns(text))
 
-    def open(self, number: int, line: str, kind: str, name: str) -> None:
-        self.place = 0
-        chain = name if kind == "chain" else f"@{name}"
-        self.declared = self.keep(number, line, chain, target="-", spec="" if kind == "chain" else kind)
+    def declare(self, number: int, line: str, kind: str, name: str) -> Row:
+        """Add the row with rule_number 0 of a chain, set or map, and return it."""
+        self.rule_number = 0
+        chain, spec = (name, "") if kind == "chain" else (f"@{name}", kind)
+        return self.add_row(number, line, chain, target="-", spec=spec)
 
-    def within(self, number: int, line: str, bare: str) -> None:
-        """A line inside a chain, set or map."""
-        is_set = str(self.declared["chain"]).startswith("@") if self.declared else False
-        if is_set and bare.startswith("elements = {"):
-            self.in_elements = True
-            self.elements(number, bare.removeprefix("elements = {"), line)
-        elif _DECLARES.match(bare) and (is_set or not bare.startswith("counter")):
-            self.declare(bare)
-        elif not is_set and self.declared:
-            self.keep(number, line, str(self.declared["chain"]), **rule_columns(bare))
-        else:
-            self.rejects.append(Reject(number, "not a line of an nft set or map", clip(line)))
+    def add_elements(self, number: int, line: str, text: str) -> None:
+        """Add the elements of a line; a list of elements may continue on many lines."""
+        chain = str(self.declaration["chain"]) if self.declaration else "@"
+        for element in _COMMA_OUTSIDE_QUOTES.split(text.removesuffix("}")):
+            if element.strip():
+                self.add_row(number, line, chain, **rule_columns(element.strip()))
+        self.in_elements = not text.endswith("}")
 
-    def declare(self, bare: str) -> None:
-        """What a chain, set or map says of itself."""
-        if self.declared is None:
-            return
-        if bare.startswith("comment"):
-            self.declared["comment"] = bare.removeprefix("comment").strip(' "')
-            return
-        self.declared["spec"] = f"{self.declared['spec']} {bare}".strip()
-        if policy := re.search(r"policy (\w+);", bare):
-            self.declared["target"] = policy[1]
-
-    def elements(self, number: int, bare: str, line: str) -> None:
-        """Elements, separated by commas, over one line or many; each stands on the line it starts on."""
-        ended = bare.endswith("}")
-        for part in re.split(r",(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)", bare.removesuffix("}")):
-            if text := part.strip():
-                columns = rule_columns(text)
-                self.keep(number, line, str(self.declared["chain"]) if self.declared else "@", **columns)
-        self.in_elements = not ended
-
-    def keep(self, number: int, line: str, chain: str, **columns: object) -> Row:
+    def add_row(self, number: int, line: str, chain: str, **columns: object) -> Row:
         family, table = self.table or ("ip", "unknown")
-        row: Row = {"family": family, "table_name": table, "chain": chain, "rule_number": self.place}
+        row: Row = {"family": family, "table_name": table, "chain": chain, "rule_number": self.rule_number}
         row |= {"line_number": number, "text": line, **columns}
-        self.place += 1
+        self.rule_number += 1
         self.rows.append(row)
         return row
 
+    def reject(self, number: int, line: str, reason: str) -> None:
+        self.rejects.append(Reject(number, reason, clip(line)))
+
+
+def _add_property(declaration: Row, text: str) -> None:
+    """Add a property of a chain, set or map, such as `type ipv4_addr`, to its declaration."""
+    if text.startswith("comment"):
+        declaration["comment"] = text.removeprefix("comment").strip(' "')
+        return
+    declaration["spec"] = f"{declaration['spec']} {text}".strip()
+    if policy := re.search(r"policy (\w+);", text):
+        declaration["target"] = policy[1]
+
 
 class NftList:
-    """What `nft list` prints."""
+    """The output of `nft list`."""
 
     name = "nft-list"
     kind: Kind = "rules"
     sign = "blocks of tables and chains"
 
     def recognise(self, head: str) -> int:
-        """Sure where a table opens."""
-        if re.search(r"^\s*table (ip|ip6|inet|bridge|arp|netdev) \S+ \{", head, re.MULTILINE):
-            return 95
-        return 70 if re.search(r"^\s*(chain|map|set) \S+ \{( # handle \d+)?\s*$", head, re.MULTILINE) else 0
+        """Return a high score for a line that opens a table, a lower one for a chain, map or set alone."""
+        return 95 if _TABLE.search(head) else 70 if _OBJECT_SIGN.search(head) else 0
 
     def parse(self, source: Source) -> Parsed:
-        """One row a rule or an element, and one with rule_number 0 a chain, set or map."""
+        """Return one row per rule and element, and one with rule_number 0 per chain, set and map."""
         reader = _Reader()
         for number, line in source.lines():
-            reader.line(number, line)
-        is_cut = reader.in_elements or reader.declared is not None or reader.table is not None
-        return finished(reader.rows, reader.rejects, is_cut=is_cut)
+            reader.read_line(number, line)
+        is_cut = reader.in_elements or reader.declaration is not None or reader.table is not None
+        return parsed_listing(reader.rows, reader.rejects, is_cut=is_cut)
 
 
 FORMAT = NftList()
