@@ -293,7 +293,7 @@ def test_nothing_secret_is_copied(give):
         (SERVICE | {"spec": SERVICE["spec"] | {"clusterIPs": ["10.x.x.x"]}}, "10.x.x.x"),
         ({k: v for k, v in SERVICE.items() if k != "spec"}, "'spec'"),
         (POD | {"metadata": {}}, "'name'"),
-        (POD | {"status": "lost"}, "not the shape"),
+        (POD | {"status": "lost"}, "does not fit the kind"),
         (POD | {"spec": {"nodeName": 7}}, "node is no VARCHAR"),
         (SERVICE | {"spec": SERVICE["spec"] | {"ports": [{"port": 80}, {"port": 2**40}]}}, "port is no INTEGER"),
         ("just a word", "expected"),

@@ -1,4 +1,4 @@
-"""`kubectl get ... -o json`: lists or single objects, one document or many; what stands before a broken end is read."""
+"""`kubectl get ... -o json`: lists or single objects, one document or many; what precedes a broken end is read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _START = re.compile(r"^[ \t]*\{", re.MULTILINE)
 _NEXT_START = re.compile(r"^\{", re.MULTILINE)
-_TALK = re.compile(r"\S.*")
+_LINE = re.compile(r"\S.*")
 
 
 class KubectlJson:
@@ -30,25 +30,25 @@ class KubectlJson:
     sign = "keys apiVersion and kind"
 
     def recognise(self, head: str) -> int:
-        """Sure where the text starts with an object that has an apiVersion; less so where talk stands before it."""
+        """Return a high score for an object with an apiVersion, a lower one if other lines precede it."""
         if '"apiVersion"' not in head or '"kind"' not in head or not _START.search(head):
             return 0
         return 90 if head.lstrip().startswith("{") else 60
 
     def parse(self, source: Source) -> Parsed:
-        """Rows of the objects. Broken JSON is one reject, up to the next line that starts with a brace."""
+        """Return the rows of the objects. Broken JSON is one reject, up to the next line that starts with a brace."""
         return parse_objects(_objects(JsonText(source.text())))
 
 
 @dataclass(slots=True)
 class _Document:
-    """A top-level object as far as it could be read; `items` are kept apart so that they outlive a broken end."""
+    """A top-level object, as far as its JSON is valid; `items` are separate so that a broken end does not lose them."""
 
     top: Json = field(default_factory=dict)
     items: list[tuple[int, object]] = field(default_factory=list)
 
     def read(self, text: JsonText, position: int) -> int:
-        """Read the object whose brace is at `position`; where the next thing stands."""
+        """Read the object whose brace is at `position`, and return the position after it."""
         position = text.skip_separators(position + 1)
         while text.char_at(position) != "}":
             key, position = text.read_value(position)
@@ -59,7 +59,7 @@ class _Document:
         return position + 1
 
     def placed(self, text: JsonText) -> Iterator[LocatedValue]:
-        """The items of a list; a `ServiceList` names their kind once for all."""
+        """Yield the items of a list; a `ServiceList` has their kind once, for all of them."""
         kind = str(self.top.get("kind", ""))
         default = {"kind": kind.removesuffix("List")} if kind not in ("", "List") else {}
         for position, item in self.items:
@@ -69,7 +69,7 @@ class _Document:
 def _objects(text: JsonText) -> Iterator[LocatedValue | Reject]:
     position = 0
     while start := _START.search(text.text, position):
-        yield from _talk(text, position, start.start())
+        yield from _reject_other_lines(text, position, start.start())
         document, brace = _Document(), start.end() - 1
         try:
             position = document.read(text, brace)
@@ -81,12 +81,12 @@ def _objects(text: JsonText) -> Iterator[LocatedValue | Reject]:
         else:
             is_list = document.items or str(document.top.get("kind", "")).endswith("List")
             yield from document.placed(text) if is_list else [LocatedValue(text.line_number(brace), document.top)]
-    yield from _talk(text, position, len(text.text))
+    yield from _reject_other_lines(text, position, len(text.text))
 
 
-def _talk(text: JsonText, start: int, end: int) -> Iterator[Reject]:
-    """Lines outside any object, such as a warning that went to the same file."""
-    for match in _TALK.finditer(text.text, start, end):
+def _reject_other_lines(text: JsonText, start: int, end: int) -> Iterator[Reject]:
+    """Reject lines outside any object, such as a warning on stderr in the same file."""
+    for match in _LINE.finditer(text.text, start, end):
         yield Reject(text.line_number(match.start()), "not inside an object", match[0].rstrip())
 
 

@@ -1,6 +1,6 @@
 """`kubectl get ...` as text, wide or not: tables of pods, services, nodes and endpoints, several in one file.
 
-Columns are told apart by where their header stands, because cells hold blanks (`5 (2d3h ago)`). No times are known.
+Columns start where their header starts, because cells contain blanks (`5 (2d3h ago)`). The tables have no times.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.formats.addresses import address, single
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 Cells = dict[str, str | None]
 _HEADER = re.compile(r"^\s*(NAMESPACE\s{2,})?NAME(\s{2,}[A-Z][A-Z()-]*( [A-Z]+)*)+\s*$")
 _COLUMN = re.compile(r"\S+(?: \S+)*")
-_TALK = re.compile(r"^\s*[#$>]|^.{0,80}[$#%>]\s*(kubectl|oc|k)\s|^Every [\d.]+s:|^No resources found|^Warning: ")
+_OTHER_LINE = re.compile(r"^\s*[#$>]|^.{0,80}[$#%>]\s*(kubectl|oc|k)\s|^Every [\d.]+s:|^No resources found|^Warning: ")
 _NAME = re.compile(r"([a-z]+[a-z0-9.]*/)?(?P<name>[a-z0-9]([a-z0-9.-]*[a-z0-9])?)")
 _PORT = re.compile(r"(?P<port>\d+)(:(?P<node_port>\d+))?/(?P<protocol>TCP|UDP|SCTP)")
-_MORE = re.compile(r" \+ (\d+) more\.\.\.$")
-_NOTHING = {"", "<none>", "<unset>", "<unknown>", "<pending>", "<nodes>"}
+_ELIDED = re.compile(r" \+ (\d+) more\.\.\.$")
+_EMPTY = {"", "<none>", "<unset>", "<unknown>", "<pending>", "<nodes>"}
 _PHASES = {
     **dict.fromkeys(("Running", "Terminating", "CrashLoopBackOff", "NotReady"), "Running"),
     **dict.fromkeys(("Completed", "Succeeded"), "Succeeded"),
@@ -44,115 +45,119 @@ _PHASES = {
 
 
 class KubectlTable:
-    """The text that kubectl prints for people."""
+    """The tables that kubectl prints by default."""
 
     name = "kubectl-table"
     kind: Kind = "objects"
     sign = "a header as kubectl prints it"
 
     def recognise(self, head: str) -> int:
-        """Sure where a header of pods, services, nodes or endpoints is among the first lines that are no prompts."""
+        """Return a high score for text that starts with a header of a known kind, a lower one if it comes later."""
         if "NAME" not in head:
             return 0
-        lines = [line.expandtabs() for line in head.splitlines() if line.strip() and not _TALK.match(line)]
-        known = [n for n, line in enumerate(lines) if _HEADER.match(line) and _Table.under(line).kind]
-        return 0 if not known else 90 if known[0] == 0 else 40
+        lines = [line.expandtabs() for line in head.splitlines() if line.strip() and not _OTHER_LINE.match(line)]
+        headers = (n for n, line in enumerate(lines) if _HEADER.match(line) and _Table.from_header(line).kind)
+        first = next(headers, None)
+        return 0 if first is None else 40 if first else 90
 
     def parse(self, source: Source) -> Parsed:
-        """Rows of the tables; a line that does not fit the header above it is a reject."""
-        parsed, gathered, seen = Parsed(), RowCollector(), _Seen()
+        """Return the rows of the tables; a line that does not fit the header above it is a reject."""
+        parsed, collector, omissions = Parsed(), RowCollector(), _Omissions()
         table: _Table | None = None
         for number, raw in source.lines():
             line = raw.expandtabs()
             if _HEADER.match(line):
-                table = _Table.under(line)
-            elif not line.strip() or _TALK.match(line):
+                table = _Table.from_header(line)
+            elif not line.strip() or _OTHER_LINE.match(line):
                 table = None
             else:
                 parsed.row_count += 1
                 try:
-                    gathered.add(_rows(table, line, seen, is_open=isinstance(raw, UnterminatedLine)))
+                    collector.add(_rows(table, line, omissions, is_unterminated=isinstance(raw, UnterminatedLine)))
                 except (TypeError, ValueError) as e:
                     parsed.rejects.append(Reject(number, str(e), raw))
-        parsed.tables, parsed.findings = gathered.frames(), seen.findings()
+        parsed.tables, parsed.findings = collector.frames(), omissions.findings()
         return parsed
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """A header: names of columns, and where each starts."""
+    """The columns of a table: their names, and the offset at which each starts."""
 
     names: tuple[str, ...]
     starts: tuple[int, ...]
 
     @classmethod
-    def under(cls, header: str) -> _Table:
-        """The table that stands under this header."""
+    def from_header(cls, header: str) -> _Table:
+        """Return the table with this header."""
         columns = list(_COLUMN.finditer(header))
         return cls(tuple(c[0] for c in columns), tuple(c.start() for c in columns))
 
     @property
     def kind(self) -> str | None:
-        """Which objects it lists, by its columns; None for kinds that nothing is taken from."""
+        """The kind of objects that it lists, by its columns; None for kinds that are not used."""
         for kind, columns in _KINDS.items():
             if columns <= set(self.names):
                 return kind
         return None
 
     def cells(self, line: str) -> Cells:
-        """The cells of a line, by column; ValueError if it does not line up."""
-        ends = (*self.starts[1:], None)
-        cells = [line[start:end] for start, end in zip(self.starts, ends, strict=True)]
-        crossed = any(s and line[s - 1 : s].strip() and line[s : s + 1].strip() for s in self.starts)
-        if crossed or line[: self.starts[0]].strip() or any("  " in c.strip() for c in cells):
-            cells = re.split(r"\s{2,}", line.strip())  # edited by hand: blanks are all there is to go by
+        """Return the cells of a line by column.
+
+        Raises:
+            ValueError: the line does not fit the header.
+        """
+        cells = [line[start:end] for start, end in pairwise((*self.starts, None))]
+        crosses = any(s and line[s - 1 : s].strip() and line[s : s + 1].strip() for s in self.starts)
+        if crosses or line[: self.starts[0]].strip() or any("  " in c.strip() for c in cells):
+            cells = re.split(r"\s{2,}", line.strip())  # edited by hand: only blanks separate the cells
         if len(cells) != len(self.names):
             raise ValueError("does not line up with the header above it")
         named = {name: c.strip() for name, c in zip(self.names, cells, strict=True)}
         if named.get("AGE") == "":
             raise ValueError("ends before its AGE")
-        return {name: None if c in _NOTHING else c for name, c in named.items()}
+        return {name: None if c in _EMPTY else c for name, c in named.items()}
 
 
-class _Seen:
-    """What a file's tables lack, counted."""
+class _Omissions:
+    """Counts of what a file's tables leave out."""
 
     def __init__(self) -> None:
         self.unused, self.without_address, self.elided = Counter[str](), 0, 0
 
     def findings(self) -> list[Finding]:
-        """Findings about it."""
-        found = [not_used(f"rows of {what}", n) for what, n in sorted(self.unused.items())]
+        """Return a finding for each kind of omission."""
+        findings = [not_used(f"rows of {what}", n) for what, n in sorted(self.unused.items())]
         if self.without_address:
-            message = f"{self.without_address} pods without an IP column give no address"
-            found.append(Finding.declared("no-addresses", message, "take `kubectl get pods -A -o json`, or -o wide"))
+            message = f"{self.without_address} pods are in a table without an IP column, so their addresses are unknown"
+            findings.append(Finding.declared("no-addresses", message, "take `kubectl get pods -A -o json`, or -o wide"))
         if self.elided:
             message = f"kubectl left {self.elided} endpoints out of its table"
             remedy = "take `kubectl get endpointslices -A -o json`"
-            found.append(Finding.declared("elided-endpoints", message, remedy))
-        return found
+            findings.append(Finding.declared("elided-endpoints", message, remedy))
+        return findings
 
 
-def _rows(table: _Table | None, line: str, seen: _Seen, *, is_open: bool) -> list[TableRow]:
+def _rows(table: _Table | None, line: str, omissions: _Omissions, *, is_unterminated: bool) -> list[TableRow]:
     if table is None:
         raise ValueError("no header above it")
     if table.kind not in _READERS:
-        seen.unused["endpointslices" if "ADDRESSTYPE" in table.names else "other kinds"] += 1
+        omissions.unused["endpointslices" if "ADDRESSTYPE" in table.names else "other kinds"] += 1
         return []
     cells = table.cells(line)
-    if is_open and len(line) <= table.starts[-1]:  # nothing is taken from a last column
+    if is_unterminated and len(line) <= table.starts[-1]:  # only the last column may be cut: it is never used
         raise ValueError(UNTERMINATED)
     match = _NAME.fullmatch(cells["NAME"] or "")
     if not match:
-        raise ValueError(f"{cells['NAME']!r} is no name of an object")
+        raise ValueError(f"{cells['NAME']!r} is not a name of an object")
     cells["NAME"] = match["name"]
     cells.setdefault("NAMESPACE", "default")
-    return list(_READERS[table.kind](cells, seen))
+    return list(_READERS[table.kind](cells, omissions))
 
 
-def _pods(cells: Cells, seen: _Seen) -> Iterator[TableRow]:
-    """A pod's address; a finished pod gives none, because no time says until when it had it."""
-    seen.without_address += "IP" not in cells
+def _pods(cells: Cells, omissions: _Omissions) -> Iterator[TableRow]:
+    """Yield a pod with its address; none for a finished pod, because the table has no time at which it ended."""
+    omissions.without_address += "IP" not in cells
     phase = _PHASES.get((cells["STATUS"] or "").partition(":")[0], "Unknown")
     ip = cells.get("IP")
     if ip and phase not in ("Succeeded", "Failed"):
@@ -161,17 +166,17 @@ def _pods(cells: Cells, seen: _Seen) -> Iterator[TableRow]:
         yield "pods", row | {"pod": f"{cells['NAMESPACE']}/{cells['NAME']}"}
 
 
-def _services(cells: Cells, _: _Seen) -> Iterator[TableRow]:
-    service, kind = f"{cells['NAMESPACE']}/{cells['NAME']}", cells.get("TYPE")
+def _services(cells: Cells, _: _Omissions) -> Iterator[TableRow]:
+    service, service_type = f"{cells['NAMESPACE']}/{cells['NAME']}", cells.get("TYPE")
     names: Row = {"service": service, "namespace": cells["NAMESPACE"], "name": cells["NAME"]}
-    yield "services", names | {"type": kind}
-    dialled = [("cluster-ip", address(ip)) for ip in [cells["CLUSTER-IP"]] if ip not in (None, "None")]
-    outside = "load-balancer" if kind == "LoadBalancer" else "external-ip"
-    dialled += [(outside, ip) for ip in _addresses(cells.get("EXTERNAL-IP"))]
+    yield "services", names | {"type": service_type}
+    frontends = [("cluster-ip", address(ip)) for ip in [cells["CLUSTER-IP"]] if ip not in (None, "None")]
+    external_kind = "load-balancer" if service_type == "LoadBalancer" else "external-ip"
+    frontends += [(external_kind, ip) for ip in _addresses(cells.get("EXTERNAL-IP"))]
     for port in _ports(cells.get("PORT(S)")):
         common = {"service": service, "protocol": port["protocol"].lower(), "service_port": int(port["port"])}
-        for where, ip in dialled:
-            yield "service_ports", common | {"kind": where, "ip": ip, "port": int(port["port"])}
+        for frontend_kind, ip in frontends:
+            yield "service_ports", common | {"kind": frontend_kind, "ip": ip, "port": int(port["port"])}
         if port["node_port"]:
             yield "service_ports", common | {"kind": "node-port", "ip": None, "port": int(port["node_port"])}
 
@@ -184,7 +189,7 @@ def _ports(text: str | None) -> Iterator[re.Match[str]]:
         yield port
 
 
-def _nodes(cells: Cells, _: _Seen) -> Iterator[TableRow]:
+def _nodes(cells: Cells, _: _Omissions) -> Iterator[TableRow]:
     internal, external = (_addresses(cells.get(name)) for name in ("INTERNAL-IP", "EXTERNAL-IP"))
     node: Row = {"node": cells["NAME"], "internal_ip": next(iter(internal), None)}
     yield "nodes", node | {"external_ip": next(iter(external), None)}
@@ -192,27 +197,28 @@ def _nodes(cells: Cells, _: _Seen) -> Iterator[TableRow]:
         yield "node_addresses", {"node": cells["NAME"], "cidr": single(ip), "kind": "node"}
 
 
-def _endpoints(cells: Cells, seen: _Seen) -> Iterator[TableRow]:
-    """Endpoints; the table does not say their protocol."""
+def _endpoints(cells: Cells, omissions: _Omissions) -> Iterator[TableRow]:
+    """Yield the endpoints; the table does not show their protocol."""
     text = cells["ENDPOINTS"] or ""
-    more = _MORE.search(text)
-    seen.elided += int(more[1]) if more else 0
-    for one in _MORE.sub("", text).split(",") if text else []:
-        ip, _, port = one.rpartition(":")
+    elided = _ELIDED.search(text)
+    omissions.elided += int(elided[1]) if elided else 0
+    for endpoint in _ELIDED.sub("", text).split(",") if text else []:
+        ip, _, port = endpoint.rpartition(":")
         if ip and port.isdigit():
             service = f"{cells['NAMESPACE']}/{cells['NAME']}"
-            yield "endpoints", {"service": service, "ip": address(ip.strip("[]")), "port": int(port), "ready": True}
+            row: Row = {"service": service, "ip": address(ip.strip("[]")), "port": int(port), "ready": True}
+            yield "endpoints", row
 
 
 def _addresses(text: str | None) -> list[str]:
-    """The addresses in a cell; host names and what kubectl cut off are left out."""
-    found = []
+    """Return the addresses in a cell, without host names and addresses that kubectl cut off."""
+    addresses = []
     for part in (text or "").split(","):
         try:
-            found.append(address(part))
+            addresses.append(address(part))
         except ValueError:
             continue
-    return found
+    return addresses
 
 
 _KINDS = {
@@ -222,7 +228,7 @@ _KINDS = {
     "endpointslices": {"ADDRESSTYPE"},
     "endpoints": {"ENDPOINTS"},
 }
-_READERS: dict[str | None, Callable[[Cells, _Seen], Iterator[TableRow]]] = {
+_READERS: dict[str | None, Callable[[Cells, _Omissions], Iterator[TableRow]]] = {
     "pods": _pods,
     "services": _services,
     "nodes": _nodes,

@@ -1,4 +1,7 @@
-"""`kubectl get ... -o yaml`: one document or many. Items of a list are read one by one: one broken spoils no other."""
+"""`kubectl get ... -o yaml`: one document or many. Each item of a list is read alone.
+
+So a broken item loses only itself.
+"""
 
 from __future__ import annotations
 
@@ -29,28 +32,28 @@ class KubectlYaml:
     sign = "keys apiVersion and kind"
 
     def recognise(self, head: str) -> int:
-        """Sure where apiVersion and kind stand as keys; JSON is YAML too, but not this form's."""
+        """Return a high score for the keys apiVersion and kind; JSON is YAML too, and another form."""
         return 85 if not head.lstrip().startswith("{") and _VERSION.search(head) and _KIND.search(head) else 0
 
     def parse(self, source: Source) -> Parsed:
-        """Rows of the objects; each broken object or item is one reject."""
-        return parse_objects(one for document in _documents(source) for one in document.objects())
+        """Return the rows of the objects; each broken object or item is one reject."""
+        return parse_objects(value for document in _documents(source) for value in document.objects())
 
 
 @dataclass(slots=True)
 class _Chunk:
-    """Lines that are YAML on their own, and the number of the first."""
+    """Lines that are YAML on their own; `start` is the number of the first."""
 
     start: int
     lines: list[str] = field(default_factory=list)
 
     def load(self) -> object:
-        """What the lines say, or a Reject."""
+        """Return the value of the lines, or a Reject."""
         import yaml
 
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            return yaml.load("\n".join(self.lines), Loader=loader)  # noqa: S506 - safe, both of them
+            return yaml.load("\n".join(self.lines), Loader=loader)  # noqa: S506 - both loaders are safe
         except (yaml.YAMLError, RecursionError, ValueError) as e:
             mark = getattr(e, "problem_mark", None)
             line = min(mark.line, len(self.lines) - 1) if mark else 0
@@ -60,42 +63,44 @@ class _Chunk:
 
 @dataclass(slots=True)
 class _Document:
-    """A document, taken apart by indentation: what is at the top, and each of its items."""
+    """A document, split by indentation into its top level and the items of its list.
+
+    `item_prefix` is how a line starts that begins an item: None outside the list, "" until the first item.
+    """
 
     top: _Chunk
     items: list[_Chunk] = field(default_factory=list)
-    marker: str | None = None  # what an item of the list starts with; None outside the list
+    item_prefix: str | None = None
 
-    def take(self, number: int, line: str) -> None:
-        """Take the next line."""
-        if self.marker is not None and line[:1].isalpha():
-            self.marker = None
-        if self.marker == "" and (item := _ITEM.match(line)):
-            self.marker = item[0]
-        if self.marker and line.startswith(self.marker):
+    def add_line(self, number: int, line: str) -> None:
+        if self.item_prefix is not None and line[:1].isalpha():
+            self.item_prefix = None
+        if self.item_prefix == "" and (item := _ITEM.match(line)):
+            self.item_prefix = item[0]
+        if self.item_prefix and line.startswith(self.item_prefix):
             self.items.append(_Chunk(number))
-        in_list = bool(self.marker)
+        in_list = bool(self.item_prefix)
         if in_list:
             self.items[-1].lines.append(line)
         elif line.rstrip() == "items:":
-            self.marker, in_list = "", True
+            self.item_prefix, in_list = "", True
         self.top.lines.append("" if in_list else line)
 
     def objects(self) -> Iterator[LocatedValue | Reject]:
-        """The items, or the single object. A list that never says its kind was cut, and its last item with it."""
+        """Yield the items, or the single object. A list without a kind was cut, and so was its last item."""
         top = self.top.load()
         kind = str(top.get("kind", "")) if isinstance(top, dict) else ""
         if isinstance(top, Reject):
             yield top
         elif top is not None and not self.items and not kind.endswith("List"):
             yield LocatedValue(self.top.start, top)
-        cut = bool(self.items) and not kind and not isinstance(top, Reject)
+        is_cut = bool(self.items) and not kind and not isinstance(top, Reject)
         default = {"kind": kind.removesuffix("List")} if kind not in ("", "List") else {}
-        for item in self.items[: -1 if cut else None]:
+        for item in self.items[: -1 if is_cut else None]:
             yield _item(item, default)
-        if cut:
+        if is_cut:
             last = self.items[-1]
-            yield Reject(last.start, "cut short: the list ends without its kind", without_values(last.lines[0]))
+            yield Reject(last.start, "cut short: the list has no kind at its end", without_values(last.lines[0]))
 
 
 def _item(chunk: _Chunk, default: dict[str, str]) -> LocatedValue | Reject:
@@ -115,7 +120,7 @@ def _documents(source: Source) -> Iterator[_Document]:
             document = None
         elif document or line.strip():
             document = document or _Document(_Chunk(number))
-            document.take(number, line)
+            document.add_line(number, line)
     if document:
         yield document
 

@@ -1,4 +1,4 @@
-"""One Kubernetes object as rows. Only what labels need is read; annotations, managed fields and secrets never are."""
+"""Rows of one Kubernetes object. Only the fields that labels need are read, never annotations or secrets."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from pipeline.schema import Row
 
 Json = dict[str, Any]
-AFFINITY_S = 10800  # what Kubernetes takes where the Service does not say
+_DEFAULT_AFFINITY_S = 10800  # the default of the Kubernetes API
 
 
-def rows_of(kind: str, o: Json) -> Iterable[TableRow]:
-    """What an object of this kind gives.
+def object_rows(kind: str, o: Json) -> Iterable[TableRow]:
+    """Return the rows of an object; none for a kind that is not used.
 
     Raises:
-        AttributeError, KeyError, TypeError, ValueError: it has not the shape of its kind.
+        AttributeError, KeyError, TypeError, ValueError: the object does not have the fields of its kind.
     """
     return KINDS[kind](o) if kind in KINDS else ()
 
 
 def _service(o: Json) -> Iterator[TableRow]:
-    spec, meta, kind = o["spec"], o["metadata"], o["spec"].get("type", "ClusterIP")
+    spec, meta, service_type = o["spec"], o["metadata"], o["spec"].get("type", "ClusterIP")
     affinity = spec.get("sessionAffinity") or "None"
     config = (spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}
     name = {"service": _name(o)}
@@ -40,19 +40,19 @@ def _service(o: Json) -> Iterator[TableRow]:
             "namespace": _namespace(o),
             "name": meta["name"],
             "uid": meta.get("uid"),
-            "type": kind,
+            "type": service_type,
             "session_affinity": affinity,
-            "affinity_s": int(config.get("timeoutSeconds") or AFFINITY_S) if affinity == "ClientIP" else None,
+            "affinity_s": int(config.get("timeoutSeconds") or _DEFAULT_AFFINITY_S) if affinity == "ClientIP" else None,
             "external_traffic_policy": spec.get("externalTrafficPolicy")
-            or ("Cluster" if kind in ("NodePort", "LoadBalancer") else None),
+            or ("Cluster" if service_type in ("NodePort", "LoadBalancer") else None),
             "internal_traffic_policy": spec.get("internalTrafficPolicy") or "Cluster",
         }
         | _lifetime(o),
     )
     for port in spec.get("ports") or []:
         common = name | _service_port(port) | _lifetime(o)
-        for where, ip in _dialled(o):
-            yield "service_ports", common | {"kind": where, "ip": ip, "port": int(port["port"])}
+        for kind, ip in _frontend_addresses(o):
+            yield "service_ports", common | {"kind": kind, "ip": ip, "port": int(port["port"])}
         if port.get("nodePort"):
             yield "service_ports", common | {"kind": "node-port", "ip": None, "port": int(port["nodePort"])}
 
@@ -66,8 +66,8 @@ def _service_port(port: Json) -> Row:
     }
 
 
-def _dialled(o: Json) -> Iterator[tuple[str, str]]:
-    """Addresses a Service is dialled at, each with its kind."""
+def _frontend_addresses(o: Json) -> Iterator[tuple[str, str]]:
+    """Yield (kind, address) of each frontend of a Service."""
     spec = o["spec"]
     for ip in spec.get("clusterIPs") or [spec.get("clusterIP")]:
         if ip and ip != "None":
@@ -94,9 +94,10 @@ def _endpoint_slice(o: Json) -> Iterator[TableRow]:
 def _endpoints(o: Json) -> Iterator[TableRow]:
     for subset in o.get("subsets") or []:
         for key, ready in (("addresses", True), ("notReadyAddresses", False)):
-            for one in subset.get(key) or []:
+            for endpoint in subset.get(key) or []:
                 for port in subset.get("ports") or []:
-                    yield "endpoints", {"service": _name(o)} | _endpoint(o, one, one["ip"], port, ready=ready)
+                    row = _endpoint(o, endpoint, endpoint["ip"], port, ready=ready)
+                    yield "endpoints", {"service": _name(o)} | row
 
 
 def _endpoint(o: Json, endpoint: Json, ip: str, port: Json, *, ready: bool) -> Row:
@@ -117,7 +118,7 @@ def _endpoint(o: Json, endpoint: Json, ip: str, port: Json, *, ready: bool) -> R
 
 def _pod(o: Json) -> Iterator[TableRow]:
     spec, status = o.get("spec") or {}, o.get("status") or {}
-    ips = [one["ip"] for one in status.get("podIPs") or []] or [status.get("podIP")]
+    ips = [pod_ip["ip"] for pod_ip in status.get("podIPs") or []] or [status.get("podIP")]
     start = _microseconds(status.get("startTime")) or _microseconds(o["metadata"].get("creationTimestamp"))
     for ip in ips:
         if ip:
@@ -138,7 +139,10 @@ def _pod(o: Json) -> Iterator[TableRow]:
 
 
 def _pod_end(o: Json, start: int | None) -> int | None:
-    """When a pod lost its address; a finished one that does not say when never had it long enough to count."""
+    """Return the time at which a pod lost its address; None if it still has it.
+
+    A finished pod without any time of its end lost it at its start, so it owns the address at no time.
+    """
     status = o["status"]
     ends = [_microseconds(o["metadata"].get("deletionTimestamp"))]
     if status.get("phase") in ("Succeeded", "Failed"):
@@ -153,9 +157,9 @@ def _node(o: Json) -> Iterator[TableRow]:
     spec, meta = o.get("spec") or {}, o["metadata"]
     labels, name = meta.get("labels") or {}, meta["name"]
     ranges = [str(ip_network(r, strict=False)) for r in spec.get("podCIDRs") or [spec.get("podCIDR")] if r]
-    listed = (o.get("status") or {}).get("addresses") or []
+    addresses = (o.get("status") or {}).get("addresses") or []
     internal, external = (
-        [address(a["address"]) for a in listed if a["type"] == wanted] for wanted in ("InternalIP", "ExternalIP")
+        [address(a["address"]) for a in addresses if a["type"] == kind] for kind in ("InternalIP", "ExternalIP")
     )
     yield (
         "nodes",
@@ -175,7 +179,7 @@ def _node(o: Json) -> Iterator[TableRow]:
 
 
 def heartbeat_us(o: Json) -> int:
-    """When a node last said that it lives, which it does every few minutes; 0 for what is no node."""
+    """Return the time of a node's last heartbeat, which it sends every few minutes; 0 for other objects."""
     conditions = (o.get("status") or {}).get("conditions") or [] if o["kind"] == "Node" else []
     return max((_microseconds(c.get("lastHeartbeatTime")) or 0 for c in conditions), default=0)
 
