@@ -1,13 +1,13 @@
-"""The script that makes ideal input: what to run on every node, and once against the cluster."""
+"""The capture script: what to run on every node, and once against the cluster."""
 
 from __future__ import annotations
 
 from pipeline.formats.tshark.field_names import FIELD_TYPES
 
 _SCRIPT = r"""#!/bin/sh
-# Makes what hopscope reads best. Installs nothing, changes nothing; writes into one folder.
+# Captures packets, rules and objects for hopscope. It installs and changes nothing, and writes into one folder.
 #
-# On every node, all nodes at the same time (SECONDS of capture; every interface unless one is named):
+# On every node, all nodes at the same time (60 seconds; every interface unless one is named):
 #     sh kit.sh node peak-2 60 [INTERFACE]
 # Once, anywhere kubectl works, before and after the load:
 #     sh kit.sh cluster peak-2
@@ -16,7 +16,7 @@ _SCRIPT = r"""#!/bin/sh
 # By ssh:            ssh root@NODE 'sh -s node peak-2 60' < kit.sh; scp -r root@NODE:peak-2 .
 # Without ssh:       kubectl debug node/NODE -it --profile=sysadmin --image=IMAGE_WITH_TSHARK -- sh
 #                    (in it: chroot /host where the node has tshark itself; kubectl cp brings the folder back)
-# Where `uname -n` is not the name that Kubernetes knows the node by, say it: NODE_NAME=... sh kit.sh node ...
+# If `uname -n` is not the node's name in Kubernetes, set it: NODE_NAME=... sh kit.sh node ...
 set -eu
 export TZ=UTC LC_ALL=C
 
@@ -28,8 +28,8 @@ node() {
   mkdir -p "$folder"
   dump "$folder"
   watch "$folder/conntrack-events-$(stamp).txt"
-  # -l writes each line at once: what tshark buffers is lost when it is killed.
-  # No port in the filter: behind the Service the pods may listen on another one.
+  # -l writes each line at once: tshark loses its buffer when it is killed.
+  # No port in the filter: pods may listen on another port than the Service.
   tshark -i "$interface" -l -n -B 64 -a "duration:$2" -f 'tcp or udp or sctp or icmp or icmp6' \
     -T fields -E header=y -E separator=/t -E occurrence=a \
 @FIELDS@
@@ -41,22 +41,22 @@ node() {
   dump "$folder"
 }
 
-# Rules and addresses, before and after: a rollout in between shows. Names say when.
+# Rules and addresses, before and after the capture, so that a rollout in between shows. File names have the time.
 dump() {
   now=$(stamp)
   save "$1/iptables-save-$now.txt" iptables
   save "$1/ip6tables-save-$now.txt" ip6tables
-  # Only kube-proxy's own tables: nft's view of what iptables wrote lacks parts of the rules.
+  # Only kube-proxy's own tables: nft shows rules that iptables wrote incompletely.
   keep "$1/nft-$now.txt" nft list table ip kube-proxy
   keep "$1/nft6-$now.txt" nft list table ip6 kube-proxy
   keep "$1/ipset-$now.txt" ipset save
   keep "$1/ipvsadm-$now.txt" ipvsadm -Ln
   keep "$1/ip-addr-$now.json" ip -j addr
   keep "$1/conntrack-$now.txt" conntrack -L -o extended
-  keep "$1/xt_recent-$now.txt" remembered
+  keep "$1/xt_recent-$now.txt" recent_lists
 }
 
-# Of both backends of iptables the one that holds kube-proxy's rules.
+# Saves the rules of the iptables backend that kube-proxy uses.
 save() {
   for tool in "$2-save" "$2-nft-save" "$2-legacy-save"; do
     keep "$1" "$tool" -c
@@ -65,14 +65,14 @@ save() {
   keep "$1" "$2-save" -c
 }
 
-# The clients that session affinity remembers, a list an endpoint.
-remembered() {
+# The xt_recent lists: the clients of each endpoint that has session affinity.
+recent_lists() {
   for list in /proc/net/xt_recent/*; do
     if [ -f "$list" ]; then echo "== $list" && cat "$list"; fi
   done
 }
 
-# Runs a command if the node has it; keeps its output only if there is some.
+# Runs a command if the node has it, and keeps its output unless it is empty.
 keep() {
   file=$1
   shift
@@ -81,7 +81,7 @@ keep() {
   [ -s "$file" ] || rm -f "$file"
 }
 
-# Connection tracking tells each translation as it is made, from here to `stop`.
+# Records each connection that conntrack creates, from here to `stop`.
 watch() {
   events=
   watched=$1
@@ -121,7 +121,7 @@ esac
 
 
 def script() -> str:
-    """The script, with the field list that hopscope reads best."""
+    """Return the script, with the tshark fields that hopscope uses."""
     fields = [f"-e {name}" for name in FIELD_TYPES]
     lines = [" ".join(fields[i : i + 4]) for i in range(0, len(fields), 4)]
     return _SCRIPT.replace("@FIELDS@", "\n".join(f"    {line} \\" for line in lines))

@@ -61,44 +61,9 @@ class Form(StrEnum):
     PARQUET = "parquet"
 
 
-SUFFIXES = {".txt": Form.TABLE, ".md": Form.MARKDOWN, ".ndjson": Form.JSONL} | {
-    f".{form}": form for form in (Form.CSV, Form.JSON, Form.JSONL, Form.PARQUET)
-}
-
-
 class Keep(StrEnum):
     """How much of the packets a run keeps: all columns, the columns that queries about packets need, or none."""
 
     ALL = "all"
     SLIM = "slim"
     NONE = "none"
-
-
-class StoryForm(StrEnum):
-    """The output format of `trace` and `explain`."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class Origin(StrEnum):
-    """Where a packet comes from, as the node that translates it sees it."""
-
-    POD = "pod"
-    NODE = "node"
-    EXTERNAL = "external"
-
-
-class ListForm(StrEnum):
-    """The output format of `inputs`."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-class CheckForm(StrEnum):
-    """The output format of `check`."""
-
-    TEXT = "text"
-    JSON = "json"
-    JUNIT = "junit"

@@ -69,7 +69,7 @@ def test_the_hint_leads_to_the_help_of_the_verb(verb, tmp_path):
 )
 def test_a_service_without_connections_is_named(name, hint, capture, tmp_path):
     done = hopscope("run", capture, "--service", name, cwd=tmp_path)
-    assert (f"no connection of the Service '{name}'" in done.stderr) is bool(hint)
+    assert (f"no connection to the Service '{name}'" in done.stderr) is bool(hint)
     assert hint in done.stderr
 
 

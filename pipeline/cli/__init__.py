@@ -1,4 +1,4 @@
-"""The verbs: parse, call, print. Nothing heavy is imported before a verb runs."""
+"""The verbs of the command line. Heavy libraries are imported only when a verb runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["app", "ci_commands", "query_commands", "run_app", "run_commands"]
 
 
 def run_app() -> int:
-    """Run the command line; its exit code."""
+    """Run the command line, and return its exit code."""
     try:
         app(standalone_mode=False)
     except HopscopeError as e:
@@ -24,7 +24,7 @@ def run_app() -> int:
         return fail(e)
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
-    except (BrokenPipeError, SystemExit):  # click makes an exit of a reader that left
+    except (BrokenPipeError, SystemExit):  # click raises SystemExit if the reader of stdout has left
         sys.stderr.close()
         return ExitCode.OK
     except Exception as e:
@@ -35,17 +35,15 @@ def run_app() -> int:
 
 
 def _other_error(error: Exception) -> int:
-    """What click found wrong with the command line, in our words; anything else is a defect."""
+    """Report a usage error of click, or of a file; any other exception is a defect. Return the exit code."""
     if isinstance(error, typer.Exit):
         return error.exit_code
     if isinstance(error, OSError) and error.filename:
-        missing = isinstance(error, FileNotFoundError)
-        hint = (
-            "check that it, or its folder, exists" if missing else "check that the place has room, and may be written"
-        )
+        is_missing = isinstance(error, FileNotFoundError)
+        hint = "check that the file or its folder exists" if is_missing else "check free space and permissions"
         return fail(UsageError(str(error.strerror), where=str(error.filename), hint=hint))
     if not hasattr(error, "format_message"):
-        hint = "this is a defect of hopscope: please report it with what --debug shows"
+        hint = "this is a defect of hopscope: please report it with the traceback that --debug shows"
         return fail(HopscopeError(f"{type(error).__name__}: {error}", hint=hint))
     if not error.format_message():
         return ExitCode.USAGE

@@ -1,4 +1,4 @@
-"""The application that verbs register with."""
+"""The command-line application; the verbs in the other modules register with it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
+def _print_versions(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version as installed
+        from importlib.metadata import version as installed_version
 
-        with_them = ", ".join(f"{name} {installed(name)}" for name in ("duckdb", "polars", "pyarrow", "plotly"))
-        sys.stdout.write(f"hopscope {__version__} ({with_them})\n")
+        libraries = ", ".join(f"{name} {installed_version(name)}" for name in ("duckdb", "polars", "pyarrow", "plotly"))
+        sys.stdout.write(f"hopscope {__version__} ({libraries})\n")
         raise typer.Exit
 
 
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show versions and stop.")
+        bool, typer.Option("--version", callback=_print_versions, is_eager=True, help="Show versions and stop.")
     ] = False,
 ) -> None:
     """Who got the traffic of a Kubernetes load test: traced through each node's own rules, with proof."""

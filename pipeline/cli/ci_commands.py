@@ -1,4 +1,4 @@
-"""Verbs for CI: hold a run against another, or against thresholds."""
+"""Verbs for CI: compare two runs, or check a run against thresholds."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.app import app
+from pipeline.cli.choices import CheckForm
 from pipeline.cli.completions import run_names
 from pipeline.cli.options import Common, with_common
-from pipeline.config import CheckForm
 from pipeline.errors import CheckError
 
 
@@ -23,11 +23,11 @@ def compare(
     run_a: Annotated[str, typer.Argument(metavar="RUN_A", autocompletion=run_names, help="The run before.")],
     run_b: Annotated[str, typer.Argument(metavar="RUN_B", autocompletion=run_names, help="The run after.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write an HTML report of it here.")
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Also write an HTML report here.")
     ] = None,
     fail_on_change: Annotated[bool, typer.Option("--fail-on-change", help="Exit with 1 if anything changed.")] = False,
 ) -> None:
-    """Two runs: what changed, by how much, and how sure that is.
+    """Compare two runs: what changed, by how much, and whether chance explains it.
 
     Example: `hopscope compare monday tuesday -o changes.html --fail-on-change`
     """
@@ -55,11 +55,11 @@ def compare(
 def check(
     common: Common,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="TOML with thresholds; default: a few usual ones.")
+        Path | None, typer.Option("--config", metavar="FILE", help="TOML with thresholds (default: a few common ones).")
     ] = None,
     form: Annotated[CheckForm, typer.Option("--format", help="How to print it.")] = CheckForm.TEXT,
 ) -> None:
-    """Hold a run against thresholds; exit 1 if one is breached.
+    """Check a run against thresholds; exit 1 if one is breached.
 
     Example: `hopscope check --config thresholds.toml --format junit > hopscope.xml`, with
     `[thresholds]` `unlabelled_share = "< 0.05"` and `[services."default/web"]` `snat_forwarded_share = "< 5 %"`.

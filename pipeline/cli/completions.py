@@ -1,22 +1,22 @@
-"""What a shell may complete words of the command line with: runs, and Services, of the lake that `--lake` names."""
+"""Shell completion: names of runs and of Services in the lake that `--lake` names."""
 
 from __future__ import annotations
 
-import typer  # noqa: TC002 - typer looks at the types of these functions when they are called
+import typer  # noqa: TC002 - typer reads the types of these functions at run time
 
 from pipeline.config import DEFAULT_LAKE, Limits
 from pipeline.errors import HopscopeError
 
 
 def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Runs that begin so."""
+    """Return the runs whose names start with `incomplete`."""
     from pipeline.store.lake import Lake
 
     return [m.run for m in Lake(ctx.params.get("lake") or DEFAULT_LAKE).runs() if m.run.startswith(incomplete)]
 
 
 def service_names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Services that begin so; none where there is no run yet."""
+    """Return the Services whose names start with `incomplete`; none if there is no run yet."""
     from pipeline.query.session import open_lake
     from pipeline.store.lake import Lake
 

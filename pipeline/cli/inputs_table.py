@@ -1,4 +1,4 @@
-"""`hopscope inputs` for people: one table where it fits, else a few lines a file; then the findings."""
+"""The text output of `hopscope inputs`: a table, or a few lines per file if it is too wide; then the findings."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _WORST_FIRST = ("error", "warning", "note")
 
 
 def as_text(inputs: Inputs, width: int) -> str:
-    """Every file, then every finding with what to do about it, in lines of `width` characters."""
+    """Return every file, then every finding with its remedy, in lines of `width` characters."""
     rows = [_cells(file) for file in inputs.files]
     lines = _table(rows)
     if len(lines[1]) > width:
         lines = [line for file, row in zip(inputs.files, rows, strict=True) for line in _block(file, row, width)]
-    told = [f | {"file": file["file"]} for file in inputs.files for f in file["findings"]]  # type: ignore[attr-defined]
-    return "\n".join([*lines, *_findings([*told, *inputs.findings], width), ""])
+    findings = [f | {"file": file["file"]} for file in inputs.files for f in file["findings"]]  # type: ignore[attr-defined]
+    return "\n".join([*lines, *_findings([*findings, *inputs.findings], width), ""])
 
 
 def _cells(file: Row) -> dict[str, str]:
-    """A file's cells; in its node's own folder the folder is not repeated."""
+    """Return a file's cells; the folder of its own node is left out of its name."""
     node, first, last = str(file["node"] or ""), file["first_us"], file["last_us"]
     names = sorted({str(f["finding"]) for f in file["findings"]})  # type: ignore[attr-defined]
     time = f"{fine_moment(first)} to {moment(last, '%H:%M:%S')}" if first is not None else ""
@@ -50,7 +50,7 @@ def _cells(file: Row) -> dict[str, str]:
 
 
 def _table(rows: Sequence[dict[str, str]]) -> list[str]:
-    """One line a file under a header; all lines are as long as the longest needs."""
+    """Return one line per file under a header, with columns as wide as their longest cell."""
     widths = {c: max(len(c), *(len(row[c]) for row in rows)) for c in _COLUMNS}
     shown = [c for c in _COLUMNS if any(row[c] for row in rows)]
 
@@ -62,16 +62,16 @@ def _table(rows: Sequence[dict[str, str]]) -> list[str]:
 
 
 def _block(file: Row, row: dict[str, str], width: int) -> Iterator[str]:
-    """A file in a few lines."""
-    what = f"{row['taken for']} ({row['because of']})" if row["because of"] else row["taken for"]
-    seen = "".join(f", {x}" for x in (row["interface"], row["time (UTC)"]) if x)
+    """Yield the lines of one file, for a terminal too narrow for the table."""
+    form = f"{row['taken for']} ({row['because of']})" if row["because of"] else row["taken for"]
+    capture = "".join(f", {x}" for x in (row["interface"], row["time (UTC)"]) if x)
     yield str(file["file"])
-    for text in (what, f"{count(file['row_count'], 'row')}, {row['rejects']} rejected{seen}", row["findings"]):
+    for text in (form, f"{count(file['row_count'], 'row')}, {row['rejects']} rejected{capture}", row["findings"]):
         yield from _wrapped(text, width)
 
 
 def _findings(findings: Iterable[Row], width: int) -> Iterator[str]:
-    """Findings, the worst first; those of one name, file and remedy together."""
+    """Yield the findings, the most severe first; those of one name, file and remedy are one group."""
 
     def key(f: Row) -> tuple[int, str, str, str]:
         return _WORST_FIRST.index(str(f["severity"])), str(f["finding"]), str(f.get("file") or ""), str(f["remedy"])

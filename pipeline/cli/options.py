@@ -1,4 +1,4 @@
-"""The options that every verb has, declared once, and how words of the command line become values."""
+"""The options that every verb has, and the conversion of option texts to values."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 _PANEL = "Everywhere"
 _COMMON = {
-    "lake": (Path, DEFAULT_LAKE, ["--lake"], "Folder that keeps the runs.", "HOPSCOPE_LAKE"),
-    "run": (str | None, None, ["--run"], "Run that is meant; default: the only or the newest.", None),
+    "lake": (Path, DEFAULT_LAKE, ["--lake"], "Folder with the runs.", "HOPSCOPE_LAKE"),
+    "run": (str | None, None, ["--run"], "Run to use (default: latest).", None),
     "memory_limit": (
         str | None,
         None,
         ["--memory-limit"],
-        "Memory to use at most, e.g. 2GB; from 512MB on.",
+        "Most memory to use, e.g. 2GB; at least 512MB.",
         "HOPSCOPE_MEMORY_LIMIT",
     ),
-    "threads": (int | None, None, ["--threads"], "Threads to use; default: all cores.", "HOPSCOPE_THREADS"),
-    "temp_dir": (Path | None, None, ["--temp-dir"], "Where to spill what memory cannot hold.", "HOPSCOPE_TEMP_DIR"),
-    "quiet": (bool, False, ["-q", "--quiet"], "Say only what is wrong.", None),
-    "verbose": (bool, False, ["-v", "--verbose"], "Say more.", None),
-    "debug": (bool, False, ["--debug"], "Show a traceback when something fails.", None),
+    "threads": (int | None, None, ["--threads"], "Threads to use (default: all cores).", "HOPSCOPE_THREADS"),
+    "temp_dir": (Path | None, None, ["--temp-dir"], "Folder for temporary files.", "HOPSCOPE_TEMP_DIR"),
+    "quiet": (bool, False, ["-q", "--quiet"], "Print problems only.", None),
+    "verbose": (bool, False, ["-v", "--verbose"], "Print more messages.", None),
+    "debug": (bool, False, ["--debug"], "Show a traceback on failure.", None),
 }
-_ADDED = [
+_PARAMETERS = [
     inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -59,7 +59,7 @@ _ADDED = [
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What the common options said."""
+    """The values of the common options."""
 
     lake: Path
     run: str | None
@@ -67,21 +67,21 @@ class Common:
 
 
 def with_common(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb the common options; it gets them as its first argument, a `Common`."""
+    """Add the common options to a verb; it receives them as its first argument, a `Common`."""
 
     @wraps(verb)
     def wrapper(**options: object) -> None:
-        common = _gather({name: options.pop(name) for name in _COMMON})
+        common = _common_values({name: options.pop(name) for name in _COMMON})
         verb(common, **options)
 
     _, *own = inspect.signature(verb, eval_str=True).parameters.values()
     own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-    wrapper.__signature__ = inspect.Signature([*own, *_ADDED])  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {p.name: p.annotation for p in [*own, *_ADDED]}
+    wrapper.__signature__ = inspect.Signature([*own, *_PARAMETERS])  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in [*own, *_PARAMETERS]}
     return wrapper
 
 
-def _gather(options: dict[str, object]) -> Common:
+def _common_values(options: dict[str, object]) -> Common:
     VERBOSITY.level = 0 if options["quiet"] else 2 if options["verbose"] else 1
     VERBOSITY.debug = bool(options["debug"])
     limits = Limits(options["memory_limit"], options["threads"], options["temp_dir"])  # type: ignore[arg-type]
@@ -89,40 +89,40 @@ def _gather(options: dict[str, object]) -> Common:
 
 
 def node_paths(pairs: list[str]) -> dict[str, list[Path]]:
-    """Paths by node from NAME=PATH words.
+    """Return the paths of each node, from texts NAME=PATH.
 
     Raises:
-        UsageError: a word is not NAME=PATH.
+        UsageError: a text is not NAME=PATH.
     """
-    found: dict[str, list[Path]] = defaultdict(list)
+    paths: dict[str, list[Path]] = defaultdict(list)
     for pair in pairs:
         name, sign, path = pair.partition("=")
         if not (name and sign and path):
             raise UsageError(f"--node {pair} is not NAME=PATH", hint="e.g. --node node-a=./a.tsv")
-        found[name].append(Path(path))
-    return found
+        paths[name].append(Path(path))
+    return paths
 
 
 def time_zeros(pairs: list[str]) -> dict[str, str]:
-    """Times that relative ones count from, in seconds since 1970 UTC, by file, from FILE=TIME words.
+    """Return the start of each file's relative times, in seconds since 1970 UTC, from texts FILE=TIME.
 
     Raises:
-        UsageError: a word is not FILE=TIME.
+        UsageError: a text is not FILE=TIME.
     """
     from pipeline.formats.tshark.timestamps import epoch_seconds
 
-    found = {}
+    zeros = {}
     for pair in pairs:
         file, _, time = pair.rpartition("=")
         try:
-            found[file or pair] = epoch_seconds(time if file else "")
+            zeros[file or pair] = epoch_seconds(time if file else "")
         except ValueError as e:
             raise UsageError(f"--time-zero {pair}: {e}", hint="e.g. --time-zero a.tsv=2026-11-22T14:02:10.5Z") from e
-    return found
+    return zeros
 
 
 def window(service: list[str] | None, since: str | None, until: str | None) -> Window:
-    """What connections to keep, from the words of the command line.
+    """Return which connections to keep.
 
     Raises:
         UsageError: a time is not in ISO 8601.
@@ -131,10 +131,10 @@ def window(service: list[str] | None, since: str | None, until: str | None) -> W
 
 
 def _microseconds(text: str | None, flag: str) -> int | None:
-    """A time as integer microseconds since 1970 UTC; without a zone it is taken for UTC."""
+    """Return a time in microseconds since 1970 UTC; without a zone it is taken as UTC."""
     if text is None:
         return None
     try:
         return to_microseconds(text)
     except ValueError as e:
-        raise UsageError(f"{flag} {text} is no time", hint="e.g. 2026-11-22T14:02:10Z") from e
+        raise UsageError(f"{flag} {text} is not a time", hint="e.g. 2026-11-22T14:02:10Z") from e

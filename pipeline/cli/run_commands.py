@@ -1,4 +1,4 @@
-"""Verbs that make runs, and reports of them."""
+"""Verbs that create, list and report runs: demo, run, ingest, inputs, label, report, runs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.app import app
+from pipeline.cli.choices import ListForm
 from pipeline.cli.completions import run_names, service_names
 from pipeline.cli.options import Common, node_paths, time_zeros, window, with_common
-from pipeline.config import Keep, ListForm, Window
+from pipeline.config import Keep, Window
 from pipeline.diagnostics import note, warn
 from pipeline.errors import RejectedError
 
@@ -36,19 +37,20 @@ Services = Annotated[
 ]
 Since = Annotated[str | None, typer.Option(metavar="T", help="Keep connections that start at or after T (ISO 8601).")]
 Until = Annotated[str | None, typer.Option(metavar="T", help="Keep connections that start before T (ISO 8601).")]
-Packets = Annotated[Keep, typer.Option("--keep-packets", help="How much of the packets to keep.")]
+Packets = Annotated[Keep, typer.Option("--keep-packets", help="Which packet columns to store.")]
 Fields = Annotated[str, typer.Option(metavar="A,B,C", help="Field names of an export without a header line.")]
 Nodes = Annotated[
-    list[str] | None, typer.Option("--node", metavar="NAME=PATH", help="A file or folder that is from this node.")
+    list[str] | None, typer.Option("--node", metavar="NAME=PATH", help="A file or folder from this node.")
 ]
 Cluster = Annotated[list[Path] | None, typer.Option("--cluster", help="A file or folder of kubectl output.")]
 Zeros = Annotated[
     list[str] | None,
-    typer.Option("--time-zero", metavar="FILE=TIME", help="When the capture began that FILE's relative times are of."),
+    typer.Option("--time-zero", metavar="FILE=TIME", help="Start of the capture in FILE, if its times are relative."),
 ]
 Report = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write the report.")]
 Data = Annotated[
-    Path | None, typer.Option("--data", metavar="FOLDER", help="Write each section's rows here too, Parquet and CSV.")
+    Path | None,
+    typer.Option("--data", metavar="FOLDER", help="Also write each section's rows here, as Parquet and CSV."),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 if any input line was rejected.")]
 REPORT = Path("report.html")
@@ -57,7 +59,7 @@ REPORT = Path("report.html")
 @app.command()
 @with_common
 def demo(common: Common) -> None:
-    """Run the packaged sample from capture to report; the newcomer's first command.
+    """Run the packaged sample, from capture to report.
 
     Example: `hopscope demo --lake ./demo-lake`
     """
@@ -97,7 +99,7 @@ def run(
     job = _job(common, _capture(common, capture, fields, node, cluster, time_zero, keep_packets))
     manifest = run_whole(job, window(service, since, until))
     _report(common, manifest.run, output)
-    _warn_of_absent(common, manifest.run, service or [])
+    _warn_if_unused(common, manifest.run, service or [])
     _stop_if_rejected(common, manifest.run, strict)
 
 
@@ -113,7 +115,7 @@ def ingest(
     time_zero: Zeros = None,
     strict: Strict = False,
 ) -> None:
-    """Read a capture into the lake; `label` and `report` do the rest.
+    """Read a capture into the lake; `label` and `report` are the next steps.
 
     Example: `hopscope ingest ./peak-2 --node node-a=./late/eth0.tsv.gz --keep-packets all`
     """
@@ -137,16 +139,17 @@ def inputs(
     form: Annotated[ListForm, typer.Option("--format", help="How to print it.")] = ListForm.TABLE,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 if anything is wrong.")] = False,
 ) -> None:
-    """What was found, taken for what, and what is wrong with it; nothing is kept.
+    """List the files of a capture: form, node, time span and findings of each. Nothing is stored.
 
     Example: `hopscope inputs ./peak-2 --format json > inputs.json`
     """
     from pipeline.cli.inputs_table import as_text
     from pipeline.inputs import look_at
 
-    found = look_at(_capture(common, capture, fields, node, cluster, time_zero))
-    sys.stdout.write(as_text(found, _width()) if form is ListForm.TABLE else json.dumps(asdict(found), indent=1) + "\n")
-    if strict and found.faulty:
+    listed = look_at(_capture(common, capture, fields, node, cluster, time_zero))
+    is_table = form is ListForm.TABLE
+    sys.stdout.write(as_text(listed, _terminal_width()) if is_table else json.dumps(asdict(listed), indent=1) + "\n")
+    if strict and listed.faulty:
         raise RejectedError("something is wrong with the inputs", hint="see the findings")
 
 
@@ -165,10 +168,9 @@ def label(
     from pipeline.run import label_again
     from pipeline.store.lake import Lake
 
-    chosen = window(service, since, until)
-    manifest = label_again(Lake(common.lake), common.run, chosen, common.limits)
+    manifest = label_again(Lake(common.lake), common.run, window(service, since, until), common.limits)
     note(f"run {manifest.run}: labelled")
-    _warn_of_absent(common, manifest.run, service or [])
+    _warn_if_unused(common, manifest.run, service or [])
 
 
 @app.command()
@@ -204,8 +206,8 @@ def runs(
         sys.stdout.write(f"{manifest.run}\n")
 
 
-def _width() -> int:
-    """Characters in a line of the terminal; a pipe has room for a table."""
+def _terminal_width() -> int:
+    """Return the characters per line of the terminal; for a pipe, enough for a table."""
     return get_terminal_size((200, 50)).columns
 
 
@@ -246,8 +248,8 @@ def _report(common: Common, run: str | None, output: Path, data: Path | None = N
     sys.stdout.write(f"{summary(con)}\nreport: {output.resolve()}\n")
 
 
-def _warn_of_absent(common: Common, run: str, services: list[str]) -> None:
-    """Name the Services asked for that no connection is of: one may be mistyped."""
+def _warn_if_unused(common: Common, run: str, services: list[str]) -> None:
+    """Warn about Services without a connection: a name may be mistyped."""
     from difflib import get_close_matches
 
     if not services:
@@ -256,12 +258,12 @@ def _warn_of_absent(common: Common, run: str, services: list[str]) -> None:
     from pipeline.store.lake import Lake
 
     con = open_lake(Lake(common.lake), common.limits, run)
-    served = {name for (name,) in con.sql("SELECT DISTINCT service FROM connections").fetchall()}
-    known = [name for (name,) in con.sql("SELECT DISTINCT service FROM services ORDER BY service").fetchall()]
-    for name in (s for s in services if s not in served):
-        near = ", ".join(get_close_matches(name, known, n=3)) or "none; it is NAMESPACE/NAME"
-        hint = "without --service, all that were reached are shown" if name in known else f"nearest: {near}"
-        warn(f"run {run}: no connection of the Service {name!r}", hint=hint)
+    with_connections = {name for (name,) in con.sql("SELECT DISTINCT service FROM connections").fetchall()}
+    all_names = [name for (name,) in con.sql("SELECT DISTINCT service FROM services ORDER BY service").fetchall()]
+    for name in (s for s in services if s not in with_connections):
+        nearest = ", ".join(get_close_matches(name, all_names, n=3)) or "none; a name is NAMESPACE/NAME"
+        hint = "omit --service to see all that have some" if name in all_names else f"nearest: {nearest}"
+        warn(f"run {run}: no connection to the Service {name!r}", hint=hint)
 
 
 def _stop_if_rejected(common: Common, run: str, strict: bool) -> None:
