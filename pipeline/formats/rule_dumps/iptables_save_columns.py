@@ -47,7 +47,7 @@ def lines_frame(lines: Sequence[Line]) -> pl.DataFrame:
 
 
 def split_appended(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return (lines `-A CHAIN ...`, with or without counters, with the fields of `Line` as columns; the other lines)."""
+    """Return (lines `-A CHAIN ...`, with or without counters, with the columns of `Line`; the other lines)."""
     import polars as pl
 
     text = pl.col("text")
