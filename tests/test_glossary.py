@@ -26,6 +26,7 @@ GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 
 # Files, folders and texts of the program whose words are checked: texts() explains the names.
 CHECKED = (
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
     "README.md",
     "docs",
