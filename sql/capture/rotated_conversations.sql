@@ -38,8 +38,9 @@ assigned AS (
 )
 SELECT
   ARG_MIN(flow_number, position) AS flow_number,
-  node, interface, protocol, lower_ip, lower_port, upper_ip, upper_port,
+  node,
   ARG_MIN(capture_id, position) AS capture_id,
+  interface, protocol, lower_ip, lower_port, upper_ip, upper_port,
   ARG_MIN(first_line, position) AS first_line,
   MIN(start_us) AS start_us,
   MAX(end_us) AS end_us,

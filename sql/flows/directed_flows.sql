@@ -54,7 +54,5 @@ SELECT
   CASE WHEN lower_is_client THEN upper_synacks ELSE lower_synacks END AS synack_count,
   isn AS tcp_isn,
   tsval AS tcp_tsval,
-  syn_tsvals, synack_us, synack_seq, synack_ack, first_ip_id,
-  lower_first_seq, lower_first_ack, lower_last_seq, lower_last_ack,
-  upper_first_seq, upper_first_ack, upper_last_seq, upper_last_ack
+  synack_us, first_ip_id
 FROM decided

@@ -34,9 +34,9 @@ WITH labels AS (
   INNER JOIN connections AS c ON c.connection_id = n.capture_id || '-' || CAST(a.flow_number % 1099511627776 AS VARCHAR)
 )
 SELECT
-  l.node, l.interface, n.capture_id || '-' || CAST(l.flow_number % 1099511627776 AS VARCHAR) AS flow_id, b.connection_id, l.leg, l.protocol,
-  l.src_ip, l.src_port, l.dst_ip, l.dst_port, l.start_us, l.end_us, l.packet_count, l.byte_count, l.reply_packet_count,
-  l.reply_byte_count, l.syn_count, l.fin_count, l.rst_count, l.request_count, l.tcp_isn, l.tcp_tsval,
+  l.*,
+  n.capture_id || '-' || CAST(l.flow_number % 1099511627776 AS VARCHAR) AS flow_id,
+  b.connection_id,
   COALESCE(e.icmp_error_count, 0) AS icmp_error_count,
   e.icmp_errors,
   COALESCE(b.label, 'unlabelled') AS label,

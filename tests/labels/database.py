@@ -33,7 +33,7 @@ def built(model: str, given: Mapping[str, Sequence[Row]]) -> list[Row]:
         else:
             columns = RULE_SERVERS
             if name != "rule_servers":
-                columns = ", ".join(f"{c.name} {c.type}" for c in TABLES[name].columns)
+                columns = ", ".join(f"{c.name} {c.type}" for c in TABLES[name].columns if c.name != "run")
             con.execute(f"CREATE TABLE IF NOT EXISTS {name} ({columns})")
     for name in given.keys() & TABLES.keys():
         for row in given[name]:

@@ -13,7 +13,9 @@ from pipeline.config import Limits, Window
 from pipeline.ingest.capture import Capture
 from pipeline.query.session import open_lake
 from pipeline.run import Job, run_whole
+from pipeline.schema import TABLES
 from pipeline.store.lake import Lake
+from tests.labels.database import built
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,3 +54,12 @@ def test_rotated_files_give_the_connections_of_the_whole(parts, stream, tmp_path
     capture = shutil.copytree(SAMPLE, tmp_path / "capture", copy_function=shutil.copyfile)
     rotate(capture, parts, stream)
     assert connections(capture, tmp_path / "lake") == whole
+
+
+def test_joined_conversations_have_the_columns_of_conversations_in_their_order():
+    captures = [{"capture_id": name, "kind": "packets"} for name in ("a", "b")]
+    times = ({"capture_id": "a", "start_us": 0, "end_us": 10}, {"capture_id": "b", "start_us": 11, "end_us": 20})
+    conversations = [{"node": "n", "first_line": 2, "protocol": "tcp"} | row for row in times]
+    [joined] = built("rotated_conversations", {"captures": captures, "conversations": conversations})
+    assert list(joined) == ["flow_number", *(n for n in TABLES["conversations"].names if n != "run")]
+    assert (joined["capture_id"], joined["start_us"], joined["end_us"]) == ("a", 0, 20)
