@@ -1,11 +1,11 @@
--- about: One row per address and span of time: the node and the pod that the address belongs to (a slowly changing dimension, as
--- about: pod addresses are reused). Spans are half open: from `valid_from_us` to before `valid_to_us`.
--- about: The span from -1 to 0 is for flows without a time: it counts every owner during the captures.
--- about: Two pods or two nodes that claim an address in one span leave it undecided; `claiming_pods` lists the pods. The node is undecided
--- about: too where packets contradict it: a node sent to the address, but other nodes captured that and the owner did not; or
--- about: the time to live shows another home node. Without any claim, `ttl_home_nodes` gives the node.
--- about: Times of objects are whole seconds, so a pod owns its address to the end of its last second. A pod that was to end, and did not
--- about: (`is_late`), keeps the address until somebody else claims it.
+-- about: One row per address and span of time: the node and the pod that the address belongs to (a slowly changing
+-- about: dimension, as pod addresses are reused). Spans are half open: from `valid_from_us` to before `valid_to_us`.
+-- about: The span from -1 to 0 is for flows without a time: it counts every owner during the captures. Two pods or two
+-- about: nodes that claim an address in one span leave it undecided; `claiming_pods` lists the pods. The node is
+-- about: undecided too where packets contradict it: a node sent to the address, but other nodes captured that and the
+-- about: owner did not; or the time to live shows another home node. Without any claim, `ttl_home_nodes` gives the
+-- about: node. Times of objects are whole seconds, so a pod owns its address to the end of its last second. A pod that
+-- about: was to end, and did not (`is_late`), keeps the address until somebody else claims it.
 -- grain: address in one span of time
 -- key: ip, valid_from_us
 -- column: ip VARCHAR The address.

@@ -1,6 +1,6 @@
--- about: One row per endpoint (protocol, address, port): the Services that it serves, by rules and by objects, and whether one of them
--- about: rewrites the source address. The decision shows that; where the dump lacks the chain that acts on the netfilter mark, a
--- about: jump to KUBE-MARK-MASQ does.
+-- about: One row per endpoint (protocol, address, port): the Services that it serves, by rules and by objects, and
+-- about: whether one of them rewrites the source address. The decision shows that; where the dump lacks the chain that
+-- about: acts on the netfilter mark, a jump to KUBE-MARK-MASQ does.
 -- grain: endpoint
 -- key: protocol, ip, port
 -- store: no

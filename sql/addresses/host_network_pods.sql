@@ -1,5 +1,5 @@
--- about: One row per port of a node's own address that a pod listens on: host-network pods share the address of their node, so only the
--- about: port identifies the pod. The pod is NULL where several pods claim the port.
+-- about: One row per port of a node's own address that a pod listens on: host-network pods share the address of their
+-- about: node, so only the port identifies the pod. The pod is NULL where several pods claim the port.
 -- grain: endpoint on a node's own address
 -- key: protocol, ip, port
 -- store: no

@@ -1,5 +1,5 @@
--- about: One row per socket (protocol, address, port) that rules or objects show as a server's: a frontend that clients connect to, or an
--- about: endpoint. It decides which end of a conversation is the server where no SYN was captured.
+-- about: One row per socket (protocol, address, port) that rules or objects show as a server's: a frontend that clients
+-- about: connect to, or an endpoint. It decides which end of a conversation is the server where no SYN was captured.
 -- grain: socket
 -- key: protocol, ip, port
 -- store: no

@@ -1,5 +1,5 @@
--- about: One row per Service that declares its session affinity: the shortest and the longest timeout in seconds during the run; 0 for
--- about: no affinity. Both are equal unless the Service was changed.
+-- about: One row per Service that declares its session affinity: the shortest and the longest timeout in seconds during
+-- about: the run; 0 for no affinity. Both are equal unless the Service was changed.
 -- grain: service
 -- key: service
 -- store: no

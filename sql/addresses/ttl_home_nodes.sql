@@ -1,6 +1,6 @@
--- about: One row per pod address whose node no input gives and the time to live (TTL, hop limit) of its packets shows: hosts set it
--- about: to 64, 128 or 255, and each router lowers it by one. So the only node that captured the initial value is the pod's own, if other
--- about: nodes captured lower values.
+-- about: One row per pod address whose node no input gives and the time to live (TTL, hop limit) of its packets shows:
+-- about: hosts set it to 64, 128 or 255, and each router lowers it by one. So the only node that captured the initial
+-- about: value is the pod's own, if other nodes captured lower values.
 -- grain: address
 -- key: ip
 -- store: no

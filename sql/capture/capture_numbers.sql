@@ -1,5 +1,5 @@
--- about: One row per input file with packets: its number, in the order of `capture_id`. It makes the number of a conversation
--- about: (`flow_number`) unique in a run: the number of its capture times 2^40, plus its first line.
+-- about: One row per input file with packets: its number, in the order of `capture_id`. It makes the number of a
+-- about: conversation (`flow_number`) unique in a run: the number of its capture times 2^40, plus its first line.
 -- grain: input file
 -- key: capture_id
 -- store: no

@@ -1,7 +1,7 @@
--- about: One row per input file with TCP handshakes: how many packets of them must have been captured, and how many are missing. A
--- about: SYN-ACK must follow a SYN, and data after a SYN must follow a SYN-ACK: passive loss measurement by sequence gaps.
--- about: A connection that was under way when the capture began shows no SYN, so it adds to neither count. Nor does one with
--- about: packets of one direction only: a bridge shows packets before and after NAT.
+-- about: One row per input file with TCP handshakes: how many packets of them must have been captured, and how many are
+-- about: missing. A SYN-ACK must follow a SYN, and data after a SYN must follow a SYN-ACK: passive loss measurement by
+-- about: sequence gaps. A connection that was under way when the capture began shows no SYN, so it adds to neither
+-- about: count. Nor does one with packets of one direction only: a bridge shows packets before and after NAT.
 -- grain: input file
 -- key: capture_id
 -- store: no

@@ -1,4 +1,5 @@
--- about: One row per address or range of a node, whatever files show it, with the node under the name that captures use, as in `matched_pods`.
+-- about: One row per address or range of a node, whatever files show it, with the node under the name that captures
+-- about: use, as in `matched_pods`.
 -- grain: address or range of a node
 -- key: node, cidr, kind
 -- store: no

@@ -1,5 +1,6 @@
--- about: One row per address of a pod at one time, with its node under the name that captures use: objects and captures may
--- about: name one node differently (`node_name_matches`). The node is NULL where it may be a captured node of another name.
+-- about: One row per address of a pod at one time, with its node under the name that captures use: objects and captures
+-- about: may name one node differently (`node_name_matches`). The node is NULL where it may be a captured node of
+-- about: another name.
 -- grain: address of a pod at one time
 -- key: pod, ip, valid_from_us
 -- store: no

@@ -1,8 +1,8 @@
 -- about: One row per node that only captures or only the cluster's objects name, where some captured node is unlisted.
--- about: `node` is the name in captures, `object_node` the name in objects. A row with both: one node under two names, as
--- about: exactly one captured node and one node of the objects share an address. A row with one of them: no match, so the
--- about: captured node may be any of the nodes that objects name and that were not captured.
--- about: A machine none of whose own addresses is such a node's (a load generator) is no unlisted node.
+-- about: `node` is the name in captures, `object_node` the name in objects. A row with both: one node under two names,
+-- about: as exactly one captured node and one node of the objects share an address. A row with one of them: no match,
+-- about: so the captured node may be any of the nodes that objects name and that were not captured. A machine none of
+-- about: whose own addresses is such a node's (a load generator) is no unlisted node.
 -- grain: node with an unmatched name
 -- key: node, object_node
 -- store: no

@@ -1,5 +1,6 @@
--- about: One row per conversation in the files of a rotated capture: its parts, at most one in each file, joined under the number of
--- about: the first. A SYN with another sequence number begins a new conversation; so does UDP after its idle timeout of 120 seconds.
+-- about: One row per conversation in the files of a rotated capture: its parts, at most one in each file, joined under
+-- about: the number of the first. A SYN with another sequence number begins a new conversation; so does UDP after its
+-- about: idle timeout of 120 seconds.
 -- grain: conversation at one vantage
 -- key: flow_number
 -- store: no

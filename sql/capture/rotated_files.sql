@@ -1,5 +1,6 @@
--- about: One row per file and interface of a rotated capture (`tshark -b`): files of one node and interface, each beginning at most one
--- about: second after the one before ends. Files of one series have one number; a file that belongs to no series has no row.
+-- about: One row per file and interface of a rotated capture (`tshark -b`): files of one node and interface, each
+-- about: beginning at most one second after the one before ends. Files of one series have one number; a file that
+-- about: belongs to no series has no row.
 -- grain: input file and interface
 -- key: node, interface, capture_id
 -- store: no

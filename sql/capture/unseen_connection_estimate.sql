@@ -1,8 +1,8 @@
--- about: One row per protocol: how many forwarded connections the captures may have missed on both nodes, so that they look local. It is
--- about: a capture-recapture estimate, with two nodes that miss packets independently: the share of arriving legs that were not seen to
--- about: leave, times the share of leaving legs that were not seen to arrive, times all connections.
--- about: Connections at the edge of the time that all captures share (a second, or a twentieth of it) do not count: half of them may
--- about: lie outside.
+-- about: One row per protocol: how many forwarded connections the captures may have missed on both nodes, so that they
+-- about: look local. It is a capture-recapture estimate, with two nodes that miss packets independently: the share of
+-- about: arriving legs that were not seen to leave, times the share of leaving legs that were not seen to arrive, times
+-- about: all connections. Connections at the edge of the time that all captures share (a second, or a twentieth of it)
+-- about: do not count: half of them may lie outside.
 -- grain: protocol
 -- key: protocol
 -- store: no

@@ -1,5 +1,6 @@
--- about: One row per conversation with ports, at one vantage, from client to server. The client is the end that sent a SYN; else the end that
--- about: received a SYN-ACK; else the end opposite a socket that rules or objects know as a server; else the end with the higher port.
+-- about: One row per conversation with ports, at one vantage, from client to server. The client is the end that sent a
+-- about: SYN; else the end that received a SYN-ACK; else the end opposite a socket that rules or objects know as a
+-- about: server; else the end with the higher port.
 -- grain: conversation at one vantage
 -- key: flow_number
 -- store: view

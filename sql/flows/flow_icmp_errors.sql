@@ -1,5 +1,6 @@
--- about: One row per flow that ICMP errors quote (RFC 792), in either direction, on the node that captured both. Where ports were used
--- about: again, an error belongs to the last flow that began before it. An error that several interfaces show counts once.
+-- about: One row per flow that ICMP errors quote (RFC 792), in either direction, on the node that captured both. Where
+-- about: ports were used again, an error belongs to the last flow that began before it. An error that several
+-- about: interfaces show counts once.
 -- grain: conversation at one vantage
 -- key: flow_number
 -- store: no

@@ -1,18 +1,18 @@
 -- about: One row per conversation at one vantage, with the connection that it belongs to and that connection's label.
 -- grain: conversation at one vantage
 -- key: flow_id
--- column: node VARCHAR Node it was seen on.
--- column: interface VARCHAR Interface it was seen on.
+-- column: node VARCHAR Node that captured it.
+-- column: interface VARCHAR Interface that captured it.
 -- column: flow_id VARCHAR capture_id, a dash, and the line of its first packet.
--- column: connection_id VARCHAR Connection it is part of; NULL if it could not be joined to one.
--- column: leg VARCHAR ingress, forward or delivery; `unknown` where it is none of these for sure.
+-- column: connection_id VARCHAR Connection it is part of; NULL if it matches none.
+-- column: leg VARCHAR ingress, forward or delivery; `unknown` where none of these is certain.
 -- column: protocol VARCHAR tcp, udp, sctp, ...
--- column: src_ip VARCHAR Client side address, as seen here.
--- column: src_port INTEGER Client side port, as seen here.
--- column: dst_ip VARCHAR Server side address, as seen here.
--- column: dst_port INTEGER Server side port, as seen here.
--- column: start_us BIGINT First packet.
--- column: end_us BIGINT Last packet.
+-- column: src_ip VARCHAR Client side address in this capture.
+-- column: src_port INTEGER Client side port in this capture.
+-- column: dst_ip VARCHAR Server side address in this capture.
+-- column: dst_port INTEGER Server side port in this capture.
+-- column: start_us BIGINT Time of the first packet.
+-- column: end_us BIGINT Time of the last packet.
 -- column: packet_count BIGINT Packets from client to server.
 -- column: byte_count BIGINT Bytes on the wire from client to server.
 -- column: reply_packet_count BIGINT Packets from server to client.
@@ -20,11 +20,11 @@
 -- column: syn_count BIGINT SYNs from the client.
 -- column: fin_count BIGINT FINs, both directions.
 -- column: rst_count BIGINT RSTs, both directions.
--- column: request_count BIGINT HTTP requests, where the export says so.
+-- column: request_count BIGINT HTTP requests; NULL if the export does not show them.
 -- column: tcp_isn BIGINT Client's initial sequence number.
 -- column: tcp_tsval BIGINT Timestamp value of the first SYN.
--- column: icmp_error_count BIGINT ICMP errors that speak of it; those seen on several interfaces count once.
--- column: icmp_errors VARCHAR What they say, with commas between: port unreachable, packet too big, ...
+-- column: icmp_error_count BIGINT ICMP errors that quote it; one that several interfaces show counts once.
+-- column: icmp_errors VARCHAR Kinds of these errors, separated by commas: port unreachable, packet too big, ...
 -- column: label VARCHAR Label of its connection.
 -- column: evidence VARCHAR Evidence of that label.
 WITH labels AS (

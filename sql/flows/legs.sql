@@ -1,6 +1,7 @@
--- about: One row per flow, with its role in a connection: `ingress` (client to a service address, on the node whose rules translate it or
--- about: before), `delivery` (to an endpoint, on the endpoint's own node), `forward` (to an endpoint, on another node) or `unknown`.
--- about: `corrected_start_us` is its start by the reference clock. Node and addresses are in its row of `client_socket_context`.
+-- about: One row per flow, with its role in a connection: `ingress` (client to a service address, on the node whose
+-- about: rules translate it or before), `delivery` (to an endpoint, on the endpoint's own node), `forward` (to an
+-- about: endpoint, on another node) or `unknown`. `corrected_start_us` is its start by the reference clock. Node and
+-- about: addresses are in its row of `client_socket_context`.
 -- grain: conversation at one vantage
 -- key: flow_number
 -- store: no

@@ -1,8 +1,9 @@
--- about: One row per conversation of one export, with numbers in place of texts: the unidirectional flows of both directions
--- about: added up (a biflow, RFC 5103). The lower socket is the one that sorts first, by the text of its address, then by port.
--- about: Each use of the same ports is a conversation of its own (`segment`). A UDP conversation ends with an idle timeout of
--- about: 120 seconds, that of Linux connection tracking for a UDP stream: packets after it have another `udp_part`.
--- about: This is a table without texts because DuckDB runs out of memory where one query adds up and looks up texts.
+-- about: One row per conversation of one export, with numbers in place of texts: the unidirectional flows of both
+-- about: directions added up (a biflow, RFC 5103). The lower socket is the one that sorts first, by the text of its
+-- about: address, then by port. Each use of the same ports is a conversation of its own (`segment`). A UDP conversation
+-- about: ends with an idle timeout of 120 seconds, that of Linux connection tracking for a UDP stream: packets after it
+-- about: have another `udp_part`. This is a table without texts because DuckDB runs out of memory where one query adds
+-- about: up and looks up texts.
 -- grain: conversation of one export
 -- key: first_line
 -- stage: ingest

@@ -1,5 +1,5 @@
--- about: One row per conversation of one export: the packets between two sockets in both directions. A socket is an address and a
--- about: port, or an address alone where packets have no ports. Client and server are not decided yet.
+-- about: One row per conversation of one export: the packets between two sockets in both directions. A socket is an
+-- about: address and a port, or an address alone where packets have no ports. Client and server are not decided yet.
 -- about: `texts` maps each number of `conversation_sums` to an address, interface or protocol.
 -- grain: conversation of one export
 -- key: first_line

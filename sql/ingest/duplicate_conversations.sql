@@ -1,6 +1,7 @@
--- about: One row per conversation to leave out, of two exports of the same packets: the other export has it with more columns, or, if that is
--- about: equal, with more packets. Conversations of both exports are the same if their sockets are the same and their times
--- about: overlap (connected intervals). What only one export shows (interface, time, protocol, port) does not keep two apart.
+-- about: One row per conversation to leave out, of two exports of the same packets: the other export has it with more
+-- about: columns, or, if that is equal, with more packets. Conversations of both exports are the same if their sockets
+-- about: are the same and their times overlap (connected intervals). What only one export shows (interface, time,
+-- about: protocol, port) does not keep two apart.
 -- grain: conversation at one vantage
 -- key: capture_id, first_line
 -- stage: ingest

@@ -1,6 +1,6 @@
--- about: One row per pair of exports of one node, one of them without times: how many of the first 500 conversations of one export are in the
--- about: other between the same sockets with at least as many packets, and the correlation of their order (Pearson, by line).
--- about: It decides whether two exports are of the same packets where times cannot.
+-- about: One row per pair of exports of one node, one of them without times: how many of the first 500 conversations of
+-- about: one export are in the other between the same sockets with at least as many packets, and the correlation of
+-- about: their order (Pearson, by line). It decides whether two exports are of the same packets where times cannot.
 -- grain: pair of exports
 -- key: capture_id, other_id
 -- stage: ingest

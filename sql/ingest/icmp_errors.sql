@@ -1,5 +1,6 @@
--- about: One row per reporter, quoted flow, kind of error and second: ICMP errors of one export (RFC 792, RFC 4443). An error quotes the
--- about: header of the packet that caused it, so it belongs to that packet's flow. `quoting` holds the rows of `packets` that quote one.
+-- about: One row per reporter, quoted flow, kind of error and second: ICMP errors of one export (RFC 792, RFC 4443). An
+-- about: error quotes the header of the packet that caused it, so it belongs to that packet's flow. `quoting` holds the
+-- about: rows of `packets` that quote one.
 -- grain: reporter, quoted flow, kind of error, second
 -- key: capture_id, first_line
 -- stage: ingest

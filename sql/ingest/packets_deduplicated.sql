@@ -1,6 +1,6 @@
--- about: One row per packet of an export of all interfaces that names none of them (`-i any`): it shows a packet once on each interface
--- about: that the packet passes, and only the first row stays. TCP sequence numbers, timestamp and IP id identify a packet of TCP;
--- about: IP id and second identify any other.
+-- about: One row per packet of an export of all interfaces that names none of them (`-i any`): it shows a packet once
+-- about: on each interface that the packet passes, and only the first row stays. TCP sequence numbers, timestamp and IP
+-- about: id identify a packet of TCP; IP id and second identify any other.
 -- grain: captured packet
 -- key: line_number
 -- stage: ingest

@@ -1,5 +1,5 @@
--- about: One row per packet of an export that is in none of its `duplicate_conversations`: another export has those packets with more
--- about: columns.
+-- about: One row per packet of an export that is in none of its `duplicate_conversations`: another export has those
+-- about: packets with more columns.
 -- grain: captured packet
 -- key: capture_id, line_number
 -- stage: ingest

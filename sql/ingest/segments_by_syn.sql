@@ -1,8 +1,8 @@
--- about: One row per packet between two addresses, with the segment of its five-tuple: each use of the same ports is a segment of its own.
--- about: tshark's stream number gives the segment. Without it a SYN with a new initial sequence number begins the next segment; a SYN
--- about: with the same number is a retransmission and stays in its segment.
--- about: The whole export must be read before: packets are not in time order. Packets without ports (ICMP, later fragments) have a
--- about: three-tuple of addresses and protocol.
+-- about: One row per packet between two addresses, with the segment of its five-tuple: each use of the same ports is a
+-- about: segment of its own. tshark's stream number gives the segment. Without it a SYN with a new initial sequence
+-- about: number begins the next segment; a SYN with the same number is a retransmission and stays in its segment. The
+-- about: whole export must be read before: packets are not in time order. Packets without ports (ICMP, later fragments)
+-- about: have a three-tuple of addresses and protocol.
 -- grain: packet with ports
 -- key: line_number
 -- stage: ingest

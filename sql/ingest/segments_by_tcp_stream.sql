@@ -1,5 +1,6 @@
--- about: One row per packet between two addresses, with the segment of its five-tuple where every TCP packet has tshark's stream
--- about: number: this number. What is not TCP has one segment per five-tuple. Packets can be read batch by batch.
+-- about: One row per packet between two addresses, with the segment of its five-tuple where every TCP packet has
+-- about: tshark's stream number: this number. What is not TCP has one segment per five-tuple. Packets can be read batch
+-- about: by batch.
 -- grain: packet with ports
 -- key: line_number
 -- stage: ingest

@@ -1,8 +1,8 @@
--- about: One row per unidirectional flow (a uniflow, RFC 5103: one direction of a five-tuple) in one batch of
--- about: packets; `conversation_sums` adds up the rows of all batches. UDP flows are cut every 30 seconds, so that idle time shows.
--- about: `medium` numbers an interface and a protocol, `src` and `dst` number sockets (pipeline/ingest/socket_numbers.py).
--- about: The value of a first or last packet is kept as line_number * 2^32 + value, so that MIN and MAX over several rows choose
--- about: the packet.
+-- about: One row per unidirectional flow (a uniflow, RFC 5103: one direction of a five-tuple) in one batch of packets;
+-- about: `conversation_sums` adds up the rows of all batches. UDP flows are cut every 30 seconds, so that idle time
+-- about: shows. `medium` numbers an interface and a protocol, `src` and `dst` number sockets
+-- about: (pipeline/ingest/socket_numbers.py). The value of a first or last packet is kept as line_number * 2^32 +
+-- about: value, so that MIN and MAX over several rows choose the packet.
 -- grain: 5-tuple and segment, one direction
 -- key: medium, src, dst, segment, udp_slot
 -- stage: ingest

@@ -1,6 +1,7 @@
--- about: One row per node, frontend and source class (packets that the node's rules treat alike): how many endpoints the rules
--- about: allow, whether they are on the node (`local`) or on others (`forwarded`), and whether the source is rewritten.
--- about: A value is NULL, or `unknown`, where the endpoints differ in it: then the rules alone decide nothing.
+-- about: One row per node, frontend and source class (packets that the node's rules treat alike): how many endpoints
+-- about: the rules allow, whether they are on the node (`local`) or on others (`forwarded`), and whether the source is
+-- about: rewritten. A value is NULL, or `unknown`, where the endpoints differ in it: then the rules alone decide
+-- about: nothing.
 -- grain: class of packets on one node
 -- key: node, protocol, dst_ip, dst_port, source_class
 -- store: no

@@ -1,7 +1,8 @@
--- about: One row per thing that one node's rules do with a Service and those of most nodes do not, or the other way round: kube-proxy
--- about: writes the same Service chains on every node, so a difference means that a node is behind. Decisions are compared, not the
--- about: text of rules. Services that a node's rules refuse, or do not know, are listed too.
--- about: Chains for local endpoints (traffic policy Local) differ by design and are left out; so is every decision that is not certain.
+-- about: One row per thing that one node's rules do with a Service and those of most nodes do not, or the other way
+-- about: round: kube-proxy writes the same Service chains on every node, so a difference means that a node is behind.
+-- about: Decisions are compared, not the text of rules. Services that a node's rules refuse, or do not know, are listed
+-- about: too. Chains for local endpoints (traffic policy Local) differ by design and are left out; so is every decision
+-- about: that is not certain.
 -- grain: what one node's rules do with a Service otherwise than most nodes' do
 -- key: node, chain, difference, kind, value
 -- column: node VARCHAR Node whose rules these are.

@@ -1,6 +1,7 @@
--- about: One row per rule of a node's dumps that the tracer follows. A node can have several dumps of one table, and `iptables-save` is the
--- about: complete form: listings and nft's view of iptables-nft rules lose matches. Such a view is left out where `iptables-save` has
--- about: every chain of its table; where it has a chain more, all of the view is used.
+-- about: One row per rule of a node's dumps that the tracer follows. A node can have several dumps of one table, and
+-- about: `iptables-save` is the complete form: listings and nft's view of iptables-nft rules lose matches. Such a view
+-- about: is left out where `iptables-save` has every chain of its table; where it has a chain more, all of the view is
+-- about: used.
 -- grain: rule of one node's dump
 -- key: node, family, table_name, chain, rule_number, capture_id, line_number, text
 -- store: no
