@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from pipeline.config import Form, Limits
 from pipeline.errors import QueryError
-from pipeline.query.macros import all_questions, create_questions, named_tables
-from pipeline.query.session import desk
+from pipeline.query.macros import all_macros, create_macros, named_tables
+from pipeline.query.session import query_session
 from pipeline.store.duckdb_engine import connect, lake_views
 from pipeline.store.lake import Lake
 from pipeline.store.manifest import Manifest
@@ -52,8 +52,8 @@ def empty_database():
 
 
 def answer(con, folder, query, form=Form.TABLE, timeout_s=None, unsafe=False):
-    with desk(con, Lake(folder), timeout_s, unsafe=unsafe) as asked:
-        asked.answer(query, form, folder / "answer")
+    with query_session(con, Lake(folder), timeout_s, unsafe=unsafe) as session:
+        session.answer(query, form, folder / "answer")
     return folder / "answer"
 
 
@@ -108,30 +108,30 @@ def test_other_files_are_read_with_unsafe_only(con, tmp_path):
 
 
 def test_a_query_that_takes_too_long_is_stopped_and_the_next_is_answered(con, tmp_path):
-    with desk(con, Lake(tmp_path), 0.2) as asked:
+    with query_session(con, Lake(tmp_path), 0.2) as session:
         with pytest.raises(QueryError, match=r"stopped after 0.2 s"):
-            asked.answer(ENDLESS, Form.CSV, tmp_path / "answer")
-        asked.answer("SELECT 7", Form.CSV, tmp_path / "answer")
+            session.answer(ENDLESS, Form.CSV, tmp_path / "answer")
+        session.answer("SELECT 7", Form.CSV, tmp_path / "answer")
     assert "7" in (tmp_path / "answer").read_text()
 
 
 def test_ctrl_c_stops_the_query_and_the_next_is_answered(con, tmp_path):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell may ignore it
     began = time.monotonic()
-    with desk(con, Lake(tmp_path)) as asked:
+    with query_session(con, Lake(tmp_path)) as session:
         threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
-            asked.answer(ENDLESS, Form.CSV, tmp_path / "answer")
-        asked.answer("SELECT 7", Form.CSV, tmp_path / "answer")
+            session.answer(ENDLESS, Form.CSV, tmp_path / "answer")
+        session.answer("SELECT 7", Form.CSV, tmp_path / "answer")
     assert time.monotonic() - began < 5
     assert "7" in (tmp_path / "answer").read_text()
 
 
 def test_rows_that_are_not_shown_are_told(con, tmp_path, capfd):
-    with desk(con, Lake(tmp_path)) as asked:
-        asked.answer("FROM range(5)", Form.TABLE, shown_rows=3)
-        asked.answer("FROM range(3)", Form.TABLE, shown_rows=3)
-        asked.answer("FROM range(5)", Form.CSV, shown_rows=3)
+    with query_session(con, Lake(tmp_path)) as session:
+        session.answer("FROM range(5)", Form.TABLE, shown_rows=3)
+        session.answer("FROM range(3)", Form.TABLE, shown_rows=3)
+        session.answer("FROM range(5)", Form.CSV, shown_rows=3)
     shown = capfd.readouterr()
     assert len(shown.out.splitlines()) == 2 + 3 + 2 + 3 + 1 + 5
     assert shown.err.splitlines() == [
@@ -141,9 +141,9 @@ def test_rows_that_are_not_shown_are_told(con, tmp_path, capfd):
 
 
 def test_a_run_that_is_not_there_is_told(con, tmp_path, capfd):
-    with desk(con, Lake(tmp_path)) as asked:
-        asked.answer("SELECT 1 FROM connections WHERE run = 'mon''day'", Form.CSV)
-    assert 'no run is called "mon\'day"' in capfd.readouterr().err
+    with query_session(con, Lake(tmp_path)) as session:
+        session.answer("SELECT 1 FROM connections WHERE run = 'mon''day'", Form.CSV)
+    assert 'there is no run "mon\'day"' in capfd.readouterr().err
 
 
 def test_a_reader_that_leaves_early_hears_nothing(tmp_path):
@@ -176,7 +176,7 @@ def test_only_tables_that_a_query_may_ask_for_are_opened(sql, tables):
 @pytest.fixture(scope="module")
 def macros():
     con = empty_database()
-    create_questions(con)
+    create_macros(con)
     return con
 
 
@@ -211,10 +211,10 @@ def test_what_macros_give(expression, value, macros):
     assert macros.sql(f"SELECT {expression}").fetchall() == [(value,)]
 
 
-@pytest.mark.parametrize("question", all_questions(), ids=lambda q: q.name)
+@pytest.mark.parametrize("question", all_macros(), ids=lambda q: q.name)
 def test_a_view_or_macro_says_what_it_is_for_and_stands_in_a_query(question, macros):
     assert question.about.endswith(".") or ":" in question.about
-    if question.gives_rows:
+    if question.returns_rows:
         arguments = ", ".join("1" for _ in question.parameters.split(", "))
         macros.sql(f"SELECT * FROM {question.name}{f'({arguments})' if question.parameters else ''}").fetchall()
 

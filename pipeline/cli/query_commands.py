@@ -42,28 +42,28 @@ def sql(
 
     Example: `hopscope sql "SELECT label, count(*) FROM connections GROUP BY label" --format csv`
     """
-    from pipeline.query.macros import questions_text
+    from pipeline.query.macros import macros_text
     from pipeline.schema import schema_text
 
     if schema:
-        sys.stdout.write(f"{schema_text()}\n{questions_text()}")
+        sys.stdout.write(f"{schema_text()}\n{macros_text()}")
         return
-    from pipeline.query.session import desk, open_for
+    from pipeline.query.session import open_for, query_session
     from pipeline.store.lake import Lake
 
     text = _query_text(query, file)
     chosen = _form(form, output)
     lake = Lake(common.lake)
     lake.run(common.run)
-    with desk(open_for(lake, common.limits, common.run, text), lake, timeout, unsafe=unsafe) as session:
+    with query_session(open_for(lake, common.limits, common.run, text), lake, timeout, unsafe=unsafe) as session:
         if text is not None:
             session.answer(text, chosen, output)
         elif output is not None:
             raise UsageError("-o needs a query", hint="give it in quotes, or with -f")
         else:
-            from pipeline.query.prompt import converse
+            from pipeline.query.prompt import run_prompt
 
-            converse(session, chosen)
+            run_prompt(session, chosen)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The facts of one connection: legs, rewrite, rules followed, what else was possible, what is missing."""
+"""Collect the facts of one connection: legs, address rewriting, rules, other outcomes, and what is missing."""
 
 from __future__ import annotations
 
@@ -50,19 +50,12 @@ ORDER BY b.start_us DESC, b.connection_id DESC LIMIT 1"""
 
 
 def explain(con: Connection, connection_id: str) -> Row:
-    """Everything the lake knows of one connection, as plain values.
+    """Everything that the lake contains about one connection, as JSON values.
 
     Raises:
         InputError: no run in view has a connection of that id.
     """
-    found = con.sql(f"SELECT * FROM connections WHERE connection_id = {literal(connection_id)}").to_dicts()
-    if not found:
-        some = con.sql("SELECT connection_id FROM connections ORDER BY ALL LIMIT 1").fetchall()
-        hint = (
-            f"ids are in the column connection_id of connections, e.g. {some[0][0]}" if some else "label the run first"
-        )
-        raise InputError(f"there is no connection {connection_id!r} in this run", hint=hint)
-    connection = found[0]
+    connection = _read_connection(con, connection_id)
     legs, rules, outcomes, pods, previous = (
         con.sql(query.format(id=literal(connection_id))).to_dicts()
         for query in (_LEGS, _RULES, _ENDPOINTS, _POD, _PREVIOUS)
@@ -87,16 +80,25 @@ def explain(con: Connection, connection_id: str) -> Row:
     }
 
 
+def _read_connection(con: Connection, connection_id: str) -> Row:
+    rows: list[Row] = con.sql(f"SELECT * FROM connections WHERE connection_id = {literal(connection_id)}").to_dicts()
+    if rows:
+        return rows[0]
+    example = con.sql("SELECT connection_id FROM connections ORDER BY ALL LIMIT 1").fetchall()
+    hint = f"see the column connection_id of connections, e.g. {example[0][0]}" if example else "label the run first"
+    raise InputError(f"there is no connection {connection_id!r} in this run", hint=hint)
+
+
 def display_filter(leg: Row) -> str:
-    """A tshark display filter that shows just this leg's packets, both directions."""
+    """A tshark display filter that matches this leg's packets and no others, in both directions."""
     family = "ipv6" if ":" in str(leg["src_ip"]) else "ip"
     ends = [f"{family}.addr == {leg['src_ip']}", f"{family}.addr == {leg['dst_ip']}"]
     ports = [f"{leg['protocol']}.port == {leg['src_port']}", f"{leg['protocol']}.port == {leg['dst_port']}"]
     return " && ".join(ends + ports + _time_filter(leg))
 
 
-def socket(row: Row, name: str) -> str:
-    """`address:port` of one end, nothing where it is not known."""
+def socket_text(row: Row, name: str) -> str:
+    """`address:port` of one end; empty if it is not known."""
     if not row[f"{name}_ip"]:
         return ""
     ip = f"[{row[f'{name}_ip']}]" if ":" in str(row[f"{name}_ip"]) else row[f"{name}_ip"]
@@ -115,49 +117,49 @@ def _seconds(microseconds: int) -> str:
 
 
 def _rewrite(connection: Row) -> Row | None:
-    """What became of destination and source on the way to the pod; None where no pod is known."""
+    """Destination and source before and after NAT; None if the pod is not known."""
     if not connection["pod_ip"]:
         return None
     return {
-        "destination_before": socket(connection, "dest") or None,
-        "destination_after": socket(connection, "pod"),
-        "source_before": socket(connection, "client") or None,
-        "source_after": socket(connection, "snat") or (socket(connection, "client") or None)
+        "destination_before": socket_text(connection, "dest") or None,
+        "destination_after": socket_text(connection, "pod"),
+        "source_before": socket_text(connection, "client") or None,
+        "source_after": socket_text(connection, "snat") or (socket_text(connection, "client") or None)
         if connection["source_nat"] is False
-        else socket(connection, "snat") or None,
+        else socket_text(connection, "snat") or None,
         "source_nat": connection["source_nat"],
     }
 
 
 def _exclusion(connection: Row, legs: list[Row], outcome: Row) -> str | None:
-    """Why the connection did not fare so; None where it did, or where that is not excluded."""
+    """Why the connection did not have this outcome; None if it had, or could have had it."""
     if outcome["is_chosen"] or outcome["endpoint_ip"] is None:
         return None
     if connection["evidence"] == "conntrack" and connection["pod_ip"]:
-        return f"connection tracking names {socket(connection, 'pod')}"
+        return f"conntrack shows that it went to {socket_text(connection, 'pod')}"
     served = [leg for leg in legs if leg["leg"] in ("forward", "delivery") and not leg["is_attempt"]]
     if connection["pod_ip"] and served:
-        return f"its leg after translation, {served[0]['flow_id']}, goes to {socket(connection, 'pod')}"
+        return f"its post-NAT leg {served[0]['flow_id']} goes to {socket_text(connection, 'pod')}"
     if any((leg["dst_ip"], leg["dst_port"]) == (outcome["endpoint_ip"], outcome["endpoint_port"]) for leg in legs):
-        return "it was tried there first, and not answered"
-    ingress, home = connection["ingress_node"], outcome["node"]
-    if connection["evidence"] == "absence" and home != ingress:
-        return f"neither {ingress} nor {home} captured a leg of it to there, though both did of others"
+        return "its first attempt went there and was not answered"
+    ingress, node = connection["ingress_node"], outcome["node"]
+    if connection["evidence"] == "absence" and node != ingress:
+        return f"{ingress} and {node} captured no leg of it to there, but captured such legs of other connections"
     return None
 
 
 def _missing(connection: Row, legs: list[Row], rules: list[Row], outcomes: list[Row]) -> list[str]:
-    """What was not there to see, in sentences."""
-    seen = {leg["leg"] for leg in legs}
-    said = [str(o["uncertain_because"]) for o in outcomes if o["uncertain_because"]]
+    """What the inputs do not show, in sentences."""
+    legs_captured = {leg["leg"] for leg in legs}
+    missing = [str(o["uncertain_because"]) for o in outcomes if o["uncertain_because"]]
     if connection["reason"] in REASONS:
-        said.append(REASONS[str(connection["reason"])])
-    if connection["service"] is not None and "ingress" not in seen:
-        said.append("No leg towards the service's address was seen: the client and what it dialled are not shown.")
-    if connection["hop"] == "forwarded" and not seen & {"forward", "delivery"}:
-        said.append("No leg towards the endpoint was seen; that it went there rests on the rules.")
+        missing.append(REASONS[str(connection["reason"])])
+    if connection["service"] is not None and "ingress" not in legs_captured:
+        missing.append("No leg to the service's address was captured: the client and its destination are unknown.")
+    if connection["hop"] == "forwarded" and not legs_captured & {"forward", "delivery"}:
+        missing.append("No leg to the endpoint was captured; only the rules show that it went there.")
     if connection["hop"] == "local" and not connection["pod_ip"]:
-        said.append("Which pod of the node served it is not shown: capture the pods' interfaces too (`tshark -i any`).")
-    if not rules and "ingress" in seen:
-        said.append("No rules of this node tell what it does with the connection.")
-    return list(dict.fromkeys(said))
+        missing.append("The pod that served it is unknown: capture the pods' interfaces too (`tshark -i any`).")
+    if not rules and "ingress" in legs_captured:
+        missing.append("The node's rules do not show what it does with this connection.")
+    return list(dict.fromkeys(missing))

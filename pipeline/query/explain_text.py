@@ -1,18 +1,18 @@
-"""The story of one connection in plain words."""
+"""The text form of `explain`: the facts of one connection, for people."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from pipeline.query.explain import socket
+from pipeline.query.explain import socket_text
 
 if TYPE_CHECKING:
     from pipeline.schema import Row
 
 
 def render_text(story: Row) -> str:
-    """The facts that `explain` gathered, for people."""
+    """The text of what `explain` returns."""
     parts = [_headline(story), _legs(story), _rewrite(story), _rules(story), _outcomes(story)]
     missing = cast("list[str]", story["missing"])
     if missing:
@@ -22,34 +22,35 @@ def render_text(story: Row) -> str:
 
 def _headline(story: Row) -> str:
     connection = cast("Row", story["connection"])
-    who = f"{socket(connection, 'client') or 'a hidden client'} -> {socket(connection, 'dest') or 'an unseen address'}"
-    named = {
+    client = socket_text(connection, "client") or "a hidden client"
+    destination = socket_text(connection, "dest") or "an unknown address"
+    values = {
         "service": connection["service"],
-        "entered at": connection["ingress_node"],
-        "served by": connection["pod"] or socket(connection, "pod"),
+        "ingress node": connection["ingress_node"],
+        "served by": connection["pod"] or socket_text(connection, "pod"),
         "on": connection["pod_node"],
-        "source seen as": socket(connection, "snat"),
+        "source rewritten to": socket_text(connection, "snat"),
     }
-    facts = [f"{words} {value}" for words, value in named.items() if value]
+    facts = [f"{words} {value}" for words, value in values.items() if value]
     lines = [
-        f"{connection['connection_id']}: {connection['protocol']} {who}",
-        f"  {', '.join(facts) or 'nothing is known of who served it'}",
+        f"{connection['connection_id']}: {connection['protocol']} {client} -> {destination}",
+        f"  {', '.join(facts) or 'service and pod unknown'}",
         f"  label     {connection['label']}: {story['label_means']}",
         f"  evidence  {connection['evidence']}: {story['evidence_means']}",
-        f"  affinity  {connection['affinity']}{_because(connection, story)}",
+        f"  affinity  {connection['affinity']}{_affinity_reason(connection, story)}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _because(connection: Row, story: Row) -> str:
+def _affinity_reason(connection: Row, story: Row) -> str:
     reason = connection["affinity_reason"]
     words = f" ({reason}): {story['affinity_reason_means']}" if reason else ""
-    before = cast("Row | None", story["previous"])
-    if before is None:
+    previous = cast("Row | None", story["previous"])
+    if previous is None:
         return words
-    went = before["pod"] or socket(before, "pod") or "an endpoint not known"
-    then = f"{before['connection_id']}, {before['earlier_s']} s earlier, to {went}"
-    return f"{words}\n    its client's connection before: {then}"
+    endpoint = previous["pod"] or socket_text(previous, "pod") or "an unknown endpoint"
+    details = f"{previous['connection_id']}, {previous['earlier_s']} s earlier, to {endpoint}"
+    return f"{words}\n    previous connection of its client: {details}"
 
 
 def _legs(story: Row) -> str:
@@ -57,39 +58,39 @@ def _legs(story: Row) -> str:
     for leg in cast("list[Row]", story["legs"]):
         when = _clock(leg["start_us"]) if leg["start_us"] is not None else "no time"
         vantage = f"{leg['node']} {leg['interface'] or ''}".rstrip()
-        attempt = ", an attempt that came to nothing" if leg["is_attempt"] else ""
+        attempt = ", a failed attempt" if leg["is_attempt"] else ""
         lines += [
-            f"  {when}  {leg['leg']:<9} at {vantage}: {socket(leg, 'src')} -> {socket(leg, 'dst')}{attempt}",
+            f"  {when}  {leg['leg']:<9} at {vantage}: {socket_text(leg, 'src')} -> {socket_text(leg, 'dst')}{attempt}",
             f"    {leg['packet_count']} packets, {leg['reply_packet_count']} in reply{_errors(leg)}",
             f"    first packet: {leg['file']}:{leg['line_number']}",
             f"    tshark -Y '{leg['display_filter']}'",
         ]
-    return "Legs seen, each by its own node's clock\n" + "\n".join(lines) + "\n"
+    return "Legs captured, each with the time of its own node's clock\n" + "\n".join(lines) + "\n"
 
 
 def _errors(leg: Row) -> str:
-    return f", {leg['icmp_error_count']} ICMP errors about it: {leg['icmp_errors']}" if leg["icmp_error_count"] else ""
+    return f", {leg['icmp_error_count']} ICMP errors: {leg['icmp_errors']}" if leg["icmp_error_count"] else ""
 
 
 def _rewrite(story: Row) -> str:
     rewrite = cast("Row | None", story["rewrite"])
     if rewrite is None:
         return ""
-    kept = {True: "", False: " (kept)", None: " (not known whether rewritten)"}[
+    kept = {True: "", False: " (kept)", None: " (unknown whether rewritten)"}[
         cast("bool | None", rewrite["source_nat"])
     ]
     lines = [
-        f"  destination  {rewrite['destination_before'] or 'not seen'} -> {rewrite['destination_after']}{_pod(story)}",
-        f"  source       {rewrite['source_before'] or 'hidden'} -> {rewrite['source_after'] or 'not seen'}{kept}",
+        f"  destination  {rewrite['destination_before'] or 'unknown'} -> {rewrite['destination_after']}{_pod(story)}",
+        f"  source       {rewrite['source_before'] or 'hidden'} -> {rewrite['source_after'] or 'unknown'}{kept}",
     ]
-    return "What was rewritten\n" + "\n".join(lines) + "\n"
+    return "Address rewriting\n" + "\n".join(lines) + "\n"
 
 
 def _pod(story: Row) -> str:
     pod = cast("Row | None", story["pod_then"])
     if pod is None:
         return ""
-    since = f", there since {_date(pod['valid_from_us'])}" if pod["valid_from_us"] is not None else ""
+    since = f", since {_date(pod['valid_from_us'])}" if pod["valid_from_us"] is not None else ""
     until = f", until {_date(pod['valid_to_us'])}" if pod["valid_to_us"] is not None else ""
     return f" ({pod['pod']} on {pod['node']}{since}{until})"
 
@@ -111,15 +112,18 @@ def _rules(story: Row) -> str:
 
 def _outcomes(story: Row) -> str:
     lines = [f"  {_outcome(o)}" for o in cast("list[Row]", story["outcomes_allowed"])]
-    return "Outcomes the rules allow\n" + "\n".join(lines) + "\n" if lines else ""
+    return "Outcomes that the rules allow\n" + "\n".join(lines) + "\n" if lines else ""
 
 
 def _outcome(outcome: Row) -> str:
-    where = socket(outcome, "endpoint") or str(outcome["verdict"])
+    target = socket_text(outcome, "endpoint") or str(outcome["verdict"])
     share = f" {outcome['probability']:.1%}" if outcome["probability"] is not None else ""
-    home = f" on {outcome['node']}" if outcome["node"] else ""
-    doubt = "" if outcome["certain"] else " (not certain)"
-    fate = "it went here" if outcome["is_chosen"] else f"excluded: {outcome['excluded_because']}"
-    if not outcome["is_chosen"] and outcome["excluded_because"] is None:
-        fate = "not excluded" if outcome["endpoint_ip"] else ""
-    return where + share + home + doubt + (f": {fate}" if fate else "")
+    node = f" on {outcome['node']}" if outcome["node"] else ""
+    certainty = "" if outcome["certain"] else " (uncertain)"
+    if outcome["is_chosen"]:
+        result = ": chosen"
+    elif outcome["excluded_because"]:
+        result = f": excluded: {outcome['excluded_because']}"
+    else:
+        result = ": possible" if outcome["endpoint_ip"] else ""
+    return target + share + node + certainty + result

@@ -1,4 +1,4 @@
-"""What is wrong with a query, in words that lead on: the nearest names, the runs there are."""
+"""Hints for a query that failed: the nearest names, the names of runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from pipeline.errors import QueryError
-from pipeline.query.macros import all_questions
+from pipeline.query.macros import all_macros
 from pipeline.schema import TABLES
 
 if TYPE_CHECKING:
@@ -21,41 +21,41 @@ _COLUMN = re.compile(r'[Cc]olumn (?:named )?"([^"]+)"')
 _TABLE = re.compile(r"Table with name (\S+) does not exist")
 _FUNCTION = re.compile(r"Function with name (\S+) does not exist")
 _RUN = re.compile(r"\brun\s*=\s*'((?:[^']|'')*)'", re.IGNORECASE)
-_READ_ON = "every table, column and macro: hopscope sql --schema"
+_SCHEMA_HINT = "every table, column and macro: hopscope sql --schema"
 
 
-def what_is_wrong(error: duckdb.Error, sql: str, con: Connection) -> QueryError:
-    """DuckDB's refusal of `sql` as ours, with the nearest names that there are as the hint."""
+def query_error(error: duckdb.Error, sql: str, con: Connection) -> QueryError:
+    """DuckDB's error as a QueryError, with the nearest existing names as the hint."""
     text = str(error)
     if "disabled by configuration" in text:
         hint = "a query reads the lake only; --unsafe lets it read other files and the network"
-    elif found := _COLUMN.search(text):
-        hint = _nearest(found[1], _columns(sql))
-    elif found := _TABLE.search(text):
-        hint = _nearest(found[1], [*TABLES, *(q.name for q in all_questions() if q.gives_rows)])
-    elif found := _FUNCTION.search(text):
+    elif column := _COLUMN.search(text):
+        hint = _nearest(column[1], _columns(sql))
+    elif table := _TABLE.search(text):
+        hint = _nearest(table[1], [*TABLES, *(m.name for m in all_macros() if m.returns_rows)])
+    elif function := _FUNCTION.search(text):
         functions = con.sql("SELECT DISTINCT function_name FROM duckdb_functions() ORDER BY 1").fetchall()
-        hint = _nearest(found[1], [*(str(f[0]) for f in functions), *(q.name for q in all_questions())])
+        hint = _nearest(function[1], [*(str(f[0]) for f in functions), *(m.name for m in all_macros())])
     elif "Out of Memory" in text:
-        hint = "ask for less, or give more with --memory-limit"
+        hint = "select less, or raise --memory-limit"
     else:
-        hint = _READ_ON
+        hint = _SCHEMA_HINT
     return QueryError(_GUESSES.sub("", _KIND.sub("", text)), hint=hint)
 
 
 def unknown_run(sql: str, runs: tuple[str, ...]) -> str | None:
-    """A run that `sql` compares with and that is not there."""
-    asked = [name.replace("''", "'") for name in _RUN.findall(sql)]
-    return next((name for name in asked if name not in runs), None)
+    """A run name that `sql` compares with and that no run has."""
+    names = [name.replace("''", "'") for name in _RUN.findall(sql)]
+    return next((name for name in names if name not in runs), None)
 
 
 def _nearest(name: str, names: list[str]) -> str:
     near = get_close_matches(name.lower(), names, n=3, cutoff=0.6)
-    return f"nearest: {', '.join(near)}; {_READ_ON}" if near else _READ_ON
+    return f"nearest: {', '.join(near)}; {_SCHEMA_HINT}" if near else _SCHEMA_HINT
 
 
 def _columns(sql: str) -> list[str]:
-    """Columns of the tables that `sql` names; of all where it names none of ours."""
+    """Columns of the tables that `sql` names; of all tables if it names none."""
     words = set(re.findall(r"\w+", sql.lower()))
     read = [t for name, t in TABLES.items() if name in words] or list(TABLES.values())
     return list(dict.fromkeys(c for table in read for c in table.names))

@@ -1,4 +1,4 @@
-"""What one dump does with packets: the logic of `hopscope trace`."""
+"""What the rules of one node do with a packet: the logic of `hopscope trace`."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class Packet(NamedTuple):
 
 
 def packet(src_ip: str, protocol: str, dst_ip: str, dst_port: int | None) -> Packet:
-    """A packet from the words of the command line.
+    """A packet from the options of the command line.
 
     Raises:
-        UsageError: a port is missing that the protocol has.
+        UsageError: the port is missing.
     """
     if dst_port is None:
         raise UsageError(f"--dport is missing: {protocol} packets have a port", hint="e.g. --dport 80")
@@ -48,40 +48,40 @@ def read_packets(path: Path) -> list[Packet]:
     """Packets from a CSV file with the columns src_ip, protocol, dst_ip, dst_port.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, or holds a port that is no number.
+        InputError: the file cannot be read, lacks a column, or has a port that is no number.
     """
     try:
         with path.open(newline="", encoding="utf-8") as f:
             rows = list(csv.DictReader(f))
     except OSError as e:
         raise InputError(f"cannot be read: {e.strerror}", where=str(path)) from e
-    found = []
+    packets = []
     for line, row in enumerate(rows, start=2):
         try:
-            found.append(Packet(row["src_ip"], row["protocol"] or "tcp", row["dst_ip"], int(row["dst_port"])))
+            packets.append(Packet(row["src_ip"], row["protocol"] or "tcp", row["dst_ip"], int(row["dst_port"])))
         except (KeyError, TypeError, ValueError) as e:
             message = f"is no packet: {e}"
             hint = "the header must be src_ip,protocol,dst_ip,dst_port"
             raise InputError(message, where=f"{path}:{line}", hint=hint) from e
-    return found
+    return packets
 
 
 def render_text(answer: Mapping[str, Any]) -> str:
-    """One answer in words: the verdict, the endpoints with their shares, the rules that were followed."""
+    """The text of one answer: the verdict, the endpoints with their shares, the rules that were followed."""
     nat = {
         True: "its source is rewritten",
         False: "its source is kept",
-        None: "whether its source is kept is not known",
+        None: "unknown whether its source is rewritten",
     }
     lines = [f"{answer['protocol']} {answer['src_ip']} -> {answer['dst_ip']}:{answer['dst_port']}: {answer['verdict']}"]
     if answer["verdict"] == "dnat":
         lines[0] += f", {nat[answer['source_nat']]}"
-    for end in answer["endpoints"]:
-        share = "share not known" if end["probability"] is None else f"{end['probability']:.2%}"
-        lines.append(f"  {end['ip']}:{end['port']}  {share}")
+    for endpoint in answer["endpoints"]:
+        share = "share unknown" if endpoint["probability"] is None else f"{endpoint['probability']:.2%}"
+        lines.append(f"  {endpoint['ip']}:{endpoint['port']}  {share}")
     if answer["affinity_s"]:
-        lines.append(f"  the choice is remembered by client address for {answer['affinity_s']} s")
-    lines += [] if answer["certain"] else [f"  not certain: {why}" for why in answer["uncertain_because"]]
+        lines.append(f"  session affinity: a client's address keeps its endpoint for {answer['affinity_s']} s")
+    lines += [] if answer["certain"] else [f"  uncertain: {why}" for why in answer["uncertain_because"]]
     lines += [f"  not shown: {what}" for what in answer["not_shown"]]
     lines += [f"  {s['table']} {s['chain']}, line {s['line_number']}: {s['text']}" for s in answer["steps"]]
     return "\n".join(lines) + "\n"
@@ -93,7 +93,7 @@ def trace_files(
     """One answer for each packet, as `trace --format json` prints it.
 
     Raises:
-        InputError: a dump has no rules, or an address is none.
+        InputError: a dump has no rules, or a text is no address.
     """
     rule_set = read_rules(*rules)
     for packet in packets:
@@ -143,7 +143,7 @@ def _rows(path: Path) -> tuple[str, pl.DataFrame]:
     source = Source(path, path.name)
     form = recognise(source.head())
     if form is None or form.kind != "rules":
-        raise InputError("these are no rules", where=str(path), hint="give iptables-save or nft list ruleset output")
+        raise InputError("this is no rule dump", where=str(path), hint="give iptables-save or nft list ruleset output")
     rows: pl.DataFrame | None = form.parse(source).tables.get("rules")  # type: ignore[attr-defined]
     if rows is None:
         raise InputError("no rule could be read", where=str(path), hint="look at it with `hopscope inputs`")
@@ -154,24 +154,26 @@ def answer(rules: RuleSet, packet: Packet, node_ips: Sequence[str], origin: str 
     """What the rules do with one packet.
 
     Raises:
-        InputError: an address of the packet is none.
+        InputError: a text of the packet is no address.
     """
     try:
         source, destination = number(packet.src_ip), number(packet.dst_ip)
     except ValueError as e:
-        raise InputError(str(e), hint="give addresses as numbers") from None
+        raise InputError(str(e), hint="give IP addresses, not names") from None
     family = family_of(packet.dst_ip)
     own = frozenset(number(a) for a in node_ips if family_of(a) == family) or None
     if origin is None and own is not None and source in own:
         origin = "node"
     protocol = PROTOCOLS.get(packet.protocol.lower(), packet.protocol.lower())
     context = TraceContext(family, protocol, [source], origin, own)
-    return packet._asdict() | _answer(rules, Tracer(rules, context).trace(destination, packet.dst_port)[0], family)
+    return packet._asdict() | _trace_answer(
+        rules, Tracer(rules, context).trace(destination, packet.dst_port)[0], family
+    )
 
 
-def _answer(rules: RuleSet, found: Trace, family: str) -> dict[str, object]:
+def _trace_answer(rules: RuleSet, trace: Trace, family: str) -> dict[str, object]:
     endpoints = [
-        {"ip": written(e.address, family), "port": e.port, "probability": e.probability} for e in found.endpoints
+        {"ip": written(e.address, family), "port": e.port, "probability": e.probability} for e in trace.endpoints
     ]
     columns = rules.columns
     steps = [
@@ -181,15 +183,15 @@ def _answer(rules: RuleSet, found: Trace, family: str) -> dict[str, object]:
             "line_number": columns["line_number"][row],
             "text": columns["text"][row],
         }
-        for row in found.rows
+        for row in trace.rows
     ]
     return {
-        "verdict": found.verdict,
+        "verdict": trace.verdict,
         "endpoints": endpoints,
-        "source_nat": found.source_nat,
-        "affinity_s": found.affinity_s,
-        "certain": found.certain,
-        "uncertain_because": list(found.uncertain_because),
-        "not_shown": [NO_FILTER] if rules.lacks_filter(family) and found.verdict == "dnat" else [],
+        "source_nat": trace.source_nat,
+        "affinity_s": trace.affinity_s,
+        "certain": trace.certain,
+        "uncertain_because": list(trace.uncertain_because),
+        "not_shown": [NO_FILTER] if rules.lacks_filter(family) and trace.verdict == "dnat" else [],
         "steps": steps,
     }

@@ -11,7 +11,7 @@ import typer
 
 from pipeline.cli import app
 from pipeline.errors import ExitCode
-from pipeline.query.macros import all_questions
+from pipeline.query.macros import all_macros
 from pipeline.schema import DOUBTS, EVENTS, EVIDENCE, LABELS, PARTS, REASONS, TABLES
 from pipeline.schema.findings import FINDINGS
 from tests.docs.architecture import package_rows, picture
@@ -62,7 +62,7 @@ def tables_page():
     for column, words in WORDS_OF.items():
         text += "".join(row(f"`{column}`", f"`{word}`", about) for word, about in words.items())
     text += "\n## Views and macros\n\n" + head("in a query", "gives")
-    return text + "".join(row(f"`{q.usage}`", q.about) for q in sorted(all_questions(), key=lambda q: q.name))
+    return text + "".join(row(f"`{q.usage}`", q.about) for q in sorted(all_macros(), key=lambda q: q.name))
 
 
 def given(parameter):

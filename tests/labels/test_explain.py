@@ -77,7 +77,7 @@ def test_what_was_rewritten_and_whose_the_address_was_then(stories):
 def test_other_answers_are_excluded_by_the_leg_that_was_joined(stories):
     found = exclusions(stories[40001])
     forward = stories[40001]["legs"][1]["flow_id"]
-    because = f"its leg after translation, {forward}, goes to {B.ip}:8080"
+    because = f"its post-NAT leg {forward} goes to {B.ip}:8080"
     assert found == {B.ip: (True, None, "node-1"), A.ip: (False, because, "node-0"), C.ip: (False, because, "node-2")}
 
 
@@ -86,7 +86,7 @@ def test_what_stayed_excludes_other_nodes_by_what_they_did_not_see(stories):
     assert found[A.ip] == (True, None, "node-0")
     for one in (B, C):
         assert found[one.ip][1] == (
-            f"neither node-0 nor {one.node.name} captured a leg of it to there, though both did of others"
+            f"node-0 and {one.node.name} captured no leg of it to there, but captured such legs of other connections"
         )
 
 
@@ -94,7 +94,7 @@ def test_an_attempt_before_is_kept_and_told(stories):
     attempts = [(leg["leg"], leg["dst_ip"]) for leg in stories[40003]["legs"] if leg["is_attempt"]]
     assert attempts == [("forward", B.ip), ("delivery", B.ip)]
     assert stories[40003]["connection"]["pod"] == "default/web-c"
-    assert "an attempt that came to nothing" in render_text(stories[40003])
+    assert "a failed attempt" in render_text(stories[40003])
 
 
 def test_affinity_is_told_with_the_connection_before(stories):
