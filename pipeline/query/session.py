@@ -79,7 +79,7 @@ class QuerySession:
             warn(f"there is no run {name!r}", hint=f"runs: {', '.join(self.runs)}")
 
     def _run_with_timeout(self, work: Callable[[], tuple[Path, bool]]) -> tuple[Path, bool]:
-        """The result of `work`, which runs in a thread of its own: DuckDB itself reacts to Ctrl-C late or not at all."""
+        """The result of `work`, computed in another thread: DuckDB itself reacts to Ctrl-C late or not at all."""
         start = time.monotonic()
         with ThreadPoolExecutor(1) as executor:
             job = executor.submit(work)
