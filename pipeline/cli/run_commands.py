@@ -12,9 +12,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.app import app
+from pipeline.cli.capture_options import (
+    CapturePath,
+    Cluster,
+    Data,
+    Fields,
+    Nodes,
+    Packets,
+    Report,
+    Services,
+    Since,
+    Strict,
+    Until,
+    Zeros,
+    capture_value,
+)
 from pipeline.cli.choices import ListForm
-from pipeline.cli.completions import run_names, service_names
-from pipeline.cli.options import Common, node_paths, time_zeros, window, with_common
+from pipeline.cli.completions import run_names
+from pipeline.cli.options import Common, window, with_common
 from pipeline.config import Keep, Window
 from pipeline.diagnostics import note, warn
 from pipeline.errors import RejectedError
@@ -23,36 +38,6 @@ if TYPE_CHECKING:
     from pipeline.ingest.capture import Capture
     from pipeline.run import Job
 
-CapturePath = Annotated[
-    Path, typer.Argument(metavar="CAPTURE", help="Folder with nodes/NODE/ and cluster/; `-` for stdin.")
-]
-Services = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--service",
-        metavar="NS/NAME",
-        autocompletion=service_names,
-        help="Keep this Service's connections only.",
-    ),
-]
-Since = Annotated[str | None, typer.Option(metavar="T", help="Keep connections that start at or after T (ISO 8601).")]
-Until = Annotated[str | None, typer.Option(metavar="T", help="Keep connections that start before T (ISO 8601).")]
-Packets = Annotated[Keep, typer.Option("--keep-packets", help="Which packet columns to store.")]
-Fields = Annotated[str, typer.Option(metavar="A,B,C", help="Field names of an export without a header line.")]
-Nodes = Annotated[
-    list[str] | None, typer.Option("--node", metavar="NAME=PATH", help="A file or folder from this node.")
-]
-Cluster = Annotated[list[Path] | None, typer.Option("--cluster", help="A file or folder of kubectl output.")]
-Zeros = Annotated[
-    list[str] | None,
-    typer.Option("--time-zero", metavar="FILE=TIME", help="Start of the capture in FILE, if its times are relative."),
-]
-Report = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write the report.")]
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", metavar="FOLDER", help="Also write each section's rows here, as Parquet and CSV."),
-]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 if any input line was rejected.")]
 REPORT = Path("report.html")
 
 
@@ -96,7 +81,7 @@ def run(
     """
     from pipeline.run import run_whole
 
-    job = _job(common, _capture(common, capture, fields, node, cluster, time_zero, keep_packets))
+    job = _job(common, capture_value(common, capture, fields, node, cluster, time_zero, keep_packets))
     manifest = run_whole(job, window(service, since, until))
     _report(common, manifest.run, output)
     _warn_if_unused(common, manifest.run, service or [])
@@ -121,7 +106,7 @@ def ingest(
     """
     from pipeline.run import ingest_only
 
-    job = _job(common, _capture(common, capture, fields, node, cluster, time_zero, keep_packets))
+    job = _job(common, capture_value(common, capture, fields, node, cluster, time_zero, keep_packets))
     manifest = ingest_only(job)
     note(f"run {manifest.run}: {len(manifest.inputs)} files read into {common.lake}")
     _stop_if_rejected(common, manifest.run, strict)
@@ -146,7 +131,7 @@ def inputs(
     from pipeline.cli.inputs_table import as_text
     from pipeline.inputs import look_at
 
-    listed = look_at(_capture(common, capture, fields, node, cluster, time_zero))
+    listed = look_at(capture_value(common, capture, fields, node, cluster, time_zero))
     is_table = form is ListForm.TABLE
     sys.stdout.write(as_text(listed, _terminal_width()) if is_table else json.dumps(asdict(listed), indent=1) + "\n")
     if strict and listed.faulty:
@@ -209,22 +194,6 @@ def runs(
 def _terminal_width() -> int:
     """Return the characters per line of the terminal; for a pipe, enough for a table."""
     return get_terminal_size((200, 50)).columns
-
-
-def _capture(
-    common: Common,
-    path: Path,
-    fields: str,
-    node: list[str] | None,
-    cluster: list[Path] | None,
-    time_zero: list[str] | None,
-    keep: Keep = Keep.SLIM,
-) -> Capture:
-    from pipeline.ingest.capture import Capture
-
-    names = tuple(f.strip() for f in fields.split(",") if f.strip())
-    nodes, zeros = node_paths(node or []), time_zeros(time_zero or [])
-    return Capture(path, names, keep, nodes, cluster or [], zeros, common.limits)
 
 
 def _job(common: Common, capture: Capture) -> Job:

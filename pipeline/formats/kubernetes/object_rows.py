@@ -29,32 +29,32 @@ def object_rows(kind: str, o: Json) -> Iterable[TableRow]:
 
 
 def _service(o: Json) -> Iterator[TableRow]:
-    spec, meta, service_type = o["spec"], o["metadata"], o["spec"].get("type", "ClusterIP")
-    affinity = spec.get("sessionAffinity") or "None"
-    config = (spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}
-    name = {"service": _name(o)}
-    yield (
-        "services",
-        name
-        | {
-            "namespace": _namespace(o),
-            "name": meta["name"],
-            "uid": meta.get("uid"),
-            "type": service_type,
-            "session_affinity": affinity,
-            "affinity_s": int(config.get("timeoutSeconds") or _DEFAULT_AFFINITY_S) if affinity == "ClientIP" else None,
-            "external_traffic_policy": spec.get("externalTrafficPolicy")
-            or ("Cluster" if service_type in ("NodePort", "LoadBalancer") else None),
-            "internal_traffic_policy": spec.get("internalTrafficPolicy") or "Cluster",
-        }
-        | _lifetime(o),
-    )
-    for port in spec.get("ports") or []:
-        common = name | _service_port(port) | _lifetime(o)
+    yield "services", _service_row(o)
+    for port in o["spec"].get("ports") or []:
+        common = {"service": _name(o)} | _service_port(port) | _lifetime(o)
         for kind, ip in _frontend_addresses(o):
             yield "service_ports", common | {"kind": kind, "ip": ip, "port": int(port["port"])}
         if port.get("nodePort"):
             yield "service_ports", common | {"kind": "node-port", "ip": None, "port": int(port["nodePort"])}
+
+
+def _service_row(o: Json) -> Row:
+    spec, meta, service_type = o["spec"], o["metadata"], o["spec"].get("type", "ClusterIP")
+    affinity = spec.get("sessionAffinity") or "None"
+    config = (spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}
+    default_policy = "Cluster" if service_type in ("NodePort", "LoadBalancer") else None
+    return {
+        "service": _name(o),
+        "namespace": _namespace(o),
+        "name": meta["name"],
+        "uid": meta.get("uid"),
+        "type": service_type,
+        "session_affinity": affinity,
+        "affinity_s": int(config.get("timeoutSeconds") or _DEFAULT_AFFINITY_S) if affinity == "ClientIP" else None,
+        "external_traffic_policy": spec.get("externalTrafficPolicy") or default_policy,
+        "internal_traffic_policy": spec.get("internalTrafficPolicy") or "Cluster",
+        **_lifetime(o),
+    }
 
 
 def _service_port(port: Json) -> Row:
@@ -120,22 +120,19 @@ def _pod(o: Json) -> Iterator[TableRow]:
     spec, status = o.get("spec") or {}, o.get("status") or {}
     ips = [pod_ip["ip"] for pod_ip in status.get("podIPs") or []] or [status.get("podIP")]
     start = _microseconds(status.get("startTime")) or _microseconds(o["metadata"].get("creationTimestamp"))
-    for ip in ips:
-        if ip:
-            yield (
-                "pods",
-                {
-                    "pod": _name(o),
-                    "namespace": _namespace(o),
-                    "name": o["metadata"]["name"],
-                    "ip": address(ip),
-                    "node": spec.get("nodeName"),
-                    "host_network": bool(spec.get("hostNetwork")),
-                    "phase": status.get("phase"),
-                    "valid_from_us": start,
-                    "valid_to_us": _pod_end(o, start),
-                },
-            )
+    for ip in filter(None, ips):
+        row: Row = {
+            "pod": _name(o),
+            "namespace": _namespace(o),
+            "name": o["metadata"]["name"],
+            "ip": address(ip),
+            "node": spec.get("nodeName"),
+            "host_network": bool(spec.get("hostNetwork")),
+            "phase": status.get("phase"),
+            "valid_from_us": start,
+            "valid_to_us": _pod_end(o, start),
+        }
+        yield "pods", row
 
 
 def _pod_end(o: Json, start: int | None) -> int | None:
@@ -161,17 +158,14 @@ def _node(o: Json) -> Iterator[TableRow]:
     internal, external = (
         [address(a["address"]) for a in addresses if a["type"] == kind] for kind in ("InternalIP", "ExternalIP")
     )
-    yield (
-        "nodes",
-        {
-            "node": name,
-            "internal_ip": next(iter(internal), None),
-            "external_ip": next(iter(external), None),
-            "pod_cidrs": ",".join(ranges) or None,
-            "zone": labels.get("topology.kubernetes.io/zone") or labels.get("failure-domain.beta.kubernetes.io/zone"),
-        }
-        | _lifetime(o),
-    )
+    row: Row = {
+        "node": name,
+        "internal_ip": next(iter(internal), None),
+        "external_ip": next(iter(external), None),
+        "pod_cidrs": ",".join(ranges) or None,
+        "zone": labels.get("topology.kubernetes.io/zone") or labels.get("failure-domain.beta.kubernetes.io/zone"),
+    }
+    yield "nodes", row | _lifetime(o)
     for ip in internal + external:
         yield "node_addresses", {"node": name, "cidr": single(ip), "kind": "node"}
     for cidr in ranges:
