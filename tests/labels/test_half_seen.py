@@ -65,8 +65,9 @@ def conversation(flow: str, isn: int | None, synacks: int) -> Row:
 @pytest.mark.parametrize(("isn", "synacks", "expected"), [(1, 1, 5), (1, 0, 5), (None, 0, 4), (None, 2, 2)])
 def test_where_only_answers_were_seen_the_last_may_be_of_another_connection(isn, synacks, expected):
     rows = [conversation("f", isn, synacks), conversation("w", 99, 1)]  # two, so that no column is of unknown type
-    marks = [m for m in built("packet_fingerprints", {"all_conversations": rows}) if m["flow_number"] == "f"]
-    assert len(marks) == expected
+    built_rows = built("packet_fingerprints", {"all_conversations": rows})
+    fingerprints = [row for row in built_rows if row["flow_number"] == "f"]
+    assert len(fingerprints) == expected
 
 
 def leg(flow: str, isn: int | None) -> Row:
