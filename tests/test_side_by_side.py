@@ -133,7 +133,7 @@ def test_files_are_finished_one_by_one_where_memory_is_limited(memory_limit, mos
 
 
 class Scarce:
-    """A connection that has no memory for sums while another thread works, as told by `alone`."""
+    """A connection that has no memory for sums while another thread works, as the lock `alone` shows."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, alone: threading.Lock, refused: list[str]) -> None:
         self.con, self.alone, self.refused = con, alone, refused
@@ -145,7 +145,11 @@ class Scarce:
         return Scarce(self.con.cursor(), self.alone, self.refused)
 
     def execute(self, sql: str) -> object:
-        if "halves" in sql.split(" SELECT ")[0] and sql.startswith(("INSERT", "CREATE")) and not self.alone.locked():
+        if (
+            "unidirectional_flows" in sql.split(" SELECT ")[0]
+            and sql.startswith(("INSERT", "CREATE"))
+            and not self.alone.locked()
+        ):
             self.refused.append(sql)
             raise duckdb.OutOfMemoryException("not now")
         return self.con.execute(sql)
