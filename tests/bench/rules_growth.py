@@ -28,13 +28,13 @@ CLASSES_PER_SERVICE = 10
 
 def dump(path: Path, services: int) -> None:
     """An iptables-save dump like kube-proxy's."""
-    from pipeline.rules.grammar.chain_names import chain_hash, endpoint_hashes
+    from pipeline.rules.grammar.chain_names import chain_hashes, endpoint_hashes
 
     chains, rules, front = [], [], []
     for s in range(services):
         ip = f"10.{200 + s // 65536}.{s // 256 % 256}.{s % 256}"
         name = f"ns{s % 50}/svc{s}"
-        svc = f"KUBE-SVC-{chain_hash(name, None, 'tcp')}"
+        svc = f"KUBE-SVC-{chain_hashes(name, None, 'tcp')[0]}"
         chains.append(f":{svc} - [0:0]")
         match = f'-d {ip}/32 -p tcp -m comment --comment "{name} cluster IP" -m tcp --dport 80'
         front.append(f"-A KUBE-SERVICES {match} -j {svc}")

@@ -9,9 +9,9 @@ from pipeline.formats.source import Source
 from pipeline.query.trace_command import Packet, answer, read_rules
 from pipeline.rules import RuleSet
 from pipeline.rules.dumps.service_ports import Services
-from pipeline.rules.grammar.chain_names import chain_hash
+from pipeline.rules.grammar.chain_names import chain_hashes
 
-WEB, ADMIN = chain_hash("a/web", "http", "tcp"), chain_hash("a/web", "admin", "tcp")
+WEB, ADMIN = chain_hashes("a/web", "http", "tcp")[0], chain_hashes("a/web", "admin", "tcp")[0]
 DUMP = f"""*filter
 :FORWARD ACCEPT [0:0]
 COMMIT
@@ -77,7 +77,7 @@ def test_a_chain_that_is_not_the_services_is_found_and_kube_proxys_own_is_not(ro
     assert list(Services(PORTS).misnamed(rows(DUMP))) == []
     other = [PORTS[0] | {"service": "b/shop"}, PORTS[1]]
     (found,) = Services(other).misnamed(rows(DUMP))
-    expected = chain_hash("b/shop", "http", "tcp")
+    expected = chain_hashes("b/shop", "http", "tcp")[0]
     assert found[1] == (
         f"10.200.0.1:80 is b/shop:http's, for which kube-proxy writes {expected}; these rules go to KUBE-SVC-{WEB}"
     )

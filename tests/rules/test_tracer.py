@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.query.trace_command import Packet, answer, read_rules, render_text
 from pipeline.rules.grammar import iptables, kube_proxy_rules
-from pipeline.rules.grammar.chain_names import chain_hash
+from pipeline.rules.grammar.chain_names import chain_hashes
 
 SERVICE = """*filter
 :INPUT ACCEPT [0:0]
@@ -151,8 +151,8 @@ def test_many_open_questions_end_in_bounded_time(ask):
 
 
 def test_the_chain_name_of_a_service_is_recomputed():
-    assert chain_hash("default/kubernetes", "https", "tcp") == "NPX46M4PTMTKRN6Y"
-    assert chain_hash("kube-system/kube-dns", "dns", "UDP") == "TCOU7JCQXEZGVUNU"
+    assert chain_hashes("default/kubernetes", "https", "tcp")[0] == "NPX46M4PTMTKRN6Y"
+    assert chain_hashes("kube-system/kube-dns", "dns", "UDP")[0] == "TCOU7JCQXEZGVUNU"
 
 
 ADDRESS = st.sampled_from(["10.0.0.1/32", "10.100.0.0/16", "203.0.113.7"])
@@ -173,8 +173,8 @@ def no_sets(name):
 
 @given(PLAIN)
 def test_the_short_way_compiles_to_what_the_long_way_does(spec):
-    assert kube_proxy_rules._PLAIN.match(spec)
-    assert kube_proxy_rules.plain_rule(7, spec) == iptables._Compiler(7, iptables.words(spec), no_sets).rule()
+    assert kube_proxy_rules._RULE.match(spec)
+    assert kube_proxy_rules.compile_rule(7, spec) == iptables._Compiler(7, iptables.words(spec), no_sets).rule()
 
 
 LISTING = """$ iptables -t nat -nL

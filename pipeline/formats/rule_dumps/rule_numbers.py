@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from pipeline.rules.dumps.chain_index import KEY, stretches
+from pipeline.rules.dumps.chain_index import KEY, runs_of_equal_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +66,7 @@ def _rule_numbers(blocks: Sequence[pl.DataFrame]) -> Iterator[pl.Series]:
     """Yield for each block the rules' numbers in their chains, from 1; 0 for declarations."""
     import polars as pl
 
-    runs = [stretches(block.filter("is_rule").select(KEY)) for block in blocks]
+    runs = [runs_of_equal_keys(block.filter("is_rule").select(KEY)) for block in blocks]
     all_runs, ends = _first_numbers(pl.concat(runs)), accumulate(map(len, runs))
     for block, block_runs, end in zip(blocks, runs, ends, strict=True):
         own = all_runs.slice(end - len(block_runs), len(block_runs))

@@ -1,4 +1,7 @@
-"""Where the rules of each chain stand in a table of rules, found without reading a rule."""
+"""The rows of each chain in a table of rules, without compiling a rule.
+
+Example: rows 4 to 9 are the rules of KUBE-SERVICES in the nat table, and row 2 declares the chain.
+"""
 
 from __future__ import annotations
 
@@ -13,50 +16,49 @@ if TYPE_CHECKING:
     import polars as pl
 
 KEY = ("family", "table_name", "chain")
+_ROWS_AT_ONCE = 1 << 15  # polars copies chunked columns to compare them, so this bounds the memory
 
 
-_PIECE = 1 << 15  # rows compared at once: columns in chunks are copied to compare them with themselves
-
-
-def stretches(keys: pl.DataFrame) -> pl.DataFrame:
-    """Rows alike that stand together, as rules of one chain do: their keys, where they start, how many they are."""
+def runs_of_equal_keys(keys: pl.DataFrame) -> pl.DataFrame:
+    """Runs of successive rows with equal keys, as the rules of one chain are: key, first row (`start`) and `count`."""
     import polars as pl
 
-    opens = [_opens(keys, i) for i in range(0, len(keys), _PIECE)] or [pl.Series(dtype=pl.Boolean)]
-    starts = pl.concat(opens).arg_true().cast(pl.Int64)
-    found = pl.concat(keys.slice(i * _PIECE, _PIECE).filter(mask) for i, mask in enumerate(opens))
-    return found.with_columns(start=starts, count=starts.shift(-1, fill_value=len(keys)) - starts)
+    is_first = [_starts_run(keys, i) for i in range(0, len(keys), _ROWS_AT_ONCE)] or [pl.Series(dtype=pl.Boolean)]
+    starts = pl.concat(is_first).arg_true().cast(pl.Int64)
+    runs = pl.concat(keys.slice(i * _ROWS_AT_ONCE, _ROWS_AT_ONCE).filter(mask) for i, mask in enumerate(is_first))
+    return runs.with_columns(start=starts, count=starts.shift(-1, fill_value=len(keys)) - starts)
 
 
-def _opens(keys: pl.DataFrame, at: int) -> pl.Series:
-    """Which of the rows from `at` on differ from the row before."""
+def _starts_run(keys: pl.DataFrame, at: int) -> pl.Series:
+    """Whether each of the rows from `at` on differs from the row before it."""
     import polars as pl
 
-    rows = keys.slice(max(at - 1, 0), _PIECE + min(at, 1))
+    rows = keys.slice(max(at - 1, 0), _ROWS_AT_ONCE + min(at, 1))
     differs = pl.select(pl.any_horizontal([column[1:].ne_missing(column[:-1]) for column in rows])).to_series()
     return differs if at else pl.concat([pl.Series([True]), differs])
 
 
 class ChainIndex:
-    """The chains of each table: for each the rows that declare it, and those of its rules, in order.
+    """The rows of each chain: those of its rules, in order, and those that declare it.
 
-    Stretches of rows are found by their chain's hash among sorted ones: a dict of all names is four times as large.
+    A chain's runs of rows are looked up by the hash of its name in a sorted array: a dict is four times as large.
     """
 
     def __init__(self, rows: pl.DataFrame) -> None:
-        """Of columns `row`, those of KEY, and rule_number, which is 0 where a chain is declared."""
+        """From the columns `row`, KEY and rule_number, which is 0 in a row that declares a chain."""
         import polars as pl
 
-        whole = range(len(rows))
-        self._rows: Sequence[int] = whole if rows["row"].equals(pl.Series(whole)) else array("I", rows["row"])
-        found = stretches(rows.select(*KEY, declares=pl.col("rule_number").eq_missing(0)))
-        self._starts, self._counts = array("I", found["start"]), array("I", found["count"])
-        self._declares, self._names = bytes(found["declares"]), found["chain"].rechunk()
+        every_row = range(len(rows))
+        self._rows: Sequence[int] = every_row if rows["row"].equals(pl.Series(every_row)) else array("I", rows["row"])
+        runs = runs_of_equal_keys(rows.select(*KEY, declares=pl.col("rule_number").eq_missing(0)))
+        self._starts, self._counts = array("I", runs["start"]), array("I", runs["count"])
+        self._declares, self._names = bytes(runs["declares"]), runs["chain"].rechunk()
         self._tables: dict[tuple[str, str], tuple[Sequence[int], Sequence[int]]] = {}
-        found = found.select(*KEY[:2])
-        for family, table in found.unique(maintain_order=True).iter_rows():
-            here = pl.col("family").eq_missing(pl.lit(family)) & pl.col("table_name").eq_missing(pl.lit(table))
-            self._tables[str(family), str(table)] = _by_hash(self._names, found.select(here.arg_true()).to_series())
+        tables = runs.select(*KEY[:2])
+        for family, table in tables.unique(maintain_order=True).iter_rows():
+            in_table = pl.col("family").eq_missing(pl.lit(family)) & pl.col("table_name").eq_missing(pl.lit(table))
+            numbers = tables.select(in_table.arg_true()).to_series()
+            self._tables[str(family), str(table)] = _by_hash(self._names, numbers)
 
     @property
     def tables(self) -> Collection[tuple[str, str]]:
@@ -64,20 +66,20 @@ class ChainIndex:
         return self._tables.keys()
 
     def rules(self, family: str, table: str, chain: str) -> Sequence[int] | None:
-        """The rows of a chain's rules; None if the chain is not there."""
-        found = self._stretches(family, table, chain)
-        rules = [self._rows_of(i) for i in found if not self._declares[i]]
+        """The rows of a chain's rules; None if the table has no such chain."""
+        runs = self._runs(family, table, chain)
+        rules = [self._rows_of(i) for i in runs if not self._declares[i]]
         if len(rules) == 1:
             return rules[0]
-        return list(chained.from_iterable(rules)) if found else None
+        return list(chained.from_iterable(rules)) if runs else None
 
     def declaration(self, family: str, table: str, chain: str) -> int | None:
-        """The row that declares a chain, the last one if several do."""
-        declaring = [i for i in self._stretches(family, table, chain) if self._declares[i]]
+        """The last row that declares a chain; None if there is none."""
+        declaring = [i for i in self._runs(family, table, chain) if self._declares[i]]
         return self._rows_of(declaring[-1])[-1] if declaring else None
 
-    def _stretches(self, family: str, table: str, chain: str) -> list[int]:
-        """The numbers of a chain's stretches, in order."""
+    def _runs(self, family: str, table: str, chain: str) -> list[int]:
+        """The numbers of a chain's runs of rows, in order."""
         if (family, table) not in self._tables:
             return []
         hashes, numbers = self._tables[family, table]
@@ -86,12 +88,12 @@ class ChainIndex:
             last += 1
         return [i for i in numbers[first:last] if self._names[i] == chain]
 
-    def _rows_of(self, stretch: int) -> Sequence[int]:
-        return self._rows[self._starts[stretch] : self._starts[stretch] + self._counts[stretch]]
+    def _rows_of(self, run: int) -> Sequence[int]:
+        return self._rows[self._starts[run] : self._starts[run] + self._counts[run]]
 
 
 def _by_hash(names: pl.Series, numbers: pl.Series) -> tuple[Sequence[int], Sequence[int]]:
-    """The hashes of the names of these numbers, in order, and the numbers in the same order; of equal ones as given."""
+    """The sorted hashes of the names with these numbers, and the numbers in the same order (stable)."""
     import numpy as np
 
     hashes = np.fromiter(map(hash, names.gather(numbers)), np.int64, len(numbers))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.rules.grammar import ipsets
-from pipeline.rules.grammar.nft_sets import key_of
+from pipeline.rules.grammar.nft_sets import element_key
 from pipeline.rules.model.ip_ranges import number
 from pipeline.rules.model.reasons import Reason
 from pipeline.rules.model.rule import single_destination
@@ -113,7 +113,7 @@ def _same_grammar(specs: Iterable[str], other: Iterable[str]) -> bool:
 
 def _element_destination(spec: str) -> AddressPort:
     """The destination in the key of an element of an nft set or map; None for a part that it does not have."""
-    parts = key_of(spec).split(" . ")
+    parts = element_key(spec).split(" . ")
     if len(parts) > 3:  # a hairpin set has the source first
         return _ANY
     try:

@@ -35,7 +35,7 @@ class RuleCompiler:
         """The rules of these rows."""
         specs = self.specs.slice(rows.start, len(rows)) if isinstance(rows, range) else self.specs.gather(list(rows))
         return [
-            kube_proxy_rules.plain_rule(row, spec) or self.rule(row, family, table)
+            kube_proxy_rules.compile_rule(row, spec) or self.rule(row, family, table)
             for row, spec in zip(rows, specs.to_list(), strict=True)
         ]
 

@@ -1,4 +1,8 @@
-"""From rules back to Services: chain names, comments, and the hash that names a chain."""
+"""kube-proxy's chain names and comments: which Service a chain belongs to, and which name kube-proxy gives a chain.
+
+Example: KUBE-SVC-TCOU7JCQXEZGVUNU is the chain of `kube-system/kube-dns:dns` with udp. Its letters are the first 16 of
+the base32 of the SHA-256 of `kube-system/kube-dns:dnsudp`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import re
 from base64 import b32encode
 from hashlib import sha256
 
+ENTRY_CHAINS = ("KUBE-SERVICES", "KUBE-NODEPORTS")  # their rules jump to the chains of Services
+SERVICE_CHAIN = r"^KUBE-(?:SVC|SVL|EXT|FW|XLB)-([A-Z2-7]{16})$"
 _CHAIN = re.compile(r"^(?:KUBE-(?:SVC|SVL)-(?P<hash>\w{16})|(?:service|local)-\w{8}-(?P<nft>\S+))$")
 _NFT = re.compile(r"^(?P<namespace>[^/]+)/(?P<name>[^/]+)/(?P<protocol>[^/]+)/(?P<port>\S*)$")
 _COMMENT = re.compile(
@@ -15,13 +21,11 @@ _COMMENT = re.compile(
 _AS_DIGITS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789abcdefghijklmnopqrstuv")
 
 
-def chain_hash(service: str, port_name: str | None, protocol: str) -> str:
-    """The 16 letters in KUBE-SVC-..., from `namespace/name`, port name and protocol."""
-    return chain_hashes(service, port_name, protocol)[0]
-
-
 def chain_hashes(service: str, port_name: str | None, protocol: str) -> tuple[str, ...]:
-    """What releases old and new would call the chain: older ones kept the colon of an unnamed port."""
+    """The 16 letters in KUBE-SVC-..., from `namespace/name`, port name and protocol.
+
+    The first are those of new releases; older ones kept the colon of an unnamed port.
+    """
     return tuple(_hash(name + protocol.lower()) for name in _port_names(service, port_name))
 
 
@@ -31,7 +35,7 @@ def endpoint_hashes(service: str, port_name: str | None, protocol: str, endpoint
 
 
 def nft_hash(name: str) -> str:
-    """The 8 letters in service-... and its like, from the rest of the chain's name."""
+    """The 8 letters in nft's chain names (service-...), from the part of the name after them."""
     return _hash(name)[:8]
 
 
@@ -45,7 +49,7 @@ def _hash(text: str) -> str:
 
 
 def is_hash_of(letters: str, text: str) -> bool:
-    """Whether a chain's 16 letters are the hash of a text; as numbers, which is several times as fast."""
+    """Whether a chain's 16 letters are the hash of a text; compared as numbers, which is several times as fast."""
     return int(letters.translate(_AS_DIGITS), 32) == int.from_bytes(sha256(text.encode()).digest()[:10], "big")
 
 
@@ -56,18 +60,18 @@ def is_service_chain(name: str) -> bool:
 
 def hash_of(chain: str) -> str | None:
     """The hash in a service chain's name."""
-    found = _CHAIN.match(chain)
-    return found["hash"] if found else None
+    match = _CHAIN.match(chain)
+    return match["hash"] if match else None
 
 
 def service_in_chain(chain: str) -> str | None:
     """`namespace/name` from an nftables chain's name."""
-    found = _CHAIN.match(chain)
-    parts = _NFT.match(found["nft"]) if found and found["nft"] else None
+    match = _CHAIN.match(chain)
+    parts = _NFT.match(match["nft"]) if match and match["nft"] else None
     return f"{parts['namespace']}/{parts['name']}" if parts else None
 
 
 def service_in_comment(comment: str) -> str | None:
     """`namespace/name` from a rule's comment."""
-    found = _COMMENT.search(comment)
-    return found["service"].removesuffix(":") if found else None
+    match = _COMMENT.search(comment)
+    return match["service"].removesuffix(":") if match else None

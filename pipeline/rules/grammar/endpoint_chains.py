@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.rules.grammar.kube_proxy_patterns import COMMENT, PROBABILITY, PROTOCOL, PROTOCOLS
 from pipeline.rules.model.matches import ProtocolIs, SetMark, Source
 from pipeline.rules.model.targets import Continue, Dnat
 
@@ -20,20 +21,16 @@ if TYPE_CHECKING:
     from pipeline.rules.model.ip_ranges import Range
     from pipeline.rules.model.rule import Rule
 
-# The dash of the next option ends an option, as in iptables_save_fast.py, so the regex never backtracks.
-_COMMENT = r'comment --comment (?:"[ !#-\[\]-~]*"|[0-9A-Za-z][!#-\[\]-~]*)'
 _ADDRESS = r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})"
-_OWN = rf"^-s {_ADDRESS}/32 -(?:m {_COMMENT} -)?j KUBE-MARK-MASQ$"
+_OWN = rf"^-s {_ADDRESS}/32 -(?:m {COMMENT} -)?j KUBE-MARK-MASQ$"
 _TO = (
-    rf"^-p (?P<protocol>tcp|udp|sctp) -m (?:{_COMMENT} -m )?"
+    rf"^-p (?P<protocol>{PROTOCOL}) -m (?:{COMMENT} -m )?"
     r"(?:recent --set --name [0-9A-Za-z_-]+ --mask [0-9.]+ --rsource -m )?"
-    rf"(?:tcp|udp|sctp) -j DNAT --to-destination {_ADDRESS}:(?P<port>[0-9]{{1,5}})$"
+    rf"(?:{PROTOCOL}) -j DNAT --to-destination {_ADDRESS}:(?P<port>[0-9]{{1,5}})$"
 )
-_SHARE = r"statistic --mode random --probability"
-_CHOICE = (
-    rf"^-(?:m (?:{_COMMENT} -(?:m {_SHARE} (0\.[0-9]+) -)?|{_SHARE} (0\.[0-9]+) -))?j (?P<end>KUBE-SEP-)[A-Z2-7]+$"
-)
-_PROTOCOLS = {name: frozenset({name}) for name in ("tcp", "udp", "sctp")}
+_SHARE = rf"{PROBABILITY} (0\.[0-9]+) -"
+_CHOICE = rf"^-(?:m (?:{COMMENT} -(?:m {_SHARE})?|{_SHARE}))?j (?P<end>KUBE-SEP-)[A-Z2-7]+$"
+_PROTOCOL_SETS = {name: frozenset({name}) for name in PROTOCOLS}
 _ROWS_AT_ONCE = 1 << 16  # bounds the memory of the columns of captured groups, which are larger than the results
 
 
@@ -109,12 +106,12 @@ class EndpointRuleColumns:
         if protocol is None or port is None or to is None:
             return None
         if len(rows) == 1:
-            return EndpointChain(to, port, (rows[0],), (), _PROTOCOLS[protocol])
+            return EndpointChain(to, port, (rows[0],), (), _PROTOCOL_SETS[protocol])
         own = self._endpoints.row(rows[0])[-1]
         if own is None or rows[0] != rows[1] - 1:
             return None
         own = to if own == to else own  # usual, and saves one int object per endpoint
-        return EndpointChain(to, port, (rows[1],), ((own, own),), _PROTOCOLS[protocol])
+        return EndpointChain(to, port, (rows[1],), ((own, own),), _PROTOCOL_SETS[protocol])
 
 
 def _parse(rows: pl.DataFrame) -> pl.DataFrame:
@@ -126,7 +123,7 @@ def _parse(rows: pl.DataFrame) -> pl.DataFrame:
     own = _captures(rows, target == "KUBE-MARK-MASQ", _OWN)
     to = _captures(rows, target == "DNAT", _TO)
     share = pl.when(pl.col("end").is_not_null()).then(pl.coalesce("1", "2").cast(pl.Float64).fill_null(1.0))
-    protocol = pl.col("protocol").cast(pl.Enum(list(_PROTOCOLS)))
+    protocol = pl.col("protocol").cast(pl.Enum(list(_PROTOCOL_SETS)))
     columns = (
         choice.select("row", share=share),
         to.select("row", protocol, pl.col("port").cast(pl.Int32), to=_address(to, 2)),

@@ -1,4 +1,8 @@
-"""ipsets: their entries as tests of a packet, for `-m set --match-set NAME src,dst`."""
+"""Compiles the entries of an ipset to a match, for `-m set --match-set NAME src,dst`.
+
+Example: a set of type hash:ip,port with the entry `10.200.0.1,tcp:80`, used with `dst,dst`, becomes an InSet match of
+destination, protocol and port.
+"""
 
 from __future__ import annotations
 
@@ -18,55 +22,55 @@ if TYPE_CHECKING:
 TABLE = "ipset"
 _ANY = (0, 1 << 128)
 _MASKING = ("netmask", "bitmask", "markmask")
-_UNTOLD = "tcp", "udp"  # a bitmap of ports names no protocol
+_PORT_PROTOCOLS = "tcp", "udp"  # those of a port without protocol, as in a bitmap of ports
 
 
 def membership(name: str, sets: Sets, sides: Sequence[str]) -> m.Step:
-    """Whether a packet is in the set; `sides` says for each part of an entry whose it is, src or dst."""
-    found = sets(name)
-    if found is None:
+    """The match of a set; `sides` has src or dst for each part of an entry."""
+    ip_set = sets(name)
+    if ip_set is None:
         return m.UnknownMatch(f"ipset {name} is not in the dump: does it hold {' and '.join(sides)}?")
-    kind, *options = found.declaration.split()
+    kind, *options = ip_set.declaration.split()
     try:
         if kind == "list:set":
-            return _any_of([membership(text.split()[0], sets, sides) for _, text in found.elements])
+            return _any_of([membership(text.split()[0], sets, sides) for _, text in ip_set.elements])
         parts = kind.partition(":")[2].split(",")
         if len(sides) < len(parts):
-            return m.Never()  # so the kernel
+            return m.Never()  # as in the kernel
         _check(parts, sides, options)
-        entries = [_Entry(parts, sides, text.split()) for _, text in found.elements]
+        entries = [_Entry(parts, sides, text.split()) for _, text in ip_set.elements]
         return _Members(parts, sides, _without_exceptions(entries)).step()
     except ValueError as why:
         return m.UnknownMatch(f"ipset {name} ({kind}): {why}")
 
 
 def _any_of(members: Sequence[m.Step]) -> m.Step:
-    """Tests of sets in a list of sets, put together where they are of one kind.
+    """One match for the sets in a list of sets.
 
     Raises:
-        ValueError: they are not, or one is uncertain by itself.
+        ValueError: the sets are of several kinds, or one of them has an unknown match.
     """
-    known = [_by_range(step) for step in members if not isinstance(step, m.Never)]
-    if len(known) < 2:
-        return known[0] if known else m.Never()
+    matches = [_as_ranges(step) for step in members if not isinstance(step, m.Never)]
+    if len(matches) < 2:
+        return matches[0] if matches else m.Never()
     for kind in (m.Source, m.Destination):
-        alike = [step for step in known if isinstance(step, kind)]
-        if len(alike) == len(known):
-            return kind(tuple(span for step in alike for span in step.ranges))
-    if unclear := next((step for step in known if isinstance(step, m.UnknownMatch)), None):
-        raise ValueError(unclear.reason)
+        of_kind = [step for step in matches if isinstance(step, kind)]
+        if len(of_kind) == len(matches):
+            return kind(tuple(span for step in of_kind for span in step.ranges))
+    if unknown := next((step for step in matches if isinstance(step, m.UnknownMatch)), None):
+        raise ValueError(unknown.reason)
     raise ValueError("a list of sets of several kinds is not understood")
 
 
-def _by_range(step: m.Step) -> m.Step:
-    """A list of single destinations as ranges."""
+def _as_ranges(step: m.Step) -> m.Step:
+    """A set of single destinations as ranges."""
     if not isinstance(step, m.InSet) or step.fields != ("dst",):
         return step
     return m.Destination(tuple((dst, dst) for (dst,) in step.entries if isinstance(dst, int)))
 
 
 def _without_exceptions(entries: list[_Entry]) -> list[_Entry]:
-    """Entries that say `nomatch` are taken out: of nested networks, the kernel goes by the narrowest.
+    """The entries without those marked `nomatch`: of nested networks, the kernel uses the narrowest.
 
     Raises:
         ValueError: the entries have other parts than one network.
@@ -85,25 +89,25 @@ def _without_exceptions(entries: list[_Entry]) -> list[_Entry]:
 
 
 def _check(parts: Sequence[str], sides: Sequence[str], options: Sequence[str]) -> None:
-    """Whether this kind of set can be judged.
+    """Check that this kind of set is supported.
 
     Raises:
-        ValueError: it cannot.
+        ValueError: it is not.
     """
-    asked = list(zip(parts, sides, strict=False))
-    addressed = [side for part, side in asked if part != "port"]
-    if set(parts) - {"ip", "net", "port"} or len(set(addressed)) < len(addressed):
+    sided_parts = list(zip(parts, sides, strict=False))
+    address_sides = [side for part, side in sided_parts if part != "port"]
+    if set(parts) - {"ip", "net", "port"} or len(set(address_sides)) < len(address_sides):
         raise ValueError("this kind is not understood")
-    if ("port", "src") in asked:
+    if ("port", "src") in sided_parts:
         raise ValueError("the source port is not known")
     if "timeout" in options:
         raise ValueError("its entries come and go (timeout): which it held when the packet came is not known")
-    if told := next((o for o in options if o in _MASKING), None):
-        raise ValueError(f"sets with {told} are not understood")
+    if masking := next((o for o in options if o in _MASKING), None):
+        raise ValueError(f"sets with {masking} are not understood")
 
 
 class _Entry:
-    """One entry: the source and the destination it is for, and protocols with port."""
+    """One entry: its source and destination ranges, and its protocols with port."""
 
     def __init__(self, parts: Sequence[str], sides: Sequence[str], words: Sequence[str]) -> None:
         self.excepted = "nomatch" in words
@@ -122,37 +126,37 @@ class _Entry:
 
 
 class _Members:
-    """All entries, as the simplest step that tests for them."""
+    """All entries; `step` is the simplest match that tests them."""
 
     def __init__(self, parts: Sequence[str], sides: Sequence[str], entries: Sequence[_Entry]) -> None:
-        self.by_port, self.entries = "port" in parts, entries
-        self.addressed = [side for part, side in zip(parts, sides, strict=False) if part != "port"]
+        self.has_port, self.entries = "port" in parts, entries
+        self.address_sides = [side for part, side in zip(parts, sides, strict=False) if part != "port"]
 
     def step(self) -> m.Step:
         if not self.entries:
             return m.Never()
-        if not self.by_port and self.addressed == ["src"]:
+        if not self.has_port and self.address_sides == ["src"]:
             return m.Source(tuple(e.sources for e in self.entries))
         single = all(e.destinations[0] == e.destinations[1] for e in self.entries)
-        if not self.by_port and self.addressed == ["dst"] and not single:
+        if not self.has_port and self.address_sides == ["dst"] and not single:
             return m.Destination(tuple(e.destinations for e in self.entries))
-        if "dst" in self.addressed and not single:
+        if "dst" in self.address_sides and not single:
             raise ValueError("ranges of destinations together with another part")
-        return self._listed()
+        return self._in_set()
 
-    def _listed(self) -> m.Step:
-        fields = (*(("dst",) if "dst" in self.addressed else ()), *(("protocol", "port") if self.by_port else ()))
-        found: dict[tuple[object, ...], list[Range]] = {}
+    def _in_set(self) -> m.Step:
+        fields = (*(("dst",) if "dst" in self.address_sides else ()), *(("protocol", "port") if self.has_port else ()))
+        sources_by_key: dict[tuple[object, ...], list[Range]] = {}
         for entry in self.entries:
-            for port in entry.ports if self.by_port else [()]:
-                key = (*((entry.destinations[0],) if "dst" in self.addressed else ()), *port)
-                found.setdefault(key, []).append(entry.sources)
-        return m.InSet(fields, {key: tuple(sources) for key, sources in found.items()})
+            for port in entry.ports if self.has_port else [()]:
+                key = (*((entry.destinations[0],) if "dst" in self.address_sides else ()), *port)
+                sources_by_key.setdefault(key, []).append(entry.sources)
+        return m.InSet(fields, {key: tuple(sources) for key, sources in sources_by_key.items()})
 
 
 def _ports(text: str) -> Iterable[tuple[str, int]]:
-    """`tcp:80`, `udp:53`; a bitmap of ports has `80` alone."""
+    """Protocol and port of `tcp:80` or `udp:53`; of `80`, as in a bitmap of ports, for both protocols."""
     protocol, colon, port = text.rpartition(":")
     first, last = port_ranges(port)[0]
     for number in range(first, last + 1):
-        yield from ((name, number) for name in ((protocol,) if colon else _UNTOLD))
+        yield from ((name, number) for name in ((protocol,) if colon else _PORT_PROTOCOLS))

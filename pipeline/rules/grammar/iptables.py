@@ -27,15 +27,15 @@ _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"?|(\S+)')
 
 
 def words(spec: str) -> list[str]:
-    """The rule's words, quotes resolved."""
+    """The words of a rule's text, without quotes."""
     if '"' not in spec:
         return spec.split()
-    found = (match.groups() for match in _WORD.finditer(spec))
-    return [re.sub(r"\\(.)", r"\1", quoted) if plain is None else plain for quoted, plain in found]
+    groups = (match.groups() for match in _WORD.finditer(spec))
+    return [re.sub(r"\\(.)", r"\1", quoted) if bare is None else bare for quoted, bare in groups]
 
 
 def compile_rule(row: int, spec: str, ip_set: Sets) -> Rule:
-    """One rule, `-s 10.0.0.0/8 -p tcp ... -j TARGET`; `ip_set` gives an ipset by its name."""
+    """The rule of a text, `-s 10.0.0.0/8 -p tcp ... -j TARGET`; `ip_set` returns an ipset by its name."""
     return _Compiler(row, words(spec), ip_set).rule()
 
 
@@ -87,14 +87,14 @@ class _Compiler:
         elif word in ("-m", "--match"):
             self.module = self.next()
             if self.module not in _MODULES:
-                self.foreign(self.module)
+                self.unknown_module(self.module)
         elif handler := _OPTIONS.get((self.module, word)) or _OPTIONS.get(("", word)):
             handler(self)
         else:
             self.add(m.UnknownMatch(" ".join([self.module, word, *self.rest_of_option()]).strip()))
 
-    def foreign(self, module: str) -> None:
-        """A module that is not known here: everything up to the next module or target is one unclear test."""
+    def unknown_module(self, module: str) -> None:
+        """Add one unknown match for a module that is not supported: all words up to the next module or target."""
         start = self.at
         while self.at < len(self.tokens) and self.tokens[self.at] not in ("-m", "-j", "-g", "--match", "--jump"):
             self.at += 1
@@ -104,7 +104,7 @@ class _Compiler:
         self.steps.append(m.Not(step) if self.negated else step)
 
     def value(self) -> str:
-        """The option's value; old releases wrote the `!` after the option."""
+        """The option's value; old releases put the `!` after the option."""
         word = self.next()
         if word == "!":
             self.negated = not self.negated
@@ -201,11 +201,11 @@ def _syn(c: _Compiler) -> None:
 
 
 def _recent_check(c: _Compiler) -> None:
-    """`--rcheck --seconds T --reap --name KUBE-SEP-x`: the list of clients that were here."""
-    words_ = c.tokens[c.at :]
-    end = next((i for i, w in enumerate(words_) if w in ("-m", "-j", "-g")), len(words_))
-    given = words_[:end]
-    seconds = int(given[given.index("--seconds") + 1]) if "--seconds" in given else None
+    """`--rcheck --seconds T --reap --name KUBE-SEP-x`: the xt_recent list of the endpoint's clients."""
+    following = c.tokens[c.at :]
+    end = next((i for i, word in enumerate(following) if word in ("-m", "-j", "-g")), len(following))
+    options = following[:end]
+    seconds = int(options[options.index("--seconds") + 1]) if "--seconds" in options else None
     c.at += end
     c.add(m.InRecentList(seconds, c.row))
 
@@ -219,11 +219,11 @@ def _hidden(c: _Compiler) -> None:
     c.add(m.UnknownMatch(c.value()))
 
 
-def _skip(words_: int) -> Callable[[_Compiler], None]:
-    """An option that says nothing about the first packet."""
+def _skip(value_count: int) -> Callable[[_Compiler], None]:
+    """An option that has no effect on the first packet of a connection."""
 
     def skip(c: _Compiler) -> None:
-        for _ in range(words_):
+        for _ in range(value_count):
             c.value()
 
     return skip

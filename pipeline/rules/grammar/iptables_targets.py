@@ -1,25 +1,29 @@
-"""What `-j TARGET options` does."""
+"""Compiles `-j TARGET options` to a target.
+
+Example: `-j DNAT --to-destination 10.100.0.7:80` becomes Dnat; `-j MARK --set-xmark 0x4000/0x4000` becomes a SetMark
+step and the target Continue.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.rules.grammar.values import dnat, value_and_mask
+from pipeline.rules.grammar.values import parse_dnat, value_and_mask
 from pipeline.rules.model import matches as m
 from pipeline.rules.model.targets import Continue, Jump, Redirect, Return, Snat, Target, UnknownTarget, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_WORDS = """
+_NAMES = """
 LOG NFLOG ULOG TRACE TCPMSS TCPOPTSTRIP CHECKSUM CLASSIFY DSCP TOS TTL HL ECN AUDIT ACCOUNT SET SECMARK CONNSECMARK
 RATEEST IDLETIMER LED TEE SYNPROXY
 """
-HARMLESS = frozenset(_WORDS.split())
+_WITHOUT_EFFECT = frozenset(_NAMES.split())  # on where a packet goes
 
 
 def parse_target(name: str, options: Sequence[str], steps: list[m.Step]) -> Target:
-    """What `-j NAME options` does; marks and the like are added to the steps."""
+    """The target of `-j NAME options`; changes of marks and of tracking are added to the steps."""
     value = _Values(options)
     if name in ("ACCEPT", "DROP", "REJECT"):
         return Verdict(name.lower())
@@ -28,7 +32,7 @@ def parse_target(name: str, options: Sequence[str], steps: list[m.Step]) -> Targ
     if name in ("MASQUERADE", "SNAT"):
         return Snat()
     if name == "DNAT":
-        return dnat(value("--to-destination"), persistent="--persistent" in options)
+        return parse_dnat(value("--to-destination"), persistent="--persistent" in options)
     if name == "REDIRECT":
         return Redirect(_first_port(value("--to-ports")))
     if name in ("MARK", "CONNMARK"):
@@ -42,13 +46,13 @@ def parse_target(name: str, options: Sequence[str], steps: list[m.Step]) -> Targ
         return Continue()
     if name == "IPVS":
         return _ipvs(value("--scheduler") or "")
-    if name in HARMLESS or name in ("", "CT"):
+    if name in _WITHOUT_EFFECT or name in ("", "CT"):
         return Continue()
     return Jump(name) if not options else UnknownTarget(f"not understood: {' '.join([name, *options])}")
 
 
 def _ipvs(scheduler: str) -> UnknownTarget:
-    """What a list of virtual servers leaves open: always the source, and how a scheduler chooses that looks at load."""
+    """IPVS servers: source NAT is never known, and the shares only if the scheduler does not depend on load."""
     if scheduler in ("rr", "wrr"):
         return UnknownTarget("IPVS: whether the source is rewritten is not traced", shares=False)
     return UnknownTarget(
@@ -57,7 +61,7 @@ def _ipvs(scheduler: str) -> UnknownTarget:
 
 
 class _Values:
-    """Value after an option, by the option's name."""
+    """Returns the value of an option by the option's name."""
 
     def __init__(self, options: Sequence[str]) -> None:
         self.options = options

@@ -1,6 +1,7 @@
-"""nft's grammar: one rule to steps and an target, the same model as iptables.
+"""Compiles one rule in nft's grammar to steps and a target, in the same model as iptables.
 
-What is not understood becomes an `UnknownMatch` step or an `UnknownTarget` target, never an error.
+Example: `ip daddr 10.200.0.1 tcp dport 80 goto service-X` becomes Destination, ProtocolIs, DestinationPort and Jump.
+A part that is not understood becomes `UnknownMatch` or `UnknownTarget`, never an error.
 """
 
 from __future__ import annotations
@@ -8,8 +9,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipeline.rules.grammar.nft_sets import Elements, choice, dnat_to, key_of, listed, lookup, verdict
-from pipeline.rules.grammar.values import dnat
+from pipeline.rules.grammar.nft_sets import (
+    Elements,
+    dnat_of_element,
+    element_key,
+    field_match,
+    parse_verdict,
+    random_choice,
+    verdict_map,
+)
+from pipeline.rules.grammar.values import parse_dnat
 from pipeline.rules.model import matches as m
 from pipeline.rules.model import targets as t
 from pipeline.rules.model.rule import Rule
@@ -24,12 +33,12 @@ _ENDS = {"accept", "drop", "reject", "return", "continue", "jump", "goto", "dnat
 
 
 def tokens(spec: str) -> list[str]:
-    """The rule's words; braces and commas are words of their own."""
+    """The words of a rule's text; braces and commas are separate words."""
     return [quoted or brace or word for quoted, brace, word in _TOKEN.findall(spec)]
 
 
 def compile_rule(row: int, spec: str, sets: Sets) -> Rule:
-    """One rule, `ip daddr 10.0.0.1 tcp dport 80 goto service-...`."""
+    """The rule of a text; `sets` returns a named set or map."""
     return _Compiler(row, tokens(spec), sets).rule()
 
 
@@ -50,7 +59,7 @@ class _Compiler:
             try:
                 self.statement(self.next())
             except (ValueError, IndexError):
-                self.not_understood(start)
+                self.add_unknown(start)
         return Rule(self.row, tuple(self.steps), self.target)
 
     def next(self) -> str:
@@ -61,14 +70,14 @@ class _Compiler:
         return self.words[self.at + ahead] if self.at + ahead < len(self.words) else ""
 
     def take(self, *words: str) -> bool:
-        """Step over these words if they come next."""
+        """Skip these words if they are next."""
         if tuple(self.words[self.at : self.at + len(words)]) != words:
             return False
         self.at += len(words)
         return True
 
-    def not_understood(self, start: int) -> None:
-        """One unclear test, up to the verdict."""
+    def add_unknown(self, start: int) -> None:
+        """Add one unknown match (or target), up to the next verdict."""
         self.at = start + 1
         while self.at < len(self.words) and self.peek() not in _ENDS:
             self.at += 1
@@ -87,12 +96,12 @@ class _Compiler:
 
     def fields(self) -> list[str]:
         """`ip daddr . meta l4proto . th dport` as dst, protocol, port."""
-        found = [self.one_field()]
+        names = [self.field()]
         while self.take("."):
-            found.append(self.one_field())
-        return found
+            names.append(self.field())
+        return names
 
-    def one_field(self) -> str:
+    def field(self) -> str:
         word = self.next()
         if word in ("ip", "ip6"):
             return {"saddr": "src", "daddr": "dst", "protocol": "protocol", "nexthdr": "protocol"}[self.next()]
@@ -108,9 +117,9 @@ class _Compiler:
         raise ValueError(word)
 
     def match(self, fields: list[str]) -> None:
-        """A comparison or a lookup over fields."""
+        """Compile a comparison, or a lookup in a verdict map, of fields."""
         if self.take("vmap"):
-            self.target = lookup(fields, self.elements())
+            self.target = verdict_map(fields, self.elements())
             return
         if fields == ["mark"]:
             self.mark()
@@ -120,20 +129,20 @@ class _Compiler:
             return
         negated = self.take("!=")
         self.take("==")
-        step = self.compared(fields)
+        step = self.comparison(fields)
         self.steps.append(m.Not(step) if negated else step)
 
-    def compared(self, fields: list[str]) -> m.Step:
+    def comparison(self, fields: list[str]) -> m.Step:
         name = self.peek()
         values = self.elements()
         if values is None:
             return m.UnknownMatch(f"set {name} is not in the dump")
         if values.dynamic and fields == ["src"]:
             return m.InRecentList(values.timeout_s, self.row)
-        return listed(fields, [key_of(text) for _, text in values.elements])
+        return field_match(fields, [element_key(text) for _, text in values.elements])
 
     def elements(self) -> Elements | None:
-        """What follows: `@name`, `{ ... }`, or a single value."""
+        """The next operand: `@name`, `{ ... }`, or a single value."""
         word = self.next()
         if word.startswith("@"):
             return self.sets(word[1:])
@@ -146,14 +155,14 @@ class _Compiler:
 
     def braced(self) -> list[str]:
         """The elements up to the closing brace."""
-        found, current = list[str](), list[str]()
+        elements, current = list[str](), list[str]()
         while (word := self.next()) not in ("}", ""):
             if word == ",":
-                found.append(" ".join(current))
+                elements.append(" ".join(current))
                 current = []
             else:
                 current.append(word)
-        return [*found, " ".join(current)] if current else found
+        return [*elements, " ".join(current)] if current else elements
 
     def mark(self) -> None:
         """`mark & 0x4000 != 0x0`, `mark 0x4000`, `mark set mark | 0x4000`."""
@@ -181,19 +190,19 @@ class _Compiler:
             )
 
     def random(self) -> None:
-        """`meta random & 2147483647 < 715827882`: how nft shows iptables' statistic."""
-        whole = int(self.next(), 0) + 1 if self.take("&") else 1 << 32
+        """`meta random & 2147483647 < 715827882`: nft's text of iptables' statistic match."""
+        range_size = int(self.next(), 0) + 1 if self.take("&") else 1 << 32
         if not self.take("<"):
             raise ValueError("random")
-        self.steps.append(m.RandomShare(int(self.next(), 0) / whole))
+        self.steps.append(m.RandomShare(int(self.next(), 0) / range_size))
 
     def numgen(self) -> None:
         self.at += 1  # random or inc
         self.take("mod")
-        whole = int(self.next())
+        modulus = int(self.next())
         if not self.take("vmap"):
             raise ValueError("numgen")
-        self.target = choice(whole, self.elements(), verdict)
+        self.target = random_choice(modulus, self.elements(), parse_verdict)
 
     def dnat(self) -> None:
         for word in ("ip", "ip6", "addr", ".", "port", "to"):
@@ -201,14 +210,14 @@ class _Compiler:
         if self.take("numgen"):
             self.at += 1
             self.take("mod")
-            whole = int(self.next())
+            modulus = int(self.next())
             self.take("map")
-            self.target = choice(whole, self.elements(), dnat_to)
+            self.target = random_choice(modulus, self.elements(), dnat_of_element)
             return
         text = self.next() if self.at < len(self.words) and self.peek() not in _ENDS else ""
         if self.take("."):
             text = f"[{text}]:{self.next()}"
-        self.target = dnat(text)
+        self.target = parse_dnat(text)
 
     def skip(self, words: int) -> None:
         self.at += words
@@ -236,7 +245,7 @@ def _fib(c: _Compiler) -> None:
     c.steps.append(m.Not(step) if negated else step)
 
 
-def _set_outcome(read: Callable[[_Compiler], t.Target]) -> Callable[[_Compiler], None]:
+def _final_target(read: Callable[[_Compiler], t.Target]) -> Callable[[_Compiler], None]:
     def statement(c: _Compiler) -> None:
         c.target = read(c)
         c.at = len(c.words)
@@ -245,7 +254,7 @@ def _set_outcome(read: Callable[[_Compiler], t.Target]) -> Callable[[_Compiler],
 
 
 def _update(c: _Compiler) -> None:
-    """`update @affinity { ip saddr }`: remembers the client."""
+    """`update @affinity { ip saddr }` adds the client to the affinity set: no effect on its first packet."""
     c.next()
     c.elements()
 
@@ -257,7 +266,7 @@ def _redirect(c: _Compiler) -> t.Target:
 
 
 def _xt(c: _Compiler) -> None:
-    """What nft cannot print: a match may hide anything, a target does what nobody sees."""
+    """`xt match ...` or `xt target ...`: iptables extensions that nft cannot print."""
     if c.next() != "target":
         raise ValueError("xt")
     c.target = t.UnknownTarget(f"not understood: {' '.join(c.words[c.at - 2 :])}")
@@ -280,14 +289,14 @@ _STATEMENTS: dict[str, Callable[[_Compiler], None]] = {
     "xt": _xt,
     "update": _update,
     "add": _update,
-    "masquerade": _set_outcome(lambda _: t.Snat()),
-    "snat": _set_outcome(lambda _: t.Snat()),
-    "redirect": _set_outcome(_redirect),
-    "jump": _set_outcome(lambda c: t.Jump(c.next())),
-    "goto": _set_outcome(lambda c: t.Jump(c.next(), goto=True)),
-    "return": _set_outcome(lambda _: t.Return()),
-    "continue": _set_outcome(lambda _: t.Continue()),
-    "accept": _set_outcome(lambda _: t.Verdict("accept")),
-    "drop": _set_outcome(lambda _: t.Verdict("drop")),
-    "reject": _set_outcome(lambda _: t.Verdict("reject")),
+    "masquerade": _final_target(lambda _: t.Snat()),
+    "snat": _final_target(lambda _: t.Snat()),
+    "redirect": _final_target(_redirect),
+    "jump": _final_target(lambda c: t.Jump(c.next())),
+    "goto": _final_target(lambda c: t.Jump(c.next(), goto=True)),
+    "return": _final_target(lambda _: t.Return()),
+    "continue": _final_target(lambda _: t.Continue()),
+    "accept": _final_target(lambda _: t.Verdict("accept")),
+    "drop": _final_target(lambda _: t.Verdict("drop")),
+    "reject": _final_target(lambda _: t.Verdict("reject")),
 }

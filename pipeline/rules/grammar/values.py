@@ -1,4 +1,7 @@
-"""Values as both grammars write them: ports, marks, protocols, endpoints."""
+"""Parses values that both grammars have: addresses, ports, marks, protocols and endpoints.
+
+Example: `8000:8010,80` becomes the port ranges ((8000, 8010), (80, 80)).
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ SERVICE_PORTS = {"http": 80, "https": 443, "domain": 53, "ssh": 22, "http-alt": 
 
 
 def address_ranges(text: str) -> tuple[Range, ...]:
-    """`10.0.0.0/8,192.168.0.0/16`."""
+    """The ranges of `10.0.0.0/8,192.168.0.0/16`."""
     return tuple(range_of(part) for part in text.split(","))
 
 
 def port_ranges(text: str) -> tuple[Range, ...]:
-    """`80`, `8000:8010`, `80,443`, `:1024`."""
+    """The ranges of `80`, `8000:8010`, `80,443` or `:1024`."""
     return tuple(_port_range(part) for part in text.split(","))
 
 
@@ -36,13 +39,13 @@ def _port(text: str) -> int:
 
 
 def value_and_mask(text: str) -> Range:
-    """`0x4000/0x4000` or `0x4000`."""
+    """Value and mask of `0x4000/0x4000` or `0x4000`."""
     value, _, mask = text.partition("/")
     return int(value, 0), int(mask, 0) if mask else 0xFFFFFFFF
 
 
-def dnat(text: str | None, *, persistent: bool = False) -> Dnat:
-    """`10.0.0.1:80`, `[fd00::1]:80`, `10.0.0.1`, `:80`."""
+def parse_dnat(text: str | None, *, persistent: bool = False) -> Dnat:
+    """The target of `10.0.0.1:80`, `[fd00::1]:80`, `10.0.0.1` or `:80`; with a doubt if the text is not complete."""
     if not text:
         return _uncertain_dnat("DNAT without its destination")
     if text == ":0" and persistent:
