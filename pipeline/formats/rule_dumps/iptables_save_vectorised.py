@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.rules.grammar.kube_proxy_patterns import BARE_COMMENT, QUOTED_COMMENT
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -19,7 +21,7 @@ COLUMNS = (
 _COUNTERS = r"\[(?P<packet_count>[0-9]{1,18}):(?P<byte_count>[0-9]{1,18})\]"
 _NAME = r"[!-#%-)+-;=?-z|~]+"  # without $ * < > { }: those are placeholders, as in `-A {{ chain }}`, `-A KUBE-SEP-***`
 _ADDRESS = "[0-9a-f.:/]+"
-_COMMENT = r'comment --comment (?:"(?P<quoted>[ !#-\[\]-~]*)"|(?P<word>[0-9A-Za-z][!#-\[\]-~]*))'
+_COMMENT = rf'comment --comment (?:"(?P<quoted>{QUOTED_COMMENT})"|(?P<word>{BARE_COMMENT}))'
 _MODULE = r"tcp|udp|recent|s(?:ctp|tatistic --mode random --probability [0-9.]+)"
 _OPTION = r"dport [0-9]+|se(?:t|conds [0-9]+)|r(?:check|eap|source)|name [!-~]+|mask [0-9a-f.:]+"
 _RULE = (

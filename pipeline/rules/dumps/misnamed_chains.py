@@ -60,9 +60,8 @@ def _misnamed_iptables(rows: pl.DataFrame) -> Iterable[tuple[int, str, str]]:
     rules = rows.select("row", "rule_number", "chain", "target", "spec", "comment")
     rules = rules.filter((is_entry | (pl.col("target") == "DNAT")) & (pl.col("rule_number") != 0))
     for part in rules.iter_slices(_RULES_AT_ONCE):
-        yield from _with_other_hash(
-            _hash_inputs(part.rechunk())
-        )  # polars 2.1 joins no texts where a column's first chunk is empty
+        # without rechunk, polars 2.1 cannot concatenate texts if the first chunk of a column is empty
+        yield from _with_other_hash(_hash_inputs(part.rechunk()))
 
 
 def _hash_inputs(rules: pl.DataFrame) -> pl.DataFrame:
@@ -73,10 +72,8 @@ def _hash_inputs(rules: pl.DataFrame) -> pl.DataFrame:
     is_entry = chain.is_in(ENTRY_CHAINS)
     return rules.select(
         "row",
-        name=pl.when(is_entry).then("target").otherwise("chain"),
-        letters=pl.when(is_entry)
-        .then(_part(pl.col("target"), SERVICE_CHAIN))
-        .otherwise(_part(pl.col("chain"), _ENDPOINT)),
+        name=pl.when(is_entry).then(target).otherwise(chain),
+        letters=pl.when(is_entry).then(_part(target, SERVICE_CHAIN)).otherwise(_part(chain, _ENDPOINT)),
         service=_part(comment, _SERVICE_COMMENT),
         port=_part(comment, _SERVICE_COMMENT, 2).fill_null(""),
         protocol=_part(spec, _PROTOCOL),

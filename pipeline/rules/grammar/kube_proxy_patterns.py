@@ -1,7 +1,7 @@
 """The parts of a kube-proxy rule's text that several regexes have in common: one place for its line grammar.
 
 kube-proxy writes some forms of rules by the hundred thousand, so three fast readers match exactly these forms:
-* `formats/rule_dumps/iptables_save_fast.py`: lines of a dump, to columns;
+* `formats/rule_dumps/iptables_save_vectorised.py`: lines of a dump, to columns;
 * `kube_proxy_rules.py`: the text of one rule, to a Rule;
 * `endpoint_chains.py`: a column of texts, to endpoints.
 A text in another form goes to the general readers, which are slower and give the same result.
