@@ -9,15 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipeline.rules.grammar.nft_sets import (
-    Elements,
-    dnat_of_element,
-    element_key,
-    field_match,
-    parse_verdict,
-    random_choice,
-    verdict_map,
-)
+from pipeline.rules.grammar import nft_sets
+from pipeline.rules.grammar.nft_sets import Elements
 from pipeline.rules.grammar.values import parse_dnat
 from pipeline.rules.model import matches as m
 from pipeline.rules.model import targets as t
@@ -119,7 +112,7 @@ class _Compiler:
     def match(self, fields: list[str]) -> None:
         """Compile a comparison, or a lookup in a verdict map, of fields."""
         if self.take("vmap"):
-            self.target = verdict_map(fields, self.elements())
+            self.target = nft_sets.verdict_map(fields, self.elements())
             return
         if fields == ["mark"]:
             self.mark()
@@ -139,7 +132,7 @@ class _Compiler:
             return m.UnknownMatch(f"set {name} is not in the dump")
         if values.dynamic and fields == ["src"]:
             return m.InRecentList(values.timeout_s, self.row)
-        return field_match(fields, [element_key(text) for _, text in values.elements])
+        return nft_sets.field_match(fields, [nft_sets.element_key(text) for _, text in values.elements])
 
     def elements(self) -> Elements | None:
         """The next operand: `@name`, `{ ... }`, or a single value."""
@@ -202,7 +195,7 @@ class _Compiler:
         modulus = int(self.next())
         if not self.take("vmap"):
             raise ValueError("numgen")
-        self.target = random_choice(modulus, self.elements(), parse_verdict)
+        self.target = nft_sets.random_choice(modulus, self.elements(), nft_sets.parse_verdict)
 
     def dnat(self) -> None:
         for word in ("ip", "ip6", "addr", ".", "port", "to"):
@@ -212,7 +205,7 @@ class _Compiler:
             self.take("mod")
             modulus = int(self.next())
             self.take("map")
-            self.target = random_choice(modulus, self.elements(), dnat_of_element)
+            self.target = nft_sets.random_choice(modulus, self.elements(), nft_sets.dnat_of_element)
             return
         text = self.next() if self.at < len(self.words) and self.peek() not in _ENDS else ""
         if self.take("."):
