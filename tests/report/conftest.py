@@ -37,6 +37,7 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
                 con.register("given_rows", frame).execute(f"INSERT INTO {name} FROM given_rows")
     con.execute(f"CREATE TABLE rule_servers ({RULE_SERVERS})")
     every = sql_models.all_models()
+    con.execute("ALTER TABLE conversations DROP COLUMN run")  # while models are built, no table has it
     for one in (
         *sql_models.in_order(["address_owners", "handshake_loss"]),
         every["clock_corrections"],
@@ -44,6 +45,7 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
     ):
         run = "'peak-2' AS run, " * (one.name in TABLES)
         con.execute(f"CREATE TABLE {one.name} AS SELECT {run}m.* FROM ({one.sql}) AS m")
+    con.execute("ALTER TABLE conversations ADD COLUMN run VARCHAR DEFAULT 'peak-2'")
     for model in sql_models.in_order(marts):
         if model.name in marts:
             con.execute(f"CREATE TABLE {model.name} AS SELECT 'peak-2' AS run, m.* FROM ({model.sql}) AS m")
