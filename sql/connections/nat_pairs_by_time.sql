@@ -1,6 +1,6 @@
 -- about: One row per group of legs after NAT that belongs to a group of ingress legs by time, where neither has a fingerprint.
 -- about: The two are paired if, within a second after the ingress leg, exactly one leg on the same node goes to an endpoint that
--- about: its rules allow, and that leg is no other ingress leg's candidate. Its source must be what the rules make of it: the
+-- about: its rules allow, and that leg is no other ingress leg's candidate. Its source must match the rules: the
 -- about: same address and port where they keep the source; an address of this node, and the same IP id, where they rewrite it.
 -- about: Limit: on a node whose captures lost more than one packet in fifty, the only leg left may be another connection's, so
 -- about: nothing is paired there.

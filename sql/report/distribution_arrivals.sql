@@ -1,5 +1,5 @@
--- about: One row per service and node that connections from outside the cluster entered at: how the load balancer
--- about: spread them.
+-- about: One row per service and ingress node of connections from outside the cluster: how the load balancer spread
+-- about: them.
 -- about: Only connections whose ingress leg was seen count. A client that connects to a node's own address chose the
 -- about: node itself, so it is left out.
 -- about: `all_client_count` is the same on every row of a service: clients of several nodes count once.

@@ -5,7 +5,7 @@
 -- key: service, service_port, same_node, same_pod
 -- column: service VARCHAR namespace/name.
 -- column: service_port INTEGER The Service's own port number.
--- column: same_node BOOLEAN Whether the client's previous connection entered at the same node; NULL if not known.
+-- column: same_node BOOLEAN Whether the client's previous connection had the same ingress node; NULL if not known.
 -- column: same_pod BOOLEAN Whether the client's previous connection, on any node, reached the same pod; NULL if not known.
 -- column: connection_count BIGINT Connections of clients that had one before.
 -- column: client_count BIGINT Clients, each address once.

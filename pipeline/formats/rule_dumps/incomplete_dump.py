@@ -1,4 +1,4 @@
-"""Marks a dump as incomplete if it ends early or has lines that cannot be read: one more row in `rules`.
+"""Reports a dump as incomplete if it ends early or has lines that cannot be read: one more row in `rules`.
 
 The row's chain is `CUT_SHORT`. `pipeline/rules/dumps/dump_faults.py` reads it: no decision of such a dump is certain.
 """
@@ -37,7 +37,7 @@ def mark_incomplete(rows: pl.DataFrame, *, is_cut: bool, rejects: list[Reject]) 
 
 
 def parsed_lines(source: Source, rows: list[Row], rejects: list[Reject], findings: list[Finding]) -> Parsed:
-    """Return the content of a dump whose grammar has no end mark: it is complete if its last line has an end.
+    """Return the content of a dump whose grammar has no end marker: it is complete if its last line has an end.
 
     A line of an ipset that cannot be read does not make the whole dump uncertain: only that set is.
     """
