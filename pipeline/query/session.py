@@ -137,13 +137,8 @@ def query_session(
         yield QuerySession(con, runs, Path(scratch), timeout_s)
 
 
-<<<<<<< HEAD
 def _create_answer_view(con: Connection, sql: str) -> None:
     """Create the view `hopscope_answer` for the result of one reading statement."""
-=======
-def _let_stand(con: Connection, sql: str) -> None:
-    """Create the view `hopscope_answer` of the rows of one read-only statement."""
->>>>>>> de2e1bf (Glossary test covers all texts but pipeline/rules and the benchmarks; the last words in sql/ follow)
     from duckdb import StatementType
 
     try:

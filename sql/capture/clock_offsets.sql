@@ -5,21 +5,12 @@
 -- about: delay), of five samples at least. About 100,000 of a run's connections are compared.
 -- grain: pair of nodes
 -- key: node, other_node
-<<<<<<< HEAD
 -- column: node VARCHAR First node of the pair.
 -- column: other_node VARCHAR Second node, later in the alphabet.
 -- column: offset_us BIGINT How far the second node's clock is ahead of the first's; negative if it is behind.
 -- column: spread_us BIGINT Range of the middle 90 % of samples; large where a clock moved during the capture.
 -- column: round_trip_us BIGINT Shortest round trip; the offset is off by at most half of it. NULL without an answer on both nodes.
 -- column: sample_count BIGINT Packets that both nodes captured.
-=======
--- column: node VARCHAR One node.
--- column: other_node VARCHAR The other, later in the alphabet.
--- column: offset_us BIGINT How far the other's clock is ahead of the first's; negative for behind.
--- column: spread_us BIGINT How far the middle nine tenths of all samples lie apart; large if a clock moved during the capture.
--- column: round_trip_us BIGINT The quickest way there and back; the offset is wrong by at most half of it. NULL where no answer was seen on both.
--- column: sample_count BIGINT Packets seen on both nodes that it rests on.
->>>>>>> de2e1bf (Glossary test covers all texts but pipeline/rules and the benchmarks; the last words in sql/ follow)
 WITH sampling AS (
   SELECT CAST(1 + floor(CAST(COUNT(*) AS DOUBLE) / 100000) AS BIGINT) AS one_in
   FROM all_conversations

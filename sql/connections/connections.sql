@@ -128,11 +128,7 @@ SELECT
       CASE WHEN hop = 'unknown' THEN 'endpoint-node-unknown' ELSE 'source-nat-unknown' END
     -- Every other situation without a label is its own reason.
     WHEN label = 'unlabelled' THEN situation
-<<<<<<< HEAD
     -- From here on the connection has a label; the reason shows what weakens it. Rules that are not certain:
-=======
-    -- From here on the connection has a label; the reason names what weakens it. Rules that are not certain:
->>>>>>> de2e1bf (Glossary test covers all texts but pipeline/rules and the benchmarks; the last words in sql/ follow)
     WHEN situation = 'all-endpoints-local' AND NOT certain THEN 'uncertain-rules'
     -- a source that no input names as a node's;
     WHEN situation = 'from-assumed-node' THEN 'source-is-no-known-node'
