@@ -178,7 +178,7 @@ def test_where_endpoints_are_not_known_a_pod_that_is_dialled_may_be_one(dump, tm
 
 def test_the_same_input_again_is_not_done_again_and_other_input_is_refused(origin, tmp_path):
     again = hopscope("run", SAMPLES / "origin", cwd=origin)
-    assert "nothing new" in again.stderr
+    assert "the inputs and options have not changed; the run is kept" in again.stderr
     other = hopscope("run", SAMPLES / "single-pod", "--run", "origin", cwd=origin, code=2)
     assert "was made from other inputs" in other.stderr
     assert "--run" in other.stderr
