@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,33 @@ def test_nothing_heavy_is_loaded_to_answer(option, answer):
     assert "typer" in loaded
     assert not loaded & HEAVY
     assert answer in done.stdout
+
+
+def imported_modules(path: Path, names: set[str]) -> set[str]:
+    """The modules of the project that a module imports, imports for type checkers included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found & names
+
+
+def import_graph(modules: list[Path]) -> dict[str, set[str]]:
+    """The modules of the project with their imports; a package's face, which only hands names on, is no module."""
+    path_by_name = {module_id(p).removesuffix(".py").replace("/", "."): p for p in modules if p.stem != "__init__"}
+    return {name: imported_modules(path, set(path_by_name)) for name, path in path_by_name.items()}
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    assert list(TopologicalSorter(import_graph(MODULES)).static_order())
+
+
+def test_an_import_cycle_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    (tmp_path / "a.py").write_text("from b import y\n")
+    (tmp_path / "b.py").write_text("if TYPE_CHECKING:\n    from a import x\n")
+    with pytest.raises(CycleError):
+        list(TopologicalSorter(import_graph([tmp_path / "a.py", tmp_path / "b.py"])).static_order())
 
 
 @pytest.mark.parametrize("path", MODULES, ids=module_id)

@@ -23,8 +23,8 @@ from pipeline.report.crosstab import by_size, crosstab, number, sum_by
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from pipeline.report.chart_declaration import Chart
     from pipeline.report.chart_style import Figure
-    from pipeline.report.charts import Chart
     from pipeline.report.crosstab import Cells, Record
 
 _MOST_NUMBERED_CELLS = 200

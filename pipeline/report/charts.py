@@ -13,6 +13,7 @@ from pipeline.report.crosstab import by_size, number, sum_by
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline.report.chart_declaration import Chart
     from pipeline.report.chart_style import Figure
     from pipeline.report.crosstab import Record
 
@@ -21,27 +22,6 @@ MOST_GROUPS = 4
 _DIGITS = {"deviance": 1}
 # The columns of which only the MOST largest values are drawn, by kind; all other kinds limit rows and columns.
 _LIMITED_COLUMNS: dict[str, tuple[str, ...]] = {"timeline": (), "strips": ("rows",)}
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """The declaration of a chart: `rows`, `columns`, `series` and `value` name columns of the records.
-
-    `each` names a column that gives one drawing per value. `markers` names a list of events, whose times become
-    dashed lines. Bars are sorted by size, or keep the order of the records if `in_order`.
-    """
-
-    kind: str
-    title: str
-    rows: str
-    value: str = "connection_count"
-    unit: str = "connections"
-    columns: str = ""
-    across: str = ""
-    series: str = ""
-    each: str = ""
-    markers: str = ""
-    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)

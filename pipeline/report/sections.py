@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from pipeline import resources
-from pipeline.report.charts import Chart
+from pipeline.report.chart_declaration import Chart
 
 if TYPE_CHECKING:
     from pathlib import Path

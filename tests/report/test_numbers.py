@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import display
-from pipeline.report.charts import MOST, MOST_GROUPS, Chart, draw
+from pipeline.report.chart_declaration import Chart
+from pipeline.report.charts import MOST, MOST_GROUPS, draw
 from pipeline.report.crosstab import by_size, crosstab, short_names, sum_by
 
 
