@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-INFERRED = "-m inferred --dport"  # marks a port in `spec` that is from the Service, not from the dump
+INFERRED = "-m inferred --dport"  # precedes a port in `spec` that is from the Service, not from the dump
 _DESTINATION = r"(?:^| )-d ([^\s/]+)(?:/32|/128)? "
 
 

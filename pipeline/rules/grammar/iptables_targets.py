@@ -23,7 +23,7 @@ _WITHOUT_EFFECT = frozenset(_NAMES.split())  # on where a packet goes
 
 
 def parse_target(name: str, options: Sequence[str], steps: list[m.Step]) -> Target:
-    """The target of `-j NAME options`; changes of marks and of tracking are added to the steps."""
+    """The target of `-j NAME options`; changes of the fwmark and of connection tracking are added to the steps."""
     value = _Values(options)
     if name in ("ACCEPT", "DROP", "REJECT"):
         return Verdict(name.lower())

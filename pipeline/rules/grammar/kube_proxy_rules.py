@@ -45,7 +45,7 @@ def compile_rule(row: int, spec: str) -> Rule | None:
 
 @lru_cache(256)
 def _not_from(source: str) -> m.Step:
-    """One step, shared by all rules that mark packets from outside the cluster."""
+    """One step, shared by all rules that set the fwmark of packets from outside the cluster."""
     return m.Not(m.Source((range_of(source),)))
 
 

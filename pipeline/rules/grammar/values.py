@@ -1,4 +1,4 @@
-"""Parses values that both grammars have: addresses, ports, marks, protocols and endpoints.
+"""Parses values that both grammars have: addresses, ports, fwmarks, protocols and endpoints.
 
 Example: `8000:8010,80` becomes the port ranges ((8000, 8010), (80, 80)).
 """

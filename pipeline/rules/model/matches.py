@@ -30,7 +30,7 @@ OWNER_QUESTIONS = {
 
 
 class Step(Protocol):
-    """A test of a packet, or a change of its mark or tracking."""
+    """A test of a packet, or a change of its fwmark or tracking."""
 
     def split(self, branch: Branch, context: TraceContext) -> Split:
         """(packets that match, packets that do not); may change `branch`, the caller does not use it again."""
@@ -144,7 +144,7 @@ class Mark:
     connection: bool = False
 
     def split(self, branch: Branch, context: TraceContext) -> Split:
-        """By the current mark."""
+        """By the current fwmark."""
         return _all_or_none(branch, (branch.ct_mark if self.connection else branch.mark) & self.mask == self.value)
 
 
