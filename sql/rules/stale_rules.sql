@@ -1,5 +1,5 @@
 -- about: One row per service address (protocol, address, port) of which a node's rules are older or newer than the
--- about: traffic. There are three signs. A stitched leg reached_endpoints an endpoint that the rules of its ingress
+-- about: traffic. There are three signs. A stitched leg reached an endpoint that the rules of its ingress
 -- about: node do not have. Rules and EndpointSlices each have endpoints that the other lacks, as after a rollout. Or
 -- about: the rules forward what comes from outside, although the Service's external traffic policy keeps it on its
 -- about: ingress node. `is_local_policy`: stale only in this, that endpoints of other nodes may be missing, and the
