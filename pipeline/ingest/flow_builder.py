@@ -1,7 +1,8 @@
 """Writes the packets of one export, and builds its conversations out of them in DuckDB.
 
-Packets arrive batch by batch. Batches with tshark's stream numbers are summed up at once into unidirectional flows.
-Without these numbers, a reused port shows only in the whole file: then the batches wait on disk for its end.
+Packets arrive in batches. Batches with tshark's stream numbers are summed up immediately, to unidirectional flows.
+Without these numbers a reused port is recognised only when all packets are known, so the batches wait on disk until
+the file is read.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 _SOCKETS_PER_ADDRESS = 131072  # one for each port, and socket 0 for packets without a port
 _NOT_IN_SLIM = ("tcp_ack", "tcp_tsval", "ip_id", "ip_ttl")
-# Whether an export shows a SYN more than once: then all interfaces were captured, and none is named.
+# An export of `-i any` without interface names shows a packet once per interface. A SYN with the same sequence number,
+# timestamp and IP id is such a copy.
 _HAS_DUPLICATES = """SELECT 1 FROM all_packets
 WHERE COALESCE(interface, 'any') = 'any' AND tcp_flags & 18 = 2 AND COALESCE(tcp_tsval, NULLIF(ip_id, 0)) IS NOT NULL
 GROUP BY src, dst, tcp_seq, tcp_tsval, ip_id HAVING COUNT(*) > 1 LIMIT 1"""
@@ -46,9 +48,9 @@ class TextNumbers:
     numbers: dict[str | None, int] = field(default_factory=lambda: {None: 0})
 
     def add_columns(self, packets: pa.Table) -> pa.Table:
-        """Return rows of `packets` with `src` and `dst` (sockets) and `medium` (2^32 times the interface + protocol).
+        """Return the rows with sockets `src`, `dst`, and `medium`: interface number * 2^32 + protocol number.
 
-        A socket is 131072 times the address, plus the port plus one, or plus 0 without a port.
+        A socket is address number * 131072 + port + 1; without a port, address number * 131072.
         """
         medium = self._encode(packets["interface"]) << 32 | self._encode(packets["protocol"])
         packets = packets.append_column("medium", pa.array(medium))
@@ -75,16 +77,16 @@ class TextNumbers:
 
 @dataclass(slots=True)
 class FlowBuilder:
-    """Takes the packets of one export: writes them to `packets`, and their conversations to `conversations` (folders).
+    """Takes the packets of one export; writes them to `packet_folder`, and conversations to `conversation_folder`.
 
-    ICMP errors go to a folder beside that of `conversations`. `spare` is a folder for temporary files.
+    ICMP errors go to a folder beside that of the conversations.
     """
 
     con: Connection
     capture_id: str
-    packets: Path
-    conversations: Path
-    spare: Path
+    packet_folder: Path
+    conversation_folder: Path
+    temporary_folder: Path
     keep: Keep
     pool: WorkerPool
     first_us: int | None = None
@@ -93,28 +95,28 @@ class FlowBuilder:
     _deferred_files: list[Path] = field(default_factory=list)
     _icmp_errors: list[pa.Table] = field(default_factory=list)
     _numbers: TextNumbers = field(default_factory=TextNumbers)
-    _has_flows: bool = False
+    _table_exists: bool = False  # `unidirectional_flows`
 
     def add(self, packets: pa.Table) -> None:
-        """Take packets of which those of one TCP conversation have one stream number, and sum them up now."""
-        with self.pool.in_background(partial(self._keep, packets)):
+        """Sum up a batch in which every TCP packet has tshark's stream number."""
+        with self.pool.in_background(partial(self._store_packets, packets)):
             self.con.register("all_packets", self._numbers.add_columns(packets))
             self._sum_up("segments_by_tcp_stream")
             self.con.unregister("all_packets")
 
     def defer(self, packets: pa.Table) -> None:
-        """Take packets that can be summed up only when all packets of the export are there."""
-        self._keep(packets)
-        path = self.spare / f"deferred-{len(self._deferred_files)}.parquet"
+        """Store a batch that can be summed up only when all packets of the export are known."""
+        self._store_packets(packets)
+        path = self.temporary_folder / f"deferred-{len(self._deferred_files)}.parquet"
         parquet.write_table(self._numbers.add_columns(packets), path)
         self._deferred_files.append(path)
 
     def discard(self) -> None:
-        """Undo everything that was taken."""
+        """Forget all packets taken so far, and delete their files."""
         for path in (*self._packet_files, *self._deferred_files):
             path.unlink()
         self.con.execute("DROP TABLE IF EXISTS temp.unidirectional_flows")
-        self._packet_files, self._deferred_files, self._icmp_errors, self._has_flows = [], [], [], False
+        self._packet_files, self._deferred_files, self._icmp_errors, self._table_exists = [], [], [], False
         self.first_us = self.last_us = None
 
     def finish(self) -> None:
@@ -128,7 +130,7 @@ class FlowBuilder:
             self.con.execute(f"CREATE TEMP VIEW all_packets AS SELECT * FROM read_parquet([{paths}])")
             self._sum_up("segments_by_syn")
             self.con.execute("DROP VIEW temp.all_packets")
-        if self._has_flows:
+        if self._table_exists:
             self._write_conversations()
         if self._icmp_errors:
             self._write_icmp_errors()
@@ -138,17 +140,17 @@ class FlowBuilder:
         create_temporary(self.con, "conversation_sums", all_models()["conversation_sums"].sql)
         self.con.execute("DROP TABLE temp.unidirectional_flows")
         select = f"SELECT {literal(self.capture_id)} AS capture_id, c.* FROM ({all_models()['conversations'].sql}) AS c"
-        write_parquet(self.con, select, self.conversations / f"{self.capture_id}.parquet")
+        write_parquet(self.con, select, self.conversation_folder / f"{self.capture_id}.parquet")
         self.con.execute("DROP TABLE temp.conversation_sums")
 
     def _write_icmp_errors(self) -> None:
-        self.con.register("quoting", pa.concat_tables(self._icmp_errors).unify_dictionaries())
-        folder = self.conversations.parents[1] / "icmp_errors" / self.conversations.name
+        self.con.register("icmp_error_packets", pa.concat_tables(self._icmp_errors).unify_dictionaries())
+        folder = self.conversation_folder.parents[1] / "icmp_errors" / self.conversation_folder.name
         write_parquet(self.con, all_models()["icmp_errors"].sql, folder / f"{self.capture_id}.parquet")
-        self.con.unregister("quoting")
+        self.con.unregister("icmp_error_packets")
 
-    def _keep(self, packets: pa.Table) -> None:
-        """Note the first and last time, keep ICMP errors, and write as much of the packets as `keep` asks for."""
+    def _store_packets(self, packets: pa.Table) -> None:
+        """Update the first and last time, collect ICMP errors, and write what `keep` asks for of the packets."""
         if packets["quoted_src_ip"].null_count < len(packets):
             self._icmp_errors.append(packets.filter(packets["quoted_src_ip"].is_valid()))
         times = pc.min_max(packets["ts_us"]).as_py()
@@ -160,17 +162,17 @@ class FlowBuilder:
             for name in _NOT_IN_SLIM:
                 index = packets.schema.get_field_index(name)
                 packets = packets.set_column(index, name, pa.nulls(len(packets), packets.schema.types[index]))
-        path = self.packets / f"{self.capture_id}-{len(self._packet_files):04}.parquet"
+        path = self.packet_folder / f"{self.capture_id}-{len(self._packet_files):04}.parquet"
         _write_packets(packets, path)
         self._packet_files.append(path)
 
-    def _sum_up(self, segments: str) -> None:
-        """Add `all_packets` to `unidirectional_flows`; the model `segments` separates the uses of a reused port."""
+    def _sum_up(self, segment_model: str) -> None:
+        """Add `all_packets` to `unidirectional_flows`; `segment_model` separates the uses of a reused port."""
         has_duplicates = self.con.execute(_HAS_DUPLICATES).fetchone()
         unique = all_models()["packets_deduplicated"].sql if has_duplicates else "SELECT * FROM all_packets"
         self.con.execute(f"CREATE TEMP VIEW packets AS {unique}")
-        self.con.execute(f"CREATE TEMP VIEW segments AS {all_models()[segments].sql}")
-        into = "INSERT INTO unidirectional_flows" if self._has_flows else "CREATE TEMP TABLE unidirectional_flows AS"
+        self.con.execute(f"CREATE TEMP VIEW segments AS {all_models()[segment_model].sql}")
+        into = "INSERT INTO unidirectional_flows" if self._table_exists else "CREATE TEMP TABLE unidirectional_flows AS"
         insert = partial(self.con.execute, f"{into} {all_models()['unidirectional_flows'].sql}")
         try:
             insert()
@@ -179,7 +181,7 @@ class FlowBuilder:
                 insert()
         self.con.execute("DROP VIEW temp.segments")
         self.con.execute("DROP VIEW temp.packets")
-        self._has_flows = True
+        self._table_exists = True
 
 
 def _write_packets(packets: pa.Table, path: Path) -> None:

@@ -106,7 +106,7 @@ class PacketReader:
         if isinstance(form, TsharkFields):
             tally = self._read_fields(form, form.layout(self.source.head(), fields))
         elif isinstance(form, TsharkPcap):
-            exported, layout, findings = export_packets(self.source, self.flows.spare)
+            exported, layout, findings = export_packets(self.source, self.flows.temporary_folder)
             tally = replace(self, source=exported)._read_fields(FIELDS, layout)
             tally.findings += findings
         else:
@@ -174,7 +174,7 @@ class PacketReader:
     def _read_lines(self, lines: Iterable[PacketResult]) -> Tally:
         """The line-by-line reader: take the rows of `lines`, and write their rejects."""
         tally = Tally()
-        rows, rejects = self.flows.spare / "rows", self.flows.spare / "rejects"
+        rows, rejects = self.flows.temporary_folder / "rows", self.flows.temporary_folder / "rejects"
         with rows.open("w", newline="") as f, rejects.open("w", newline="") as g:
             good, bad = (csv.writer(h, delimiter=_SEPARATOR, quoting=csv.QUOTE_NONE, quotechar=None) for h in (f, g))
             for line in lines:

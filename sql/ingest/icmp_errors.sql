@@ -1,6 +1,6 @@
 -- about: One row per reporter, quoted flow, kind of error and second: ICMP errors of one export (RFC 792, RFC 4443). An
--- about: error quotes the header of the packet that caused it, so it belongs to that packet's flow. `quoting` holds the
--- about: rows of `packets` that quote one.
+-- about: error quotes the header of the packet that caused it, so it belongs to that packet's flow. The table
+-- about: `icmp_error_packets` has the rows of `packets` that quote one.
 -- grain: reporter, quoted flow, kind of error, second
 -- key: capture_id, first_line
 -- stage: ingest
@@ -37,7 +37,7 @@ SELECT
   MIN(ts_us) AS first_us,
   MAX(ts_us) AS last_us,
   COUNT(*) AS packet_count
-FROM quoting
+FROM icmp_error_packets
 GROUP BY
   capture_id, interface, src_ip, protocol, quoted_protocol, quoted_src_ip, quoted_src_port, quoted_dst_ip, quoted_dst_port,
   icmp_type, icmp_code, ts_us // 1000000

@@ -69,7 +69,7 @@ def _watched() -> Clock:
     clock.watch(packet_reader.PacketReader, "_plain_rows", "exports: rows that need a second look")
     clock.watch(packet_reader.PacketReader, "_read_lines", "exports: text read in blocks, and lines one by one")
     clock.watch(packet_reader, "packet_table", "exports: cells to columns of packets")
-    clock.watch(flow_builder.FlowBuilder, "_keep", "exports: writing packets")
+    clock.watch(flow_builder.FlowBuilder, "_store_packets", "exports: writing packets")
     clock.watch(flow_builder.FlowBuilder, "_sum_up", "exports: packets to unidirectional flows")
     clock.watch(flow_builder.FlowBuilder, "finish", "exports: flows to conversations, written")
     clock.watch(reader.CaptureReader, "_parse", "dumps and objects")
