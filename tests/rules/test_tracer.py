@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from pipeline.query.trace_command import Packet, answer, read_rules, render_text
 from pipeline.rules.grammar import iptables, kube_proxy_rules
 from pipeline.rules.grammar.chain_names import chain_hashes
+from pipeline.rules.model.context import TraceContext
+from pipeline.rules.model.ip_ranges import number
+from pipeline.rules.tracing.tracer import Tracer
 
 SERVICE = """*filter
 :INPUT ACCEPT [0:0]
@@ -148,6 +151,20 @@ def test_many_open_questions_end_in_bounded_time(ask):
     doubts = "\n".join(f"-A KUBE-SERVICES -m bpf --bytecode {i},1 -j MARK --or-mark {1 << i % 31}" for i in range(40))
     given = ask(nat=doubts + "\n" + TO_SERVICE + "-j KUBE-SVC-A")
     assert not given["certain"]
+
+
+def test_a_trace_with_too_many_branches_leaves_the_next_one_certain(tmp_path):
+    to_other = "-A KUBE-SERVICES -d 10.200.0.2/32 "
+    doubts = [to_other + f"-m bpf --bytecode {i},1 -j MARK --or-mark {1 << i:#x}" for i in range(20)]
+    path = tmp_path / "rules.txt"
+    path.write_text(SERVICE.format(nat="\n".join([*doubts, TO_SERVICE + "-j KUBE-SVC-A"]), filter=""))
+    context = TraceContext("ip", "tcp", [number("203.0.113.9")], None, frozenset([number("10.220.1.4")]))
+    tracer = Tracer(read_rules(path), context)
+    [too_many] = tracer.trace(number("10.200.0.2"), 80)
+    assert [reason.code for reason in too_many.uncertain_because] == ["too-many-branches"]
+    [trace] = tracer.trace(number("10.200.0.1"), 80)
+    assert trace.uncertain_because == ()
+    assert [endpoint.probability for endpoint in trace.endpoints] == [0.25, 0.75]
 
 
 def test_the_chain_name_of_a_service_is_recomputed():

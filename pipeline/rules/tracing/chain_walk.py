@@ -62,8 +62,9 @@ class ChainWalk:
         self.skipped_policies = False
 
     def start_trace(self) -> None:
-        """Allow BRANCH_LIMIT new branches."""
+        """Allow BRANCH_LIMIT new branches, and forget the chains that an aborted trace was in."""
         self._branches_left = BRANCH_LIMIT
+        self._call_stack.clear()
 
     def walk(self, base: BaseChain, branch: Branch) -> Flow:
         """Walk a branch through a base chain; `next_rule` has the branches that reach the chain's end.
