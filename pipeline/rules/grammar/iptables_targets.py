@@ -54,7 +54,7 @@ def parse_target(name: str, options: Sequence[str], steps: list[m.Step]) -> Targ
 def _ipvs(scheduler: str) -> UnknownTarget:
     """IPVS servers: source NAT is never known, and the shares only if the scheduler does not depend on load."""
     if scheduler in ("rr", "wrr"):
-        return UnknownTarget("IPVS: whether the source is rewritten is not traced", shares=False)
+        return UnknownTarget("IPVS: whether the source is rewritten is not traced", affects_shares=False)
     return UnknownTarget(
         f"IPVS: scheduler {scheduler} gives no fixed shares; whether the source is rewritten is not traced"
     )

@@ -33,8 +33,8 @@ class Doubt:
     """Something that the dump does not show, and whether it makes the shares or the source NAT uncertain."""
 
     reason: Reason
-    shares: bool = False
-    source_nat: bool = False
+    affects_shares: bool = False
+    affects_source_nat: bool = False
 
 
 @dataclass(slots=True)

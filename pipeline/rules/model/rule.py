@@ -38,7 +38,7 @@ class Rule:
         """The rule with `where` (file:line) in front of the reasons of its unknown matches and target."""
         target = self.target
         if isinstance(target, UnknownTarget):
-            target = UnknownTarget(f"{where}: {target.reason}", target.shares)
+            target = UnknownTarget(f"{where}: {target.reason}", target.affects_shares)
         return Rule(self.row, tuple(_with_location(step, where) for step in self.steps), target)
 
 

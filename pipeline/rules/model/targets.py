@@ -81,10 +81,10 @@ class VerdictMap:
 
 @dataclass(frozen=True, slots=True)
 class UnknownTarget:
-    """A target whose effect is not fully known; `shares`: whether it may choose the endpoint."""
+    """A target whose effect is not fully known; `affects_shares`: it may choose the endpoint."""
 
     reason: str
-    shares: bool = True
+    affects_shares: bool = True
 
 
 Target = Continue | Jump | Return | Verdict | Dnat | Redirect | Snat | RandomChoice | VerdictMap | UnknownTarget

@@ -1,7 +1,7 @@
 """Walks branches through the chains of one table, rule by rule, and applies the targets of the rules that match.
 
-Example: a packet to 10.200.0.1:80 enters nat PREROUTING, jumps to KUBE-SERVICES and then to KUBE-SVC-X. The choice
-among the endpoints there ends the walk with one branch per group of endpoints.
+Example: a packet to 10.200.0.1:80 enters nat PREROUTING, jumps to KUBE-SERVICES and then to KUBE-SVC-X. KUBE-SVC-X
+chooses an endpoint. Each group of endpoints that later rules treat equally becomes one branch, and the walk ends.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ MASQUERADE_MARK = 0x4000
 BRANCH_LIMIT = 4096
 _DEPTH_LIMIT = 60
 _ROUNDING = 1e-9
-_SERVICE_CHAIN = re.compile(r"^KUBE-(?:FW|EXT|XLB|SVL)-(\w+)$")
+# kube-proxy's chains that send a service's external traffic to its KUBE-SVC chain, or to the local endpoints only.
+_EXTERNAL_TRAFFIC_CHAIN = re.compile(r"^KUBE-(?:FW|EXT|XLB|SVL)-(\w+)$")
 _MARK_OF_CHAIN = {"KUBE-MARK-MASQ": MASQUERADE_MARK, "KUBE-MARK-DROP": 0x8000}
 
 
 @dataclass(slots=True)
-class Flow:
-    """Branches by where they continue: ended by a verdict, at the next rule, or back in the calling chain."""
+class WalkResult:
+    """Branches that ended with a verdict, that passed the rule or chain, and that returned to the calling chain."""
 
     ended: list[EndedBranch]
-    next_rule: list[Branch] = field(default_factory=list)
+    passed: list[Branch] = field(default_factory=list)
     returned: list[Branch] = field(default_factory=list)
 
 
@@ -49,10 +50,10 @@ class TooManyBranchesError(Exception):
 
 
 class ChainWalk:
-    """Walks of packets in one trace context through the chains of one node."""
+    """Walks branches through one node's base chains, and through the chains that these jump to."""
 
     def __init__(self, rules: RuleSet, context: TraceContext, partition: EndpointPartition) -> None:
-        """Walk nothing yet."""
+        """`partition` splits branches at a choice among endpoints."""
         self._rules = rules
         self._context = context
         self._partition = partition
@@ -66,21 +67,21 @@ class ChainWalk:
         self._branches_left = BRANCH_LIMIT
         self._call_stack.clear()
 
-    def walk(self, base: BaseChain, branch: Branch) -> Flow:
-        """Walk a branch through a base chain; `next_rule` has the branches that reach the chain's end.
+    def walk_base_chain(self, base: BaseChain, branch: Branch) -> WalkResult:
+        """Walk a branch through a base chain; `passed` has the branches that reach the chain's end.
 
         Raises:
             TooManyBranchesError: the trace makes more than BRANCH_LIMIT branches.
         """
         self._table, self.skipped_policies = base.table, False
-        flow = Flow([])
-        self._walk_chain(base.chain, [branch], flow.ended, flow.next_rule)
-        return flow
+        result = WalkResult([])
+        self._walk_chain(base.chain, [branch], result.ended, result.passed)
+        return result
 
     def _walk_chain(self, name: str, branches: list[Branch], ended: list[EndedBranch], returned: list[Branch]) -> None:
         """Walk through a chain; branches that reach its end, or a RETURN, are added to `returned`."""
         if name in self._call_stack or len(self._call_stack) > _DEPTH_LIMIT:
-            returned += [b.add_doubt(Doubt(reasons.endless_chain(name), shares=True)) for b in branches]
+            returned += [b.add_doubt(Doubt(reasons.endless_chain(name), affects_shares=True)) for b in branches]
             return
         self._call_stack.append(name)
         choice = self._rules.endpoint_choice(self._context.family, self._table, name)
@@ -101,7 +102,8 @@ class ChainWalk:
             return
         for conflict in chain.conflicts:
             if conflict.affects(branches[0].dst, branches[0].port):
-                branches = [b.add_doubt(Doubt(conflict.reason, shares=True, source_nat=True)) for b in branches]
+                doubt = Doubt(conflict.reason, affects_shares=True, affects_source_nat=True)
+                branches = [b.add_doubt(doubt) for b in branches]
         rules = chain.rules[start:] if start else chain.candidates(branches[0].dst, branches[0].port)
         returned += self._walk_rules(rules, branches, ended, returned)
 
@@ -112,14 +114,14 @@ class ChainWalk:
         for rule in rules:
             if not branches:
                 break
-            next_rule: list[Branch] = []
-            if matching := self._match(rule, branches, next_rule):
-                self._apply(rule.target, matching, Flow(ended, next_rule, returned))
-            branches = merge_equal(next_rule)
+            passed: list[Branch] = []
+            if matching := self._match(rule, branches, passed):
+                self._apply(rule.target, matching, WalkResult(ended, passed, returned))
+            branches = merge_equal(passed)
         return branches
 
-    def _match(self, rule: Rule, branches: list[Branch], next_rule: list[Branch]) -> list[Branch]:
-        """The branches that a rule matches; the others are added to `next_rule`."""
+    def _match(self, rule: Rule, branches: list[Branch], passed: list[Branch]) -> list[Branch]:
+        """The branches that a rule matches; those that it does not match are added to `passed`."""
         matching = []
         for branch in branches:
             yes: Branch | None = branch
@@ -128,70 +130,70 @@ class ChainWalk:
                     break
                 yes, no = step.split(yes, self._context)
                 if no is not None:
-                    next_rule.append(no)
+                    passed.append(no)
                     if yes is not None and yes.assumptions:
-                        self._count_branch()
+                        self._use_up_branch()
             if yes is not None:
                 yes.trail = ((rule.row,), yes.trail)
                 matching.append(yes)
         return matching
 
-    def _count_branch(self) -> None:
+    def _use_up_branch(self) -> None:
         self._branches_left -= 1
         if self._branches_left < 0:
             raise TooManyBranchesError
 
-    def _apply(self, target: t.Target, branches: list[Branch], flow: Flow) -> None:
+    def _apply(self, target: t.Target, branches: list[Branch], result: WalkResult) -> None:
         """Apply a target to branches."""
         match target:
             case t.Jump():
-                self._jump(target, branches, flow)
+                self._jump(target, branches, result)
             case t.Continue():
-                flow.next_rule += branches
+                result.passed += branches
             case t.Return():
-                flow.returned += branches
+                result.returned += branches
             case t.Verdict(name):
-                flow.ended += [EndedBranch(b, name) for b in branches]
+                result.ended += [EndedBranch(b, name) for b in branches]
             case t.Dnat() | t.Redirect():
-                flow.ended += [EndedBranch(self._translate(b, target), "accept") for b in branches]
+                result.ended += [EndedBranch(self._translate(b, target), "accept") for b in branches]
             case t.Snat():
                 for branch in branches:
                     branch.source_nat = True
-                flow.ended += [EndedBranch(b, "accept") for b in branches]
+                result.ended += [EndedBranch(b, "accept") for b in branches]
             case t.RandomChoice(options):
-                self._choose(options, branches, flow)
+                self._choose(options, branches, result)
             case t.VerdictMap():
-                self._look_up(target, branches, flow)
-            case t.UnknownTarget(why, shares):
-                doubt = Doubt(reasons.unread_target(why), shares, source_nat=True)
-                flow.next_rule += [b.add_doubt(doubt) for b in branches]
+                self._look_up(target, branches, result)
+            case t.UnknownTarget(why, affects_shares):
+                doubt = Doubt(reasons.unread_target(why), affects_shares, affects_source_nat=True)
+                result.passed += [b.add_doubt(doubt) for b in branches]
 
-    def _jump(self, jump: t.Jump, branches: list[Branch], flow: Flow) -> None:
+    def _jump(self, jump: t.Jump, branches: list[Branch], result: WalkResult) -> None:
         """Walk through another chain; the policies of network plugins are not followed."""
         if self._table == "filter" and jump.chain.startswith(POLICY_CHAINS):
             self.skipped_policies = True
-            flow.next_rule += branches
+            result.passed += branches
         else:
-            self._walk_chain(jump.chain, branches, flow.ended, flow.returned if jump.goto else flow.next_rule)
+            self._walk_chain(jump.chain, branches, result.ended, result.returned if jump.goto else result.passed)
 
-    def _choose(self, options: tuple[tuple[float, t.Target], ...], branches: list[Branch], flow: Flow) -> None:
+    def _choose(self, options: tuple[tuple[float, t.Target], ...], branches: list[Branch], result: WalkResult) -> None:
         """Apply each of several targets to its share of the connections."""
         for share, option in options:
-            self._apply(option, [branch.part(share) for branch in branches], flow)
+            self._apply(option, [branch.part(share) for branch in branches], result)
         remaining = 1 - sum(share for share, _ in options)
         if remaining > _ROUNDING:
-            flow.next_rule += [branch.part(remaining) for branch in branches]
+            result.passed += [branch.part(remaining) for branch in branches]
 
-    def _look_up(self, verdict_map: t.VerdictMap, branches: list[Branch], flow: Flow) -> None:
+    def _look_up(self, verdict_map: t.VerdictMap, branches: list[Branch], result: WalkResult) -> None:
         """Apply the target in a verdict map; all branches in a chain have the same destination."""
         entry = verdict_map.entries.get(field_values(verdict_map.fields, branches[0], self._context))
         if entry is None:
-            flow.next_rule += branches
+            result.passed += branches
             return
         target, row = entry
         for branch in branches:
             branch.trail = ((row,), branch.trail)
-        self._apply(target, branches, flow)
+        self._apply(target, branches, result)
 
     def _translate(self, branch: Branch, target: t.Dnat | t.Redirect) -> Branch:
         branch.translated = True
@@ -201,7 +203,7 @@ class ChainWalk:
             return self._redirect(branch)
         if target.address is not None:
             branch.dst = target.address
-        return branch.add_doubt(Doubt(target.doubt, shares=True)) if target.doubt else branch
+        return branch.add_doubt(Doubt(target.doubt, affects_shares=True)) if target.doubt else branch
 
     def _redirect(self, branch: Branch) -> Branch:
         """Translate to the node itself: to the address of the interface that the packet arrives at."""
@@ -225,9 +227,9 @@ class ChainWalk:
             returned += branches
             return
         may_translate = self._table != "filter"
-        doubt = Doubt(reasons.missing_chain(name), shares=may_translate, source_nat=may_translate)
+        doubt = Doubt(reasons.missing_chain(name), affects_shares=may_translate, affects_source_nat=may_translate)
         doubtful = [b.add_doubt(doubt) for b in branches]
-        service = _SERVICE_CHAIN.match(name)
+        service = _EXTERNAL_TRAFFIC_CHAIN.match(name)
         if service and self._rules.chain(self._context.family, self._table, f"KUBE-SVC-{service[1]}"):
             self._walk_chain(f"KUBE-SVC-{service[1]}", doubtful, ended, returned)
         else:

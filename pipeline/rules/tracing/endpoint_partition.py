@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class EndpointPartition:
-    """The endpoint choices that packets of one trace context reach, each partitioned once."""
+    """Splits branches of one trace context at endpoint choices."""
 
     def __init__(self, rules: RuleSet, context: TraceContext) -> None:
-        """Partition nothing yet."""
+        """Each choice is partitioned once, by the fields that later rules test; the groups are cached."""
         self._fields = rules.post_nat_fields(context.family)
         self._context = context
         self._sources = frozenset(context.sources)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline.rules.model.reasons import Reason
 from pipeline.rules.tracing.branches import EndedBranch
 from pipeline.rules.tracing.chain_walk import TooManyBranchesError
-from pipeline.rules.tracing.walk import Walk
+from pipeline.rules.tracing.hook_walk import HookWalk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -75,12 +75,12 @@ class Tracer:
         """Traces share one walk, which caches the results of the rules after DNAT."""
         self.rules = rules
         self.context = context
-        self.walk = Walk(rules, context)
+        self._walk = HookWalk(rules, context)
 
     def trace(self, dst: int, port: int) -> list[Trace]:
         """One trace for each set of sources that the rules treat differently."""
         try:
-            ends = self.walk.ends(dst, port)
+            ends = self._walk.ends(dst, port)
         except TooManyBranchesError:
             return [Trace(self.context.all_sources, "none", (), None, (TOO_MANY,), ())]
         parts = _split_sources(ends, self.context)
@@ -101,8 +101,8 @@ def _answer(part: int, ends: Sequence[EndedBranch], rules: RuleSet, context: Tra
     distributions = _distributions(ends, reasons)
     reasons |= dict.fromkeys(_faults(rules, context, verdict))
     affinity = max((e.branch.affinity_s for e in ends if e.branch.affinity_s is not None), default=None)
-    shares = any(d.shares for e in ends for d in e.branch.doubts)
-    nat = any(d.source_nat for e in ends for d in e.branch.doubts)
+    shares = any(d.affects_shares for e in ends for d in e.branch.doubts)
+    nat = any(d.affects_source_nat for e in ends for d in e.branch.doubts)
     endpoints = _endpoints(distributions, shares_known=not shares, nat_known=not nat)
     return Trace(part, verdict, endpoints, affinity if verdict == "dnat" else None, tuple(reasons), _rows(ends))
 

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from pipeline.rules.dumps.hooks import BaseChain
     from pipeline.rules.dumps.ruleset import RuleSet
     from pipeline.rules.model.context import TraceContext
-    from pipeline.rules.tracing.chain_walk import Flow
+    from pipeline.rules.tracing.chain_walk import WalkResult
 
 
-class Walk:
-    """Walks of packets in one trace context through one node's rules."""
+class HookWalk:
+    """Walks packets of one trace context through one node's hooks; a ChainWalk follows the chains of each hook."""
 
     def __init__(self, rules: RuleSet, context: TraceContext) -> None:
-        """Walk nothing yet."""
+        """One object serves any number of destinations: it caches what the hooks after DNAT do."""
         self._hooks = rules.hooks[context.family]
         self._context = context
         self._partition = EndpointPartition(rules, context)
@@ -96,26 +96,26 @@ class Walk:
 
     def _walk_base(self, base: BaseChain, branch: Branch, ended: list[EndedBranch]) -> list[Branch]:
         """The branches that a base chain lets pass."""
-        flow = self._chain_walk.walk(base, branch)
-        passed = self._apply_policy(base, flow)
-        for end in flow.ended:
+        result = self._chain_walk.walk_base_chain(base, branch)
+        passed = self._apply_policy(base, result)
+        for end in result.ended:
             if end.verdict != "accept" or (base.table == "filter" and not end.branch.translated):
                 ended.append(end)
             else:
                 passed.append(end.branch)
         return passed
 
-    def _apply_policy(self, base: BaseChain, flow: Flow) -> list[Branch]:
+    def _apply_policy(self, base: BaseChain, result: WalkResult) -> list[Branch]:
         """The branches that the policy of a base chain accepts."""
         if base.policy != "drop":
-            return flow.next_rule
+            return result.passed
         passed: list[Branch] = []
-        for branch in flow.next_rule:
+        for branch in result.passed:
             dropped: Branch | None = branch
             if self._chain_walk.skipped_policies:
                 accepted, dropped = split_by_assumption(branch, reasons.untraced_policies(base.chain))
                 passed += [accepted] if accepted else []
-            flow.ended += [EndedBranch(dropped, "drop")] if dropped else []
+            result.ended += [EndedBranch(dropped, "drop")] if dropped else []
         return passed
 
     def _without_postrouting(self, branches: list[Branch], bases: list[BaseChain]) -> list[Branch]:
@@ -125,5 +125,5 @@ class Walk:
         for branch in branches:
             if branch.translated and not branch.source_nat:
                 branch.source_nat = bool(branch.mark & MASQUERADE_MARK)
-                branch.add_doubt(Doubt(reasons.NO_POSTROUTING, source_nat=not branch.source_nat))
+                branch.add_doubt(Doubt(reasons.NO_POSTROUTING, affects_source_nat=not branch.source_nat))
         return branches
