@@ -1,4 +1,4 @@
-"""Messages and progress on stderr, and exit codes. stdout is for data only."""
+"""Messages and progress on stderr. stdout is for data only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors that a user can act on: what is wrong, where, and what to do."""
+"""Exit codes, and errors that a user can act on: what is wrong, where, and what to do."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pipeline.schema.declare import Column, Table
 
 
 def _declared_in_sql() -> list[Table]:
-    """Return the models whose header has columns: result tables first, then the report's marts."""
+    """Return the models whose header has columns: result tables first, then the distribution tables."""
     texts = {p.stem: p.read_text(encoding="utf-8") for p in resources.models()}
     headers = {name: resources.header(text) for name, text in texts.items()}
     names = sorted((n for n in headers if "column" in headers[n]), key=lambda n: (n.startswith("distribution_"), n))

@@ -1,6 +1,6 @@
 """How even counts are, how even chance would make them, and what their unevenness consists of.
 
-Arrays are as in `significance`: groups down, pods across, `shares` by group.
+Arrays are as in `significance`: the last two axes are groups and pods, and axes before these are samples.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.statistics.significance import ALPHA, simulate_null
 
 if TYPE_CHECKING:
-    from pipeline.statistics.significance import Numbers, Test
+    from pipeline.statistics.significance import Numbers, TestResult
 
 _SIMULATED_RUNS = 2000
 
@@ -44,7 +44,7 @@ def jain(counts: Numbers, expected: Numbers) -> Numbers:
 
 
 def peak(counts: Numbers, expected: Numbers) -> Numbers:
-    """The highest ratio of count to expected count in each run; with equal shares, maximum over mean."""
+    """The highest ratio of count to expected count in each sample; with equal shares, maximum over mean."""
     ratio: Numbers = _relative_load(counts, expected).max(-1)
     return ratio
 
@@ -57,9 +57,9 @@ def measure(observed: Numbers, shares: Numbers) -> tuple[Measure, Measure]:
     expected = (totals[:, None] * shares).sum(0)
     distinct, group = np.unique(shares, axis=0, return_inverse=True)  # groups with equal shares are simulated as one
     merged_totals = np.bincount(group.ravel(), totals).astype(float)
-    runs = simulate_null(merged_totals, distinct, _SIMULATED_RUNS).sum(-2)
+    simulated = simulate_null(merged_totals, distinct, _SIMULATED_RUNS).sum(-2)
     index, highest = (
-        Measure(float(of(observed.sum(0), expected)), float(np.quantile(of(runs, expected), quantile)))
+        Measure(float(of(observed.sum(0), expected)), float(np.quantile(of(simulated, expected), quantile)))
         for of, quantile in ((jain, ALPHA), (peak, 1 - ALPHA))
     )
     return index, highest
@@ -101,7 +101,7 @@ def deviance(observed: Numbers, shares: Numbers) -> float:
     return max(0.0, float(2 * parts.sum()))
 
 
-def decompose(connections: Numbers, units: Numbers, shares: Numbers, test: Test) -> Parts:
+def decompose(connections: Numbers, units: Numbers, shares: Numbers, test: TestResult) -> Parts:
     """Decompose the deviance of `connections`; the parts add up exactly.
 
     `units` choose independently of each other (connections, or clients with all of theirs); `test` is their test.
@@ -119,7 +119,7 @@ def decompose(connections: Numbers, units: Numbers, shares: Numbers, test: Test)
     mean_size = max(1.0, float(connections.sum() / units.sum()))
     if float(test.p_value) >= ALPHA or of_units == 0:
         return Parts(0.0, whole - of_equal_units / mean_size, of_equal_units / mean_size)
-    chance_share = min(1.0, float(test.degrees) / of_units)
+    chance_share = min(1.0, float(test.degrees_of_freedom) / of_units)
     cause, chance = of_equal_units * (1 - chance_share), of_equal_units * chance_share / mean_size
     return Parts(cause, whole - cause - chance, chance)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.schema import Row
     from pipeline.statistics.service_counts import Service, Table
-    from pipeline.statistics.significance import Test
+    from pipeline.statistics.significance import TestResult
     from pipeline.store.duckdb_engine import Connection
 
 _ROAMING_FACTOR = 1.1  # clients keep to their node if nodes count at most so many times the clients there are
@@ -30,12 +30,12 @@ class _Tests:
     `rules_as_seen` tests the counts; `rules` tests the most even counts that the lost connections allow.
     """
 
-    rules: Test | None
-    rules_as_seen: Test | None
-    nodes: Test | None
+    rules: TestResult | None
+    rules_as_seen: TestResult | None
+    nodes: TestResult | None
     rule_parts: Parts
     node_parts: Parts
-    degrees: float
+    degrees_of_freedom: float
 
     @property
     def p_value(self) -> float | None:
@@ -68,11 +68,11 @@ def _test(service: Service) -> _Tests:
         rules = chi_square_test(filled, shares) if service.lost_by_group else as_seen
         rule_parts = decompose(table["connection_count"], choices, shares, as_seen)
     nodes, node_parts = _test_nodes(service.arrivals)
-    degrees = sum(float(t.degrees) for t in (as_seen, nodes) if t is not None)
-    return _Tests(rules, as_seen, nodes, rule_parts, node_parts, degrees)
+    degrees_of_freedom = sum(float(t.degrees_of_freedom) for t in (as_seen, nodes) if t is not None)
+    return _Tests(rules, as_seen, nodes, rule_parts, node_parts, degrees_of_freedom)
 
 
-def _test_nodes(arrivals: list[Row]) -> tuple[Test | None, Parts]:
+def _test_nodes(arrivals: list[Row]) -> tuple[TestResult | None, Parts]:
     """Test the nodes against an even hash: of connections, or of clients where each keeps to its node."""
     import numpy as np
 
@@ -141,16 +141,16 @@ def _cause(tests: _Tests, *, is_uneven: bool) -> str | None:
     if is_uneven:
         return max(causes, key=lambda name: causes[name]) if any(causes.values()) else None
     clients = tests.node_parts.clients + tests.rule_parts.clients
-    return "clients" if clients > 3 * max(tests.degrees, 1.0) else None
+    return "clients" if clients > 3 * max(tests.degrees_of_freedom, 1.0) else None
 
 
-def _measures(table: Table, test: Test | None) -> Row:
+def _measures(table: Table, test: TestResult | None) -> Row:
     if test is None:
         return {}
     jain, peak = measure(table["choice_count"], table["rule_share"])
     return {
         "chi_square": float(test.statistic),
-        "freedom_count": int(test.degrees),
+        "freedom_count": int(test.degrees_of_freedom),
         "is_drawn": test.is_simulated,
         "jain_index": jain.value,
         "jain_limit_index": jain.limit,
@@ -227,9 +227,9 @@ def _skew_parts(service: str, tests: _Tests, p_value: float | None) -> Iterable[
             "part": part,
             "deviance": deviance,
             "deviance_share": deviance / total,
-            "chance_deviance": tests.degrees if part == "chance" else None,
+            "chance_deviance": tests.degrees_of_freedom if part == "chance" else None,
         }
 
 
-def _p_value(test: Test | None) -> float | None:
+def _p_value(test: TestResult | None) -> float | None:
     return None if test is None else float(test.p_value)

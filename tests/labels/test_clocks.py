@@ -115,8 +115,8 @@ def test_a_clock_set_meanwhile_is_compared_with_none():
     ]
 
 
-@pytest.mark.parametrize("mart", ["distribution_times", "distribution_pod_times"])
-def test_what_began_at_once_is_in_one_bucket_though_clocks_are_apart(mart):
+@pytest.mark.parametrize("distribution", ["distribution_times", "distribution_pod_times"])
+def test_what_began_at_once_is_in_one_bucket_though_clocks_are_apart(distribution):
     ahead = {"a": 0, "b": 2 * S, "c": -1_300_000}
     began = [{"connection_id": n, "node": n, "start_us": 1000 * S + 50_000 + late} for n, late in ahead.items()]
     given = {
@@ -124,7 +124,7 @@ def test_what_began_at_once_is_in_one_bucket_though_clocks_are_apart(mart):
         "captures": [{"capture_id": r["connection_id"], "node": r["node"]} for r in began],
         "clock_corrections": [{"node": n, "clock_offset_us": late} for n, late in ahead.items()],
     }
-    assert [(r["bucket_us"], r["connection_count"]) for r in built(mart, given)] == [(1000 * S, 3)]
+    assert [(r["bucket_us"], r["connection_count"]) for r in built(distribution, given)] == [(1000 * S, 3)]
 
 
 SERVED = {"service": "n/s", "pod": "n/p", "label": "direct", "ingress_node": "a"}

@@ -24,12 +24,12 @@ PODS = tuple(f"default/testapp-6f7947bc4b-{s}" for s in ("x7427", "b60a8", "qq2m
 
 
 def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
-    """A database with every table of the schema, filled with `tables`, and the marts built over them."""
+    """A database with every table of the schema, filled with `tables`, and the distribution tables built over them."""
     con = duckdb.connect()
-    marts = [name for name in TABLES if name.startswith("distribution_")]
+    distributions = [name for name in TABLES if name.startswith("distribution_")]
     made = ["address_owners", "verdicts", "expected_shares", "skew_parts"]
     for name, table in TABLES.items():
-        if name not in marts + made:
+        if name not in distributions + made:
             con.execute(f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.type}' for c in table.columns)})")
             rows = [[{"run": "peak-2", **row}.get(c) for c in table.names] for row in tables.get(name, [])]
             if rows:
@@ -46,8 +46,8 @@ def database(tables: dict[str, Rows]) -> duckdb.DuckDBPyConnection:
         run = "'peak-2' AS run, " * (one.name in TABLES)
         con.execute(f"CREATE TABLE {one.name} AS SELECT {run}m.* FROM ({one.sql}) AS m")
     con.execute("ALTER TABLE conversations ADD COLUMN run VARCHAR DEFAULT 'peak-2'")
-    for model in sql_models.in_order(marts):
-        if model.name in marts:
+    for model in sql_models.in_order(distributions):
+        if model.name in distributions:
             con.execute(f"CREATE TABLE {model.name} AS SELECT 'peak-2' AS run, m.* FROM ({model.sql}) AS m")
     for name, rows in judge(con).items():
         made = frame_of(name, [dict.fromkeys(TABLES[name].names), *({"run": "peak-2", **row} for row in rows)])[1:]
