@@ -36,7 +36,8 @@ def test_numbers_give_back_what_they_stand_for(batches):
         return (text[number // 131072], number % 131072 - 1 if number % 131072 else None)
 
     for row in rows:
-        assert (text[row["medium"] >> 32], text[row["medium"] % 2**32]) == (row["interface"], row["protocol"])
+        interface, protocol = divmod(row["interface_and_protocol"], 2**32)
+        assert (text[interface], text[protocol]) == (row["interface"], row["protocol"])
         for end in ("src", "dst"):
             known = (row[f"{end}_ip"], row[f"{end}_port"])
             assert row[end] is None if known[0] is None else socket(row[end]) == known

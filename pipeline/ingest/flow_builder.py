@@ -48,12 +48,13 @@ class TextNumbers:
     numbers: dict[str | None, int] = field(default_factory=lambda: {None: 0})
 
     def add_columns(self, packets: pa.Table) -> pa.Table:
-        """Return the rows with sockets `src`, `dst`, and `medium`: interface number * 2^32 + protocol number.
+        """Return the rows with sockets `src`, `dst`, and `interface_and_protocol`.
 
+        The last is interface number * 2^32 + protocol number.
         A socket is address number * 131072 + port + 1; without a port, address number * 131072.
         """
-        medium = self._encode(packets["interface"]) << 32 | self._encode(packets["protocol"])
-        packets = packets.append_column("medium", pa.array(medium))
+        numbers = self._encode(packets["interface"]) << 32 | self._encode(packets["protocol"])
+        packets = packets.append_column("interface_and_protocol", pa.array(numbers))
         for end in ("src", "dst"):
             address = self._encode(packets[f"{end}_ip"])
             ports = packets[f"{end}_port"].fill_null(-1).to_numpy() + 1

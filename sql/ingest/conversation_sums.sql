@@ -2,7 +2,8 @@
 -- about: directions added up (a biflow, RFC 5103). The lower socket is the one that sorts first, by the text of its
 -- about: address, then by port. Each use of the same ports is a conversation of its own (`segment`). A UDP conversation
 -- about: ends with an idle timeout of 120 seconds, that of Linux connection tracking for a UDP stream: packets after it
--- about: have another `udp_part`. This is a table without texts because DuckDB runs out of memory where one query adds
+-- about: have another `udp_part`. sql/capture/rotated_conversations.sql has the same 120 seconds: change both. This is a
+-- about: table without texts because DuckDB runs out of memory where one query adds
 -- about: up and looks up texts.
 -- grain: conversation of one export
 -- key: first_line
@@ -10,18 +11,18 @@
 -- store: no
 WITH udp_flows AS (
   SELECT
-    f.medium, f.segment, f.first_line, f.start_us, f.end_us,
+    f.interface_and_protocol, f.segment, f.first_line, f.start_us, f.end_us,
     LEAST(f.src, f.dst) AS first_socket,
     GREATEST(f.src, f.dst) AS second_socket
   FROM unidirectional_flows AS f
-  INNER JOIN texts AS p ON p.number = f.medium % 4294967296
+  INNER JOIN texts AS p ON p.number = f.interface_and_protocol % 4294967296
   WHERE p.text = 'udp'
 ),
 udp_gaps AS (
   SELECT
     u.*,
     MAX(end_us) OVER (
-      PARTITION BY medium, first_socket, second_socket, segment
+      PARTITION BY interface_and_protocol, first_socket, second_socket, segment
       ORDER BY start_us NULLS LAST, first_line
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) AS previous_end_us
@@ -31,7 +32,7 @@ udp_parts AS (
   SELECT
     first_line,
     CAST(SUM(CASE WHEN start_us > previous_end_us + 120000000 THEN 1 ELSE 0 END) OVER (
-      PARTITION BY medium, first_socket, second_socket, segment
+      PARTITION BY interface_and_protocol, first_socket, second_socket, segment
       ORDER BY start_us NULLS LAST, first_line
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS BIGINT) AS udp_part
@@ -48,7 +49,7 @@ directed AS (
   LEFT JOIN udp_parts AS p ON p.first_line = f.first_line AND p.udp_part > 0
 )
 SELECT
-  medium,
+  interface_and_protocol,
   CASE WHEN from_lower THEN src ELSE dst END AS lower_socket,
   CASE WHEN from_lower THEN dst ELSE src END AS upper_socket,
   MIN(first_line) AS first_line,
@@ -89,4 +90,4 @@ SELECT
   MAX(CASE WHEN from_lower THEN top_ttl END) AS lower_ttl,
   MAX(CASE WHEN NOT from_lower THEN top_ttl END) AS upper_ttl
 FROM directed
-GROUP BY medium, lower_socket, upper_socket, segment, udp_part
+GROUP BY interface_and_protocol, lower_socket, upper_socket, segment, udp_part

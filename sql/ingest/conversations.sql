@@ -11,9 +11,9 @@ SELECT
   CAST(NULLIF(c.lower_socket % 131072, 0) - 1 AS INTEGER) AS lower_port,
   u.text AS upper_ip,
   CAST(NULLIF(c.upper_socket % 131072, 0) - 1 AS INTEGER) AS upper_port,
-  c.* EXCLUDE (medium, lower_socket, upper_socket)
+  c.* EXCLUDE (interface_and_protocol, lower_socket, upper_socket)
 FROM conversation_sums AS c
-INNER JOIN texts AS i ON i.number = c.medium // 4294967296
-INNER JOIN texts AS p ON p.number = c.medium % 4294967296
+INNER JOIN texts AS i ON i.number = c.interface_and_protocol // 4294967296
+INNER JOIN texts AS p ON p.number = c.interface_and_protocol % 4294967296
 INNER JOIN texts AS l ON l.number = c.lower_socket // 131072
 INNER JOIN texts AS u ON u.number = c.upper_socket // 131072

@@ -9,7 +9,7 @@
 -- store: no
 WITH addressed AS (
   SELECT
-    medium, protocol, src, dst, line_number, ts_us, frame_bytes, tcp_flags,
+    interface_and_protocol, protocol, src, dst, line_number, ts_us, frame_bytes, tcp_flags,
     tcp_seq, tcp_ack, tcp_tsval, ip_id, ip_ttl, outer_src_ip, tcp_stream, tcp_payload_bytes, request_count,
     COALESCE(tcp_flags & 18 = 2, FALSE) AS is_syn
   FROM packets
@@ -19,7 +19,7 @@ previous_syns AS (
   SELECT
     a.*,
     LAST_VALUE(CASE WHEN is_syn THEN tcp_seq END IGNORE NULLS) OVER (
-      PARTITION BY medium, LEAST(src, dst), GREATEST(src, dst)
+      PARTITION BY interface_and_protocol, LEAST(src, dst), GREATEST(src, dst)
       ORDER BY ts_us NULLS LAST, line_number
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) AS previous_syn_seq
@@ -33,7 +33,7 @@ UNION ALL
 SELECT
   p.* EXCLUDE (previous_syn_seq),
   -1 - CAST(SUM(CASE WHEN is_syn AND previous_syn_seq IS NOT NULL AND tcp_seq <> previous_syn_seq THEN 1 ELSE 0 END) OVER (
-    PARTITION BY medium, LEAST(src, dst), GREATEST(src, dst)
+    PARTITION BY interface_and_protocol, LEAST(src, dst), GREATEST(src, dst)
     ORDER BY ts_us NULLS LAST, line_number
     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
   ) AS BIGINT) AS segment

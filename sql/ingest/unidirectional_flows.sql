@@ -1,10 +1,12 @@
 -- about: One row per unidirectional flow (a uniflow, RFC 5103: one direction of a five-tuple) in one batch of packets;
--- about: `conversation_sums` adds up the rows of all batches. UDP flows are cut every 30 seconds, so that idle time
--- about: shows. `medium` numbers an interface and a protocol, `src` and `dst` number sockets
--- about: (pipeline/ingest/socket_numbers.py). The value of a first or last packet is kept as line_number * 2^32 +
--- about: value, so that MIN and MAX over several rows choose the packet.
+-- about: `conversation_sums` adds up the rows of all batches. UDP flows are cut at a grid of 30 seconds, so that `start_us` and
+-- about: `end_us` of the parts show silence. The cuts end no conversation: the silence that does (120 s, the idle timeout of
+-- about: Linux for a UDP stream) is in conversation_sums.sql. `interface_and_protocol` is the number of the interface * 2^32 +
+-- about: the number of the protocol; `src` and `dst` are numbers of sockets (`TextNumbers` in
+-- about: pipeline/ingest/flow_builder.py). The value of a first or last packet is kept as line_number * 2^32 + value, so that
+-- about: MIN and MAX over several rows choose the packet.
 -- grain: 5-tuple and segment, one direction
--- key: medium, src, dst, segment, udp_slot
+-- key: interface_and_protocol, src, dst, segment, udp_slot
 -- stage: ingest
 -- store: no
 WITH flagged AS (
@@ -17,7 +19,7 @@ WITH flagged AS (
   FROM segments AS s
 )
 SELECT
-  medium, src, dst, segment, udp_slot,
+  interface_and_protocol, src, dst, segment, udp_slot,
   MIN(line_number) AS first_line,
   MIN(ts_us) AS start_us,
   MAX(ts_us) AS end_us,
@@ -43,4 +45,4 @@ SELECT
   MIN(line_base + ip_id) AS first_ip_id,
   MAX(CASE WHEN outer_src_ip IS NULL THEN ip_ttl END) AS top_ttl
 FROM flagged
-GROUP BY medium, src, dst, segment, udp_slot
+GROUP BY interface_and_protocol, src, dst, segment, udp_slot
