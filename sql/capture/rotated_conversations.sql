@@ -1,10 +1,12 @@
 -- about: One row per conversation in the files of a rotated capture: its parts, at most one in each file, joined under
 -- about: the number of the first. A SYN with another sequence number begins a new conversation; so does UDP after its
--- about: idle timeout of 120 seconds.
+-- about: idle timeout of 120 seconds (the same as in sql/ingest/conversation_sums.sql: change both).
+-- about: `all_conversations` adds these rows to those of `conversations` by position, so the columns have their order.
 -- grain: conversation at one vantage
 -- key: flow_number
 -- store: no
 WITH file_parts AS (
+  -- times 2^40: see capture_numbers
   SELECT c.*, n.capture_number * 1099511627776 + c.first_line AS flow_number, r.series_number
   FROM conversations AS c
   INNER JOIN capture_numbers AS n ON n.capture_id = c.capture_id
