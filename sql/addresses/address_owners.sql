@@ -1,20 +1,25 @@
 -- about: One row per address and span of time: the node and the pod that the address belongs to (a slowly changing
--- about: dimension, as pod addresses are reused). Spans are half open: from `valid_from_us` to before `valid_to_us`.
--- about: The span from -1 to 0 is for flows without a time: it counts every owner during the captures. Two pods or two
--- about: nodes that claim an address in one span leave it undecided; `claiming_pods` lists the pods. The node is
--- about: undecided too where packets contradict it: a node sent to the address, but other nodes captured that and the
--- about: owner did not; or the time to live shows another home node. Without any claim, `ttl_home_nodes` gives the
--- about: node. Times of objects are whole seconds, so a pod owns its address to the end of its last second. A pod that
--- about: was to end, and did not (`is_late`), keeps the address until somebody else claims it.
+-- about: dimension, as pod addresses are reused). A span is valid_from_us <= t < valid_to_us.
+-- about: The row from -1 to 0 is for flows without a time, and for endpoints of rules: it has every owner during the captures.
+-- about: If two pods claim an address in one span, pod is NULL, and `claiming_pods` lists them; if two nodes do, node is NULL.
+-- about: Node is NULL too where packets contradict it. Packets from node A to the address were captured on other nodes than A,
+-- about: and none of these is the owner; or the time to live shows another home node.
+-- about: The home node of an address is the node that runs the pod with it, or that has the address itself. It is taken from the
+-- about: first that gives it: the pods and endpoints that claim the address; the node that has it on an interface
+-- about: (`owner_node`); the node whose pod range contains it (`host_node`); the time to live (`ttl_home_nodes`).
+-- about: Times of objects are whole seconds, so a pod owns its address to the end of its last second. A pod past its deletion
+-- about: time that is not Succeeded or Failed may still run: from then on its claim counts only if there is no other
+-- about: (`is_after_end`).
 -- grain: address in one span of time
 -- key: ip, valid_from_us
 -- column: ip VARCHAR The address.
--- column: valid_from_us BIGINT Start of the span, inclusive; 0 for an open start, -1 in the row that answers for no particular time.
+-- column: valid_from_us BIGINT Start of the span, inclusive; 0 for an open start, -1 in the row for flows without a time, and for endpoints of rules.
 -- column: valid_to_us BIGINT End of the span, exclusive; 9000000000000000000 for an open end.
 -- column: node VARCHAR Node that has the address, or that runs the pod with it; NULL if it is not known, or the sources contradict each other.
 -- column: pod VARCHAR namespace/name of the pod with the address; NULL for none, or for several.
 -- column: claiming_pods VARCHAR Pods that claim the address in this span, where there are several.
-WITH captured AS (
+-- 9000000000000000000 is "no end" in this file.
+WITH capture_time AS (
   SELECT COALESCE(MIN(first_us), 0) AS first_us, COALESCE(MAX(last_us), 9000000000000000000) AS last_us FROM captures
 ),
 pod_claims AS (
@@ -23,18 +28,23 @@ pod_claims AS (
     COALESCE(phase IN ('Succeeded', 'Failed'), FALSE) AS is_finished
   FROM matched_pods AS p
   WHERE ip IS NOT NULL AND NOT COALESCE(host_network, FALSE)
+    -- No object shows when a finished pod without an end gave its address back. A claim without an end would hide the next
+    -- owner.
     AND (p.valid_to_us IS NOT NULL OR COALESCE(phase NOT IN ('Succeeded', 'Failed'), TRUE))
 ),
 pod_addresses AS (
   SELECT DISTINCT pod, ip FROM matched_pods WHERE pod IS NOT NULL
 ),
 claims AS (
-  SELECT ip, node, pod, 0 AS is_late, valid_from_us, valid_to_us FROM pod_claims
+  SELECT ip, node, pod, FALSE AS is_after_end, valid_from_us, valid_to_us FROM pod_claims
   UNION
-  SELECT ip, node, pod, 1, valid_to_us, 9000000000000000000 FROM pod_claims WHERE NOT is_finished
+  SELECT ip, node, pod, TRUE, valid_to_us, 9000000000000000000 FROM pod_claims WHERE NOT is_finished
   UNION
   SELECT
-    e.ip, e.node, CASE WHEN a.owner_node IS NULL THEN e.pod END, 0, COALESCE(e.valid_from_us, 0),
+    e.ip, e.node,
+    -- On a node's own address a pod has the node's network. Several pods share that address, so it identifies none of them
+    -- (`host_network_pods` does, by port).
+    CASE WHEN a.owner_node IS NULL THEN e.pod END, FALSE, COALESCE(e.valid_from_us, 0),
     COALESCE(e.valid_to_us + 1000000, 9000000000000000000)
   FROM matched_endpoints AS e
   LEFT JOIN pod_addresses AS l ON l.pod = e.pod AND l.ip = e.ip
@@ -59,18 +69,18 @@ spans AS (
   SELECT ip, boundary_us AS valid_from_us, LEAD(boundary_us) OVER (PARTITION BY ip ORDER BY boundary_us NULLS LAST) AS valid_to_us FROM boundaries
 ),
 owned AS (
-  SELECT s.ip, s.valid_from_us, s.valid_to_us, c.node, c.pod, c.is_late
+  SELECT s.ip, s.valid_from_us, s.valid_to_us, c.node, c.pod, c.is_after_end
   FROM spans AS s
   LEFT JOIN claims AS c ON c.ip = s.ip AND c.valid_from_us <= s.valid_from_us AND c.valid_to_us >= s.valid_to_us
   WHERE s.valid_to_us IS NOT NULL
   UNION ALL
-  SELECT k.ip, -1, 0, c.node, c.pod, c.is_late
+  SELECT k.ip, -1, 0, c.node, c.pod, c.is_after_end
   FROM known_addresses AS k
-  CROSS JOIN captured AS t
+  CROSS JOIN capture_time AS t
   LEFT JOIN claims AS c ON c.ip = k.ip AND c.valid_from_us <= t.last_us AND c.valid_to_us >= t.first_us
 ),
 preferred AS (
-  SELECT o.*, MIN(is_late) OVER (PARTITION BY ip, valid_from_us) AS best_is_late FROM owned AS o
+  SELECT o.*, BOOL_AND(is_after_end) OVER (PARTITION BY ip, valid_from_us) AS has_only_claims_after_end FROM owned AS o
 ),
 counted AS (
   SELECT
@@ -81,7 +91,7 @@ counted AS (
     MIN(pod) AS pod,
     ARRAY_TO_STRING(LIST_SORT(LIST(DISTINCT pod)), ', ') AS claiming_pods
   FROM preferred
-  WHERE COALESCE(is_late = best_is_late, TRUE)
+  WHERE COALESCE(is_after_end = has_only_claims_after_end, TRUE)
   GROUP BY ip, valid_from_us, valid_to_us
 ),
 -- nodes that captured what another node sent to the address

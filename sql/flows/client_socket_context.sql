@@ -1,8 +1,8 @@
--- about: One row per row of `client_sockets`, with what rules and objects show about it at any time. `rules_node` is
--- about: the node whose rules translate packets to a service address: the node that captured them, or for a node port
--- about: the node that owns the address. `object_service` is the Service that objects name for the socket during the
--- about: captures; NULL where several do. Addresses have numbers too, in the order of their text: comparing numbers
--- about: costs less.
+-- about: One row per row of `client_sockets`, with what rules and objects show about it at any time.
+-- about: `rules_node` is the node whose rules translate packets to a service address: the node that captured them, or for a
+-- about: node port the node that owns the address. The table `connections` calls this node `ingress_node`.
+-- about: `object_service` is the Service that objects name for the socket during the captures; NULL where several do.
+-- about: Addresses have numbers too, in the order of their text: comparing numbers costs less.
 -- grain: sender and socket on one node
 -- key: node, src_ip, protocol, dst_ip, dst_port
 -- store: no

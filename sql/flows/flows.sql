@@ -30,11 +30,13 @@
 WITH labels AS (
   SELECT a.connection_key, c.connection_id, c.label, c.evidence
   FROM connection_anchors AS a
+  -- flow_number is the capture's number times 2^40, plus the first line (capture_numbers)
   INNER JOIN capture_numbers AS n ON n.capture_number = a.flow_number // 1099511627776
   INNER JOIN connections AS c ON c.connection_id = n.capture_id || '-' || CAST(a.flow_number % 1099511627776 AS VARCHAR)
 )
 SELECT
   l.*,
+  -- 2^40: see above
   n.capture_id || '-' || CAST(l.flow_number % 1099511627776 AS VARCHAR) AS flow_id,
   b.connection_id,
   COALESCE(e.icmp_error_count, 0) AS icmp_error_count,

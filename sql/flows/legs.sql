@@ -1,7 +1,9 @@
--- about: One row per flow, with its role in a connection: `ingress` (client to a service address, on the node whose
--- about: rules translate it or before), `delivery` (to an endpoint, on the endpoint's own node), `forward` (to an
--- about: endpoint, on another node) or `unknown`. `corrected_start_us` is its start by the reference clock. Node and
--- about: addresses are in its row of `client_socket_context`.
+-- about: One row per flow, with its role in a connection (`leg`).
+-- about: `ingress`: to a service address, before NAT; captured on the node whose rules translate it, or on a node on the
+-- about: way there. `forward`: to an endpoint; captured on another node than the endpoint's. `delivery`: to an endpoint;
+-- about: captured on the endpoint's own node. `unknown`: none of these for sure.
+-- about: `corrected_start_us` is its start by the reference clock. This table does not repeat node and addresses; join
+-- about: client_socket_context.
 -- grain: conversation at one vantage
 -- key: flow_number
 -- store: no
@@ -27,6 +29,7 @@ INNER JOIN client_socket_context AS r
   ON r.node = d.node AND r.src_ip = d.src_ip AND r.protocol = d.protocol AND r.dst_ip = d.dst_ip
   AND r.dst_port = d.dst_port
 LEFT JOIN clock_corrections AS c ON c.node = d.node
+-- a flow without a time takes the row from -1 to 0 of address_owners
 LEFT JOIN address_owners AS p
   ON p.ip = r.dst_ip AND COALESCE(d.start_us - COALESCE(c.clock_offset_us, 0), -1) >= p.valid_from_us
   AND COALESCE(d.start_us - COALESCE(c.clock_offset_us, 0), -1) < p.valid_to_us
