@@ -9,14 +9,14 @@
 -- store: no
 WITH with_affinity AS (
   SELECT
-    connection_id, affinity_least_s, affinity_s, rules_node, src_ip, protocol, service, service_port, pod_ip, pod_port,
+    connection_id, min_affinity_s, max_affinity_s, rules_node, src_ip, protocol, service, service_port, pod_ip, pod_port,
     corrected_start_us,
     ROW_NUMBER() OVER (
       PARTITION BY rules_node, protocol, service, service_port, pod_ip, pod_port
       ORDER BY corrected_start_us NULLS LAST, connection_id
     ) AS position
   FROM connection_outcomes
-  WHERE affinity_s IS NOT NULL AND leg = 'ingress'
+  WHERE max_affinity_s IS NOT NULL AND leg = 'ingress'
 )
 SELECT
   a.*,

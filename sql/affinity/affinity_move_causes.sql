@@ -3,7 +3,7 @@
 -- about: and not the previous one; or the pod with the previous address had ended.
 -- about: `list-overflow`: the previous endpoint's xt_recent list, which holds 100 addresses per node (`ip_list_tot`), forgot the
 -- about: client. 100 other clients went to that endpoint since (among its next 1,000 connections), or a dump of the list shows
--- about: 100 addresses without this client, and was made after the last client went there.
+-- about: 100 addresses without this client, and was made after the last client went there. `recent_lists` has the same 100.
 -- about: A removed endpoint comes first: its list no longer matters.
 -- about: Limit: only those 1,000 connections are counted, so that one move costs no more; they are found by blocks of 1,000
 -- about: positions, the one of the previous connection and the next.
@@ -21,6 +21,7 @@ ready_endpoints AS (
   SELECT DISTINCT protocol, service, ip, port FROM endpoints WHERE COALESCE(ready, TRUE)
 ),
 pod_ends AS (
+  -- 9000000000000000000: no end
   SELECT ip, MAX(COALESCE(valid_to_us, 9000000000000000000)) AS end_us FROM pods GROUP BY ip
 ),
 removed AS (

@@ -46,19 +46,19 @@ compared AS (
     h.*,
     b.node IS NOT NULL AS began_later,
     f.connection_id IS NOT NULL OR g.connection_id IS NOT NULL AS has_conflict,
-    COALESCE(corrected_start_us - i.begin_us <= CAST(affinity_s AS BIGINT) * 1000000, FALSE) AS is_early,
+    COALESCE(corrected_start_us - i.begin_us <= CAST(max_affinity_s AS BIGINT) * 1000000, FALSE) AS is_early,
     CASE
       -- Nothing to compare: no time, no endpoint, or it is not sure that there is affinity.
-      WHEN corrected_start_us IS NULL OR pod_ip IS NULL OR affinity_least_s = 0 THEN 'unknown'
+      WHEN corrected_start_us IS NULL OR pod_ip IS NULL OR min_affinity_s = 0 THEN 'unknown'
       -- The node's xt_recent dump contradicts this connection or the previous one. Before all that trusts the packets.
       WHEN f.connection_id IS NOT NULL OR g.connection_id IS NOT NULL THEN 'unknown'
       -- No previous connection, but one may be older than the capture.
       WHEN previous_id IS NULL AND b.node IS NOT NULL THEN 'unknown'
       WHEN previous_id IS NULL THEN 'first'
       -- Longer than every timeout that rules or objects give. Before endpoints, because the entry is gone wherever it went.
-      WHEN corrected_start_us - previous_us > CAST(affinity_s AS BIGINT) * 1000000 THEN 'expired'
+      WHEN corrected_start_us - previous_us > CAST(max_affinity_s AS BIGINT) * 1000000 THEN 'expired'
       -- Longer than one timeout and not than the other.
-      WHEN corrected_start_us - previous_us > CAST(affinity_least_s AS BIGINT) * 1000000 THEN 'unknown'
+      WHEN corrected_start_us - previous_us > CAST(min_affinity_s AS BIGINT) * 1000000 THEN 'unknown'
       -- The entry still holds: the two endpoints decide.
       WHEN previous_ip IS NULL THEN 'unknown'
       WHEN previous_ip = pod_ip AND previous_port = pod_port THEN 'pinned'
@@ -76,7 +76,7 @@ SELECT
   CASE
     -- Why it is unknown, in the order of the WHENs above.
     WHEN has_conflict THEN 'witnesses-disagree'
-    WHEN affinity = 'unknown' AND affinity_least_s < affinity_s THEN 'settings-differ'
+    WHEN affinity = 'unknown' AND min_affinity_s < max_affinity_s THEN 'settings-differ'
     WHEN previous_id IS NULL AND began_later THEN 'capture-began-later'
     -- What to know of a first one: the client has an earlier connection on another node,
     WHEN previous_id IS NULL AND first_us < corrected_start_us THEN 'other-node'

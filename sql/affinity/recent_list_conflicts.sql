@@ -29,7 +29,7 @@ INNER JOIN last_visits AS z
 INNER JOIN last_times AS e
   ON e.rules_node = h.rules_node AND e.protocol = h.protocol AND e.service = h.service
   AND COALESCE(e.service_port, 0) = COALESCE(h.service_port, 0)
-  AND e.end_us - h.corrected_start_us < CAST(h.affinity_least_s AS BIGINT) * 1000000
+  AND e.end_us - h.corrected_start_us < CAST(h.min_affinity_s AS BIGINT) * 1000000
 INNER JOIN recent_lists AS l
   ON l.node = h.rules_node AND NOT l.is_full AND l.endpoint
     = CASE WHEN h.pod_ip LIKE '%:%' THEN '[' || h.pod_ip || ']' ELSE h.pod_ip END || ':' || CAST(h.pod_port AS VARCHAR)

@@ -1,5 +1,6 @@
--- about: One row per endpoint's xt_recent list in one dump, with the endpoint that it belongs to and whether it is full (100
--- about: addresses, the kernel's default). A list's name is the chain that sends to the endpoint, so the rules show which it is.
+-- about: One row per endpoint's xt_recent list in one dump, with the endpoint that it belongs to and whether it is full: it
+-- about: has 100 addresses, the kernel's default (`affinity_move_causes` has the same 100).
+-- about: A list's name is the chain that sends to the endpoint, so the rules show which it is.
 -- about: Limit: an endpoint of two Services has two lists. Its address does not show which of them counts, so both are left out.
 -- grain: endpoint's list in one dump
 -- key: node, capture_id, list_name

@@ -64,14 +64,14 @@ situations AS (
       WHEN j.leg = 'ingress' THEN COALESCE(j.rules_service_port, j.object_service_port)
       WHEN j.is_post_nat THEN o.service_port
     END AS service_port,
-    CASE WHEN j.leg = 'ingress' THEN j.affinity_s IS NOT NULL ELSE j.is_post_nat AND COALESCE(o.has_client_affinity, FALSE) END
+    CASE WHEN j.leg = 'ingress' THEN j.max_affinity_s IS NOT NULL ELSE j.is_post_nat AND COALESCE(o.has_client_affinity, FALSE) END
       AS has_client_affinity,
     CASE
       -- Contradicting data sources. First, because each WHEN below would trust one of them.
       WHEN j.has_conflict THEN 'witnesses-disagree'
       -- A node port whose address may be another node's, used from inside the cluster: that node's rules decided, not these.
       -- A client outside reaches the node that it addresses, so it is not concerned. Before all that uses the rules.
-      WHEN j.may_be_to_other_node AND t.owner_node IS NULL AND (s.is_private OR s.in_pod_range) THEN 'uncertain-rules'
+      WHEN j.destination_may_be_other_nodes AND t.owner_node IS NULL AND (s.is_private OR s.in_pod_range) THEN 'uncertain-rules'
       -- Seen before and after NAT: the strongest proof, whatever the rules are.
       WHEN j.leg = 'ingress' AND j.post_nat_dst_ip IS NOT NULL THEN 'legs-joined'
       -- Policy Local keeps traffic on its node even if the list of endpoints is old. Before drift excludes the rules.
@@ -79,31 +79,33 @@ situations AS (
       -- Stale rules decide nothing from here on. One exception: a missing forward leg still proves that the connection stayed
       -- (below), if legs are compared by fingerprint and captures show every endpoint's port and lose little.
       WHEN j.leg = 'ingress' AND f.protocol IS NOT NULL
-        AND NOT COALESCE(j.has_fingerprint AND j.local_count > 0 AND j.all_seen AND j.all_shown AND NOT j.may_be_lost, FALSE)
+        AND NOT COALESCE(j.has_fingerprint AND j.local_endpoint_count > 0 AND j.all_routes_observed AND j.all_ports_observed
+          AND NOT j.forward_leg_may_be_lost, FALSE)
         THEN 'rules-drifted'
-      -- The rules refuse it, but somebody served it: they are not the rules of that time.
-      WHEN j.leg = 'ingress' AND j.certain AND j.verdict IN ('drop', 'reject') AND j.is_served THEN 'rules-drifted'
-      -- The rules refuse it, and nobody served it. Before hops, because there is none.
+      -- The rules refuse it, but a server accepted it: they are not the rules of that time.
+      WHEN j.leg = 'ingress' AND j.certain AND j.verdict IN ('drop', 'reject') AND j.is_accepted THEN 'rules-drifted'
+      -- The rules refuse it, and no server accepted it. Before hops, because there is none.
       WHEN j.leg = 'ingress' AND j.certain AND j.verdict IN ('drop', 'reject') THEN 'dropped-by-rules'
       -- Every endpoint is on one side, so the hop is known though the pod may not be.
       WHEN j.leg = 'ingress' AND j.certain AND j.rules_hop <> 'unknown' AND f.protocol IS NULL THEN 'decided-by-rules'
       -- The same from rules that are not certain: they may refuse the connection, but it may have been answered, and only
       -- this node has endpoints.
-      WHEN j.leg = 'ingress' AND j.rules_hop = 'local' AND f.protocol IS NULL AND j.may_be_answered THEN 'all-endpoints-local'
+      WHEN j.leg = 'ingress' AND j.rules_hop = 'local' AND f.protocol IS NULL AND j.may_have_reply THEN 'all-endpoints-local'
       -- Absence: endpoints on both sides, answered, every forward leg would have been seen, and none is left over. Two
       -- answers: the captures may have lost just that leg, or it stayed.
-      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.is_answered AND j.all_seen
-        AND NOT j.has_unmatched_leg AND j.may_be_lost THEN 'capture-lossy'
-      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.is_answered AND j.all_seen
+      WHEN j.leg = 'ingress' AND j.certain AND j.local_endpoint_count > 0 AND j.has_reply AND j.all_routes_observed
+        AND NOT j.has_unmatched_leg AND j.forward_leg_may_be_lost THEN 'capture-lossy'
+      WHEN j.leg = 'ingress' AND j.certain AND j.local_endpoint_count > 0 AND j.has_reply AND j.all_routes_observed
         AND NOT j.has_unmatched_leg THEN 'stayed-local'
       -- From here on an ingress leg is undecided; the first thing missing is the reason. No trace at all:
       WHEN j.leg = 'ingress' AND j.trace_id IS NULL THEN 'no-rules'
       -- absence could prove it, but a node was not captured,
-      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND NOT j.all_captured THEN 'capture-incomplete'
+      WHEN j.leg = 'ingress' AND j.certain AND j.local_endpoint_count > 0 AND NOT j.all_captured THEN 'capture-incomplete'
       -- or a leg is left over that may be its own,
-      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.is_answered AND j.has_unmatched_leg THEN 'leg-not-joined'
+      WHEN j.leg = 'ingress' AND j.certain AND j.local_endpoint_count > 0 AND j.has_reply AND j.has_unmatched_leg
+        THEN 'leg-not-joined'
       -- or no other connection shows that forward legs would be seen;
-      WHEN j.leg = 'ingress' AND j.certain AND j.local_count > 0 AND j.is_answered THEN 'capture-may-exclude-forward-leg'
+      WHEN j.leg = 'ingress' AND j.certain AND j.local_endpoint_count > 0 AND j.has_reply THEN 'capture-may-exclude-forward-leg'
       -- absence could prove nothing: no endpoint is local for certain, or nobody answered,
       WHEN j.leg = 'ingress' AND j.certain AND j.endpoint_count > 1 THEN 'ambiguous-endpoint'
       -- or the only endpoint's node is not known.
@@ -144,15 +146,15 @@ with_endpoints AS (
     CASE
       WHEN situation = 'legs-joined' THEN post_nat_dst_ip
       WHEN (has_drifted AND leg = 'ingress') OR situation = 'witnesses-disagree' THEN NULL
-      WHEN situation = 'stayed-local' THEN local_ip
-      WHEN leg = 'ingress' THEN endpoint_ip
+      WHEN situation = 'stayed-local' THEN only_local_ip
+      WHEN leg = 'ingress' THEN only_endpoint_ip
       WHEN is_post_nat OR situation = 'to-pod-address' THEN dst_ip
     END AS pod_ip,
     CASE
       WHEN situation = 'legs-joined' THEN post_nat_dst_port
       WHEN (has_drifted AND leg = 'ingress') OR situation = 'witnesses-disagree' THEN NULL
-      WHEN situation = 'stayed-local' THEN local_port
-      WHEN leg = 'ingress' THEN endpoint_port
+      WHEN situation = 'stayed-local' THEN only_local_port
+      WHEN leg = 'ingress' THEN only_endpoint_port
       WHEN is_post_nat OR situation = 'to-pod-address' THEN dst_port
     END AS pod_port
   FROM situations AS s
@@ -166,6 +168,8 @@ SELECT
     CASE WHEN situation = 'stayed-local' OR (situation IN ('decided-by-rules', 'all-endpoints-local') AND rules_hop = 'local')
       THEN a.rules_node END
   ) AS pod_node,
+  -- The hop of one connection. `decision_summary` decides the hop that rules allow (`rules_hop`); `connections` makes the
+  -- label from this hop.
   CASE
     -- Seen: the endpoint's node against the ingress node. If the endpoint's node is not known, neither fits.
     WHEN situation = 'legs-joined' AND p.node = a.rules_node THEN 'local'
@@ -198,6 +202,7 @@ SELECT
     WHEN leg = 'ingress' AND (verdict = 'dnat' OR situation = 'dropped-by-rules') THEN rules_source_nat
   END AS source_nat
 FROM with_endpoints AS a
+-- a connection without a time takes the row from -1 to 0 of address_owners
 LEFT JOIN address_owners AS p
   ON p.ip = a.pod_ip AND COALESCE(a.corrected_start_us, -1) >= p.valid_from_us
   AND COALESCE(a.corrected_start_us, -1) < p.valid_to_us

@@ -48,7 +48,7 @@ WITH with_affinity AS (
       -- Only a leg after NAT was seen: affinity is kept per client, and the client is hidden or not known to have used a Service.
       WHEN is_post_nat THEN CASE WHEN client_hidden THEN 'hidden' ELSE 'unknown' END
       -- The Service has affinity.
-      WHEN leg = 'ingress' AND affinity_s IS NOT NULL THEN COALESCE(f.affinity, 'unknown')
+      WHEN leg = 'ingress' AND max_affinity_s IS NOT NULL THEN COALESCE(f.affinity, 'unknown')
       -- Certain rules without affinity.
       WHEN leg = 'ingress' AND COALESCE(certain, FALSE) THEN 'none'
       -- No rules, or uncertain ones: they may hide affinity.
@@ -67,7 +67,7 @@ labelled AS (
       WHEN affinity = 'pinned' AND hop IN ('local', 'forwarded') THEN 'affinity-pinned'
       -- It may be pinned, so no label of the path would be certain.
       WHEN affinity IN ('unknown', 'hidden') AND has_client_affinity THEN 'unlabelled'
-      -- The path: hop and source NAT as decided, whatever the evidence.
+      -- The path: hop and source NAT as `connection_outcomes` decides them, whatever the evidence.
       WHEN hop = 'forwarded' AND source_nat THEN 'snat-forwarded'
       -- Source NAT does not matter here: policy Cluster masquerades local connections too.
       WHEN hop = 'local' THEN 'direct'
@@ -133,7 +133,7 @@ SELECT
     -- a source that no input names as a node's;
     WHEN situation = 'from-assumed-node' THEN 'source-is-no-known-node'
     -- conntrack against a leg joined by time (conntrack won);
-    WHEN conflict IS NOT NULL THEN 'witnesses-disagree'
+    WHEN conntrack_difference IS NOT NULL THEN 'witnesses-disagree'
     -- several pods that claim the endpoint's address; the path does not depend on which it is.
     WHEN pod_owners IS NOT NULL THEN 'ambiguous-pod'
   END AS reason,

@@ -89,5 +89,5 @@ SELECT
     'conntrack shows ' || snat_ip || ':' || CAST(snat_port AS VARCHAR) || ' -> ' || pod_ip || ':'
     || CAST(pod_port AS VARCHAR) || ', the packets show ' || src_ip || ':' || CAST(src_port AS VARCHAR) || ' -> '
     || dst_ip || ':' || CAST(dst_port AS VARCHAR)
-  END AS conflict
+  END AS conntrack_difference
 FROM compared

@@ -11,18 +11,18 @@ SELECT
   j.rules_node AS node,
   c.file,
   CAST(split_part(j.connection_id, '-', 2) AS BIGINT) AS line_number,
-  j.connection_id || ': ' || j.conflict AS message,
+  j.connection_id || ': ' || j.conntrack_difference AS message,
   'look at both with `hopscope explain`; a clock that is off, or a port used twice, can be the cause' AS remedy
 FROM connection_evidence AS j
 LEFT JOIN captures AS c ON c.capture_id = split_part(j.connection_id, '-', 1)
-WHERE j.conflict IS NOT NULL
+WHERE j.conntrack_difference IS NOT NULL
 UNION ALL
 SELECT
   'witnesses-disagree', rules_node, CAST(NULL AS VARCHAR), CAST(NULL AS BIGINT),
   CAST(COUNT(*) AS VARCHAR) || ' of its connections have a leg that cannot be where it was seen, e.g. ' || MIN(connection_id),
   'an export, a dump or a pod has the wrong node''s name; look at it with `hopscope explain`'
 FROM connection_evidence
-WHERE has_conflict AND conflict IS NULL
+WHERE has_conflict AND conntrack_difference IS NULL
 GROUP BY rules_node
 UNION ALL
 SELECT

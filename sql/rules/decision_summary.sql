@@ -17,8 +17,10 @@ SELECT
     THEN BOOL_AND(d.source_nat) END AS source_nat,
   MAX(d.affinity_s) AS affinity_s,
   COUNT(d.endpoint_ip) AS endpoint_count,
-  CASE WHEN COUNT(d.endpoint_ip) = 1 THEN MIN(d.endpoint_ip) END AS endpoint_ip,
-  CASE WHEN COUNT(d.endpoint_ip) = 1 THEN MIN(d.endpoint_port) END AS endpoint_port,
+  CASE WHEN COUNT(d.endpoint_ip) = 1 THEN MIN(d.endpoint_ip) END AS only_endpoint_ip,
+  CASE WHEN COUNT(d.endpoint_ip) = 1 THEN MIN(d.endpoint_port) END AS only_endpoint_port,
+  -- The hop that the rules allow for the whole class. `connection_outcomes` decides the hop of one connection, from this
+  -- (`rules_hop`) and from what was captured.
   CASE
     -- no endpoint, or one whose node is not known
     WHEN COUNT(d.endpoint_ip) = 0 OR COUNT(p.node) < COUNT(*) THEN 'unknown'

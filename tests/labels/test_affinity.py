@@ -21,7 +21,7 @@ def went(
     """A connection of one Service at that second."""
     return {
         "connection_id": f"{second:05}-{client}-{node}",
-        "affinity_least_s": least or timeout, "affinity_s": timeout, "rules_node": node, "src_ip": client,
+        "min_affinity_s": least or timeout, "max_affinity_s": timeout, "rules_node": node, "src_ip": client,
         "protocol": "tcp", "service": "n/s", "service_port": 80, "pod_ip": pod_ip, "pod_port": 8080,
         "corrected_start_us": second * S, "leg": "ingress",
     }  # fmt: skip
@@ -151,7 +151,7 @@ def test_a_dump_of_a_full_list_without_the_client_proves_it(clients, expected):
     [(50, 60, "pinned"), (61, 60, "unknown"), (600, 60, "unknown"), (601, 60, "expired"), (50, 0, "unknown")],
 )
 def test_between_what_rules_and_objects_say_of_the_time_nothing_is_claimed(gap, least, expected):
-    found = judged(*(went(t, "x", OLD) | {"affinity_least_s": least} for t in (1, 1 + gap)))
+    found = judged(*(went(t, "x", OLD) | {"min_affinity_s": least} for t in (1, 1 + gap)))
     assert found[1] == (expected, "settings-differ" if expected == "unknown" else None)
 
 
