@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlglot
@@ -22,6 +24,10 @@ from pipeline.schema import LABELS, TABLES
 from pipeline.schema.findings import FINDINGS
 from pipeline.schema.words import REASONS
 from pipeline.store.sql_models import all_models
+from tests.test_glossary import TEXT_OF
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "pipeline").rglob("*.py"))
@@ -121,6 +127,61 @@ def test_no_tracked_file_names_a_place_on_one_machine():
 @pytest.mark.parametrize("path", ["work/main/x", "tmp/x", "home/jo/x"])
 def test_the_rule_about_machine_paths_can_fail(path):
     assert MACHINE_PATH.search(f"in '/{path}'")
+
+
+# A file name or path, or a folder below a top-level one; `<name>` and `*` in it match anything.
+REFERENCE = re.compile(
+    r"(?<![\w./*<>:-])(?:(?:[\w.*-]+/|<[\w-]+>/)*(?:[\w*-]|<[\w-]+>)+\.(?:py|sql|md)"
+    r"|(?:pipeline|sql|reports|tests|docs|samples)/(?:[\w*-]+/|<[\w-]+>/)*)(?![\w/*<(]|\.\w)"
+)
+REFERRING = ("pipeline/", "sql/", "reports/", "docs/", "CONTRIBUTING.md", "README.md")
+
+
+def dead_references(text: str, folder: Path, paths: Iterable[str]) -> list[str]:
+    """Names of files and folders in a text that are not in the tree, by path from its root or `folder`, or by name."""
+    patterns = {name: re.sub(r"<[\w-]+>", "*", name) for name in REFERENCE.findall(text)}
+    missing = [
+        name for name, pattern in patterns.items() if not fnmatch.filter(paths, f"*/{pattern}".replace("//", "/"))
+    ]
+    return [name for name in missing if not (folder / patterns[name]).exists()]
+
+
+def paths_in_tree(files: Iterable[Path]) -> list[str]:
+    """Paths of all files, and of all folders that contain one; each begins with `/`, and a folder ends with `/`."""
+    paths = {file.relative_to(ROOT) for file in files}
+    folders = {folder for path in paths for folder in path.parents} - {Path()}
+    return [f"/{path.as_posix()}" for path in paths] + [f"/{folder.as_posix()}/" for folder in folders]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
+def test_files_that_texts_name_exist():
+    files = tracked_files()
+    paths = paths_in_tree(files)
+    dead = {}
+    for path in files:
+        if module_id(path).startswith(REFERRING) and path.suffix in {".py", ".sql", ".md"}:
+            text = TEXT_OF[path.suffix](path.read_text(encoding="utf-8"))
+            dead[module_id(path)] = dead_references(text, path.parent, paths)
+    assert len(dead) > 200
+    assert {name: missing for name, missing in dead.items() if missing} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "dead"),
+    [
+        ("see `sql/roles.sql`", ["sql/roles.sql"]),
+        ("(pipeline/ingest/sockets.py).", ["pipeline/ingest/sockets.py"]),
+        ("gone.py, and one.py.", ["gone.py"]),
+        ("a folder sql/questions/ and sql/flows/", ["sql/questions/"]),
+        ("`sql/<stage>/<name>.sql`, `sql/flows/f*.sql`", []),
+        ("`sql/<stage>/gone_<name>.sql`", ["sql/<stage>/gone_<name>.sql"]),
+        ("[up](../README.md) [side](flows.md)", ["flows.md"]),
+        ("`ingest/one.py`, https://host/a.md, pyspark.sql.functions", []),
+    ],
+)
+def test_a_dead_reference_is_found(text, dead):
+    paths = ["/README.md", "/pipeline/ingest/one.py", "/sql/flows/flows.sql", "/sql/flows/"]
+    assert dead_references(text, ROOT / "docs", paths) == dead
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda t: t.name)
