@@ -1,9 +1,10 @@
 -- about: One row per address and span of time: the node and the pod that the address belongs to (a slowly changing
 -- about: dimension, as pod addresses are reused). A span is valid_from_us <= t < valid_to_us.
--- about: The row from -1 to 0 is for flows without a time, and for endpoints of rules: it has every owner during the captures.
+-- about: The row from -1 to 0 answers for no particular time: it counts every owner during the captures. Flows without a time and
+-- about: endpoints of rules are joined to it.
 -- about: If two pods claim an address in one span, pod is NULL, and `claiming_pods` lists them; if two nodes do, node is NULL.
--- about: Node is NULL too where packets contradict it. Packets from node A to the address were captured on other nodes than A,
--- about: and none of these is the owner; or the time to live shows another home node.
+-- about: Node is NULL too where packets contradict it: a node sent packets to the address, and they arrived on other nodes but
+-- about: not on the owner; or the time to live shows another home node.
 -- about: The home node of an address is the node that runs the pod with it, or that has the address itself. It is taken from the
 -- about: first that gives it: the pods and endpoints that claim the address; the node that has it on an interface
 -- about: (`owner_node`); the node whose pod range contains it (`host_node`); the time to live (`ttl_home_nodes`).

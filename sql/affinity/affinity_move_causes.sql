@@ -5,8 +5,8 @@
 -- about: client. 100 other clients went to that endpoint since (among its next 1,000 connections), or a dump of the list shows
 -- about: 100 addresses without this client, and was made after the last client went there. `recent_lists` has the same 100.
 -- about: A removed endpoint comes first: its list no longer matters.
--- about: Limit: only those 1,000 connections are counted, so that one move costs no more; they are found by blocks of 1,000
--- about: positions, the one of the previous connection and the next.
+-- about: Limit: only the next 1,000 connections to that endpoint are counted, so the cost of one move is bounded. The join uses
+-- about: blocks of 1,000 positions: the block of the previous connection, and the block after it.
 -- grain: connection whose client moved
 -- key: connection_id
 -- store: no

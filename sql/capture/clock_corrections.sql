@@ -1,7 +1,7 @@
--- about: One row per node whose clock can be corrected: how far it is ahead of the reference clock, that of the node
--- about: which is compared with most other nodes, and of these the one with the smallest offsets. A pair of nodes whose
--- about: clocks moved against each other by more than 0.1 s while packets were captured is left out: no single offset
--- about: corrects them.
+-- about: One row per node whose clock can be corrected: how far it is ahead of the reference clock. The reference clock is
+-- about: that of the node with the most pairs in `clock_offsets`; if several have as many, of the one with the smallest
+-- about: offsets. A pair of nodes whose clocks moved against each other by more than 0.1 s while packets were captured is
+-- about: left out: no single offset corrects them.
 -- grain: node
 -- key: node
 -- store: no
