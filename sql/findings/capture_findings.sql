@@ -52,7 +52,7 @@ UNION ALL
 SELECT
   'capture-loss', c.node, c.file, CAST(NULL AS BIGINT),
   CAST(l.missing_count AS VARCHAR) || ' of ' || CAST(l.expected_count AS VARCHAR)
-    || ' packets that TCP handshakes must have had are missing: about '
+    || ' packets of TCP handshakes are missing: about '
     || CAST(ROUND(CAST(100 * l.missing_count AS DOUBLE) / l.expected_count, 2) AS VARCHAR) || ' % of the packets were lost',
   'evidence of absence is weaker; capture with a filter or a larger buffer (`tshark -B 64`)'
 FROM handshake_loss AS l

@@ -72,7 +72,7 @@ def test_errors_are_counted_at_their_flow(packets, expected, tmp_path):
 def test_they_are_told(tmp_path):
     con = ran(tmp_path, FOUR, FOUR_ERROR)
     [(one,)] = con.sql("SELECT connection_id FROM connections").fetchall()
-    assert "1 ICMP errors about it: port unreachable" in render_text(explain(con, one))
+    assert "1 ICMP errors: port unreachable" in render_text(explain(con, one))
     [(message,)] = con.sql("SELECT message FROM findings WHERE finding = 'icmp-errors'").fetchall()
     assert message == ("1 ICMP errors were captured (port unreachable), e.g. from 10.9.0.9 about 10.9.0.1 -> 10.9.0.2")
 
