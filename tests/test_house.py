@@ -24,6 +24,7 @@ from pipeline.schema import LABELS, TABLES
 from pipeline.schema.findings import FINDINGS
 from pipeline.schema.words import REASONS
 from pipeline.store.sql_models import all_models
+from tests.imports import imported_names
 from tests.test_glossary import TEXT_OF
 
 if TYPE_CHECKING:
@@ -60,19 +61,10 @@ def test_nothing_heavy_is_loaded_to_answer(option, answer):
     assert answer in done.stdout
 
 
-def imported_modules(path: Path, names: set[str]) -> set[str]:
-    """The modules of the project that a module imports, imports for type checkers included."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
-    return found & names
-
-
 def import_graph(modules: list[Path]) -> dict[str, set[str]]:
     """The modules of the project with their imports; a package's face, which only hands names on, is no module."""
     path_by_name = {module_id(p).removesuffix(".py").replace("/", "."): p for p in modules if p.stem != "__init__"}
-    return {name: imported_modules(path, set(path_by_name)) for name, path in path_by_name.items()}
+    return {name: imported_names(path) & path_by_name.keys() for name, path in path_by_name.items()}
 
 
 def test_no_module_imports_itself_by_way_of_others():

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 from tests.docs.pages import ROOT
+from tests.imports import imported_names
 
 PACKAGE = ROOT / "pipeline"
 
@@ -32,10 +33,9 @@ def imports() -> dict[str, set[str]]:
     edges: dict[str, set[str]] = {name: set() for name in parts}
     for path in PACKAGE.rglob("*.py"):
         importer = path.relative_to(PACKAGE).with_suffix("").parts[0]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if importer in parts and isinstance(node, ast.ImportFrom) and node.module:
-                names = [f"pipeline.{a.name}" for a in node.names] if node.module == "pipeline" else [node.module]
-                edges[importer] |= {part_of(n) for n in names if n.startswith("pipeline.")} & parts - {importer}
+        if importer in parts:
+            imported = {part_of(name) for name in imported_names(path) if name.startswith("pipeline.")}
+            edges[importer] |= imported & parts - {importer}
     return edges
 
 

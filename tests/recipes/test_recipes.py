@@ -38,7 +38,13 @@ def copy_of_the_project(folder):
     """The project as links to its files, to be added to and edited, and a small capture beside it."""
     for part in ("pipeline", "sql", "reports", "samples", "docs", "tests/formats"):
         shutil.copytree(ROOT / part, folder / part, copy_function=os.symlink)
-    for file in ("pyproject.toml", "tests/conftest.py", "tests/test_glossary.py", "tests/test_house.py"):
+    for file in (
+        "pyproject.toml",
+        "tests/conftest.py",
+        "tests/imports.py",
+        "tests/test_glossary.py",
+        "tests/test_house.py",
+    ):
         (folder / file).symlink_to(ROOT / file)
     shutil.copytree(ROOT / "samples" / "origin", folder / "peak")
     return folder
